@@ -1,0 +1,100 @@
+// swift-tools-version: 6.1
+// The map of the project: one line a target, lowest layer first. A target may import only what stands above it.
+import Foundation
+import PackageDescription
+
+/// Kernels are hand-vectorised for the instruction set named here; the x86-64 baseline is SSE2 only.
+/// `SSDD_MARCH=native make` compiles for the building machine, `SSDD_MARCH=x86-64` for any x86-64.
+let environment = ProcessInfo.processInfo.environment
+#if arch(x86_64)
+let machine = environment["SSDD_MARCH"] ?? "x86-64-v3"
+#else
+let machine = environment["SSDD_MARCH"] ?? ""
+#endif
+let machineFlags = machine.isEmpty ? [] : ["-Xcc", "-march=\(machine)"]
+
+/// Numeric code is compiled optimised in debug builds too: at -Onone a kernel is hundreds of times slower.
+let kernelSettings: [SwiftSetting] = [.unsafeFlags(machineFlags + ["-O"])]
+
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], numeric: Bool = false) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: numeric ? kernelSettings : [])
+}
+
+func stage(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: ["StageKit", arguments] + dependencies, path: "Stages/\(name)")
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .testTarget(name: "\(name)Tests", dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)Tests", resources: resources)
+}
+
+let package = Package(
+  name: "ssdd",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+  ],
+  targets: [
+    // C libraries
+    .systemLibrary(name: "COpenBLAS", path: "Sources/COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CHDF5", path: "Sources/CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "CPNG", path: "Sources/CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CJPEG", path: "Sources/CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
+    .target(name: "CImageCodecs", dependencies: ["CPNG", "CJPEG"]),
+
+    // Libraries
+    library("Foundations"),
+    library("Tensors", ["COpenBLAS", "Foundations"], numeric: true),
+    library("NeuralNet", ["Tensors"], numeric: true),
+    library("Imaging", ["Foundations", "CImageCodecs"], numeric: true),
+    library("TensorStore", ["Tensors", "CHDF5"], numeric: true),
+    library("DenseCRF", ["Tensors"], numeric: true),
+    library("Models", ["NeuralNet"]),
+    library("Datasets", ["Imaging", "Tensors", yams], numeric: true),
+    library("Evaluation", ["Imaging"], numeric: true),
+    library("PSA", ["NeuralNet", "Imaging", "Models"], numeric: true),
+    library("SSDD", ["NeuralNet", "DenseCRF", "Models"], numeric: true),
+    library("Training", ["NeuralNet", "Models", "TensorStore", "Datasets"]),
+    library("PipelineGraph", ["Foundations", yams]),
+    library("StageKit", ["Tensors", "TensorStore", "Datasets", "Imaging", "Models", "Training", "DenseCRF", arguments, logging]),
+
+    // Executables
+    .executableTarget(name: "pipeline", dependencies: ["PipelineGraph", arguments], path: "Sources/pipeline"),
+    stage("make-scenes", []),
+    stage("import-weights", []),
+    stage("train-cam", ["PSA"]),
+    stage("cam-infer", ["PSA"]),
+    stage("train-affinity", ["PSA"]),
+    stage("psa-infer", ["PSA"]),
+    stage("crf", ["PSA"]),
+    stage("train-ddnet", ["SSDD"]),
+    stage("ssdd-merge", ["SSDD"]),
+    stage("train-seg", ["SSDD"]),
+    stage("train-seg-dynamic", ["SSDD"]),
+    stage("infer-seg", ["SSDD"]),
+    stage("evaluate", ["Evaluation"]),
+    stage("summarize", ["Evaluation"]),
+
+    // Tests: `make test`
+    .target(name: "TestSupport", dependencies: ["Tensors", "TensorStore"], path: "Tests/TestSupport"),
+    tests("Foundations", ["Foundations"]),
+    tests("Tensors", ["Tensors"]),
+    tests("NeuralNet", ["NeuralNet"]),
+    tests("Imaging", ["Imaging"]),
+    tests("TensorStore", ["TensorStore"]),
+    tests("DenseCRF", ["DenseCRF"]),
+    tests("Models", ["Models"]),
+    tests("Datasets", ["Datasets"]),
+    tests("Evaluation", ["Evaluation"]),
+    tests("PSA", ["PSA"]),
+    tests("SSDD", ["SSDD"]),
+    tests("Training", ["Training"]),
+    tests("PipelineGraph", ["PipelineGraph"]),
+    tests("Stage", ["TensorStore", "Imaging", "Datasets"]),
+  ]
+)
