@@ -1,0 +1,33 @@
+import COpenBLAS
+
+/// `Kernels` on the processor: OpenBLAS for matrix products, vectorised loops for the rest, work split over `threads` statically.
+///
+/// Copies share their scratch memory. May be used from several threads at once; each use then takes scratch memory of its own.
+public struct CPUKernels: Kernels {
+  public let threads: Int
+  let scratch = Scratch()
+
+  /// Precondition: threads >= 1. Sets OpenBLAS to one thread for the whole process: the splitting is done here.
+  public init(threads: Int) {
+    precondition(threads >= 1, "\(threads) threads")
+    self.threads = threads
+    _ = Self.singleThreadedBLAS
+  }
+
+  private static let singleThreadedBLAS: Void = openblas_set_num_threads(1)
+
+  /// Elements below which a simple loop is not worth a second thread.
+  static let smallCount = 1 << 14
+
+  /// Runs `body` over shares of 0..<count elements, on one thread if they are few.
+  @inline(__always)
+  func overElements(_ count: Int, _ body: (Range<Int>) -> Void) {
+    Parallel.forEachRange(count, threads: count < Self.smallCount ? 1 : threads) { _, range in body(range) }
+  }
+
+  /// Runs `body` for every plane of 0..<count planes of `area` elements, on one thread if they are small.
+  @inline(__always)
+  func overPlanes(_ count: Int, area: Int, _ body: (Int) -> Void) {
+    Parallel.forEach(count, threads: count * area < Self.smallCount ? 1 : threads, body)
+  }
+}
