@@ -1,1 +1,58 @@
-#include "CImageCodecs.h"
+#include "codecs.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void image_message(char *out, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(out, IMAGE_MESSAGE, format, arguments);
+  va_end(arguments);
+}
+
+image_status image_check_size(uint32_t width, uint32_t height, char *message) {
+  if (width == 0 || height == 0) {
+    image_message(message, "the image is empty (%u x %u)", width, height);
+    return IMAGE_DAMAGED;
+  }
+  if (width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE || (uint64_t)width * height > IMAGE_MAX_PIXELS) {
+    image_message(
+        message, "the image is %u x %u, limits are %d a side and %d million pixels", width, height, IMAGE_MAX_SIDE,
+        IMAGE_MAX_PIXELS / 1000000);
+    return IMAGE_TOO_LARGE;
+  }
+  return IMAGE_OK;
+}
+
+static image_status read_image(const uint8_t *data, size_t length, image_purpose purpose, image_decoded *out) {
+  static const uint8_t png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+  memset(out, 0, sizeof *out);
+  if (length >= 8 && memcmp(data, png, 8) == 0) return image_read_png(data, length, purpose, out);
+  if (length >= 3 && data[0] == 0xFF && data[1] == 0xD8 && data[2] == 0xFF) return image_read_jpeg(data, length, purpose, out);
+  image_message(out->message, length == 0 ? "the file is empty" : "neither PNG nor JPEG");
+  return IMAGE_NOT_RECOGNISED;
+}
+
+image_status image_read_header(const uint8_t *data, size_t length, image_decoded *out) {
+  return read_image(data, length, FOR_HEADER, out);
+}
+
+image_status image_read_rgb(const uint8_t *data, size_t length, image_decoded *out) { return read_image(data, length, FOR_RGB, out); }
+
+image_status image_read_labels(const uint8_t *data, size_t length, image_decoded *out) {
+  return read_image(data, length, FOR_LABELS, out);
+}
+
+void image_release(image_decoded *image) {
+  free(image->pixels);
+  free(image->text);
+  image->pixels = NULL;
+  image->text = NULL;
+}
+
+void image_release_bytes(image_bytes *bytes) {
+  free(bytes->data);
+  bytes->data = NULL;
+}

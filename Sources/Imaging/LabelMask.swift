@@ -1,0 +1,61 @@
+import Foundations
+
+/// One label a pixel, 0...255, rows from the top: the label at (x, y) is `labels[y * width + x]`.
+///
+/// What a value means is the manifest's; 255 is void everywhere in this project.
+public struct LabelMask: Sendable, Equatable {
+  /// The value of pixels that belong to no class and count in no loss and no score.
+  public static let void: UInt8 = 255
+
+  public let width: Int
+  public let height: Int
+  public var labels: [UInt8]
+
+  /// Precondition: both sides are positive and `labels` holds `width * height` bytes.
+  public init(width: Int, height: Int, labels: [UInt8]) {
+    precondition(width > 0 && height > 0, "a mask of \(width) x \(height)")
+    precondition(labels.count == width * height, "\(labels.count) labels for a mask of \(width) x \(height)")
+    self.width = width
+    self.height = height
+    self.labels = labels
+  }
+
+  /// A mask of one label.
+  public init(width: Int, height: Int, label: UInt8 = 0) {
+    self.init(width: width, height: height, labels: [UInt8](repeating: label, count: width * height))
+  }
+
+  /// The label at column `x`, row `y`.
+  public subscript(x: Int, y: Int) -> UInt8 {
+    get {
+      precondition(x >= 0 && x < width && y >= 0 && y < height, "pixel (\(x), \(y)) of a mask of \(width) x \(height)")
+      return labels[y * width + x]
+    }
+    set {
+      precondition(x >= 0 && x < width && y >= 0 && y < height, "pixel (\(x), \(y)) of a mask of \(width) x \(height)")
+      labels[y * width + x] = newValue
+    }
+  }
+
+  /// The labels that occur, ascending.
+  public var presentLabels: [UInt8] {
+    var seen = [Bool](repeating: false, count: 256)
+    for label in labels { seen[Int(label)] = true }
+    return (0...255).filter { seen[$0] }.map { UInt8($0) }
+  }
+
+  /// Every label replaced by `table[label]`. Precondition: the table has 256 entries.
+  public func mapped(through table: [UInt8]) -> LabelMask {
+    precondition(table.count == 256, "a label table of \(table.count) entries")
+    return LabelMask(width: width, height: height, labels: labels.map { table[Int($0)] })
+  }
+
+  /// Throws where the mask does not have the size of what it belongs to.
+  /// - Parameter what: what the size was taken from, for the message: "image", "truth".
+  public func requireSize(width: Int, height: Int, of what: String, file: String? = nil, item: String? = nil) throws {
+    guard self.width == width, self.height == height else {
+      throw Failure(
+        .data, expected: "a mask of the \(what)'s size \(width) x \(height)", found: "\(self.width) x \(self.height)", file: file, item: item)
+    }
+  }
+}
