@@ -1,2 +1,112 @@
+/// What Swift cannot import of the HDF5 C API: macros that call functions, and functions whose names are macros chosen by API version.
 #pragma once
 #include <hdf5.h>
+#include <string.h>
+
+static inline hid_t chdf5_native_float(void) { return H5T_NATIVE_FLOAT; }
+static inline hid_t chdf5_native_double(void) { return H5T_NATIVE_DOUBLE; }
+static inline hid_t chdf5_native_int64(void) { return H5T_NATIVE_INT64; }
+static inline hid_t chdf5_native_uint64(void) { return H5T_NATIVE_UINT64; }
+static inline hid_t chdf5_native_uint8(void) { return H5T_NATIVE_UINT8; }
+static inline hid_t chdf5_native_uint16(void) { return H5T_NATIVE_UINT16; }
+
+// On disk everything is little-endian, whatever the machine.
+static inline hid_t chdf5_float32(void) { return H5T_IEEE_F32LE; }
+static inline hid_t chdf5_float64(void) { return H5T_IEEE_F64LE; }
+static inline hid_t chdf5_int64(void) { return H5T_STD_I64LE; }
+static inline hid_t chdf5_uint8(void) { return H5T_STD_U8LE; }
+
+static inline hid_t chdf5_dataset_create(void) { return H5P_DATASET_CREATE; }
+static inline hid_t chdf5_link_create(void) { return H5P_LINK_CREATE; }
+static inline hid_t chdf5_file_access(void) { return H5P_FILE_ACCESS; }
+static inline hid_t chdf5_file_create(void) { return H5P_FILE_CREATE; }
+static inline hid_t chdf5_default(void) { return H5P_DEFAULT; }
+static inline hid_t chdf5_all(void) { return H5S_ALL; }
+static inline size_t chdf5_variable_length(void) { return H5T_VARIABLE; }
+static inline unsigned chdf5_read_only(void) { return H5F_ACC_RDONLY; }
+static inline unsigned chdf5_truncate(void) { return H5F_ACC_TRUNC; }
+
+/// IEEE 754 binary16, little-endian: the type that NumPy and h5py call float16. The caller closes it. Negative on failure.
+static inline hid_t chdf5_make_float16(void) {
+  hid_t type = H5Tcopy(H5T_IEEE_F32LE);
+  if (type < 0) return type;
+  // Fields before size: the size may only shrink to what the fields need.
+  if (H5Tset_fields(type, 15, 10, 5, 0, 10) < 0 || H5Tset_size(type, 2) < 0 || H5Tset_ebias(type, 15) < 0) {
+    H5Tclose(type);
+    return -1;
+  }
+  return type;
+}
+
+/// A fixed-length string of `length` bytes in UTF-8, padded with zeros. The caller closes it. Negative on failure.
+static inline hid_t chdf5_make_string(size_t length) {
+  hid_t type = H5Tcopy(H5T_C_S1);
+  if (type < 0) return type;
+  if (H5Tset_size(type, length) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0 || H5Tset_strpad(type, H5T_STR_NULLPAD) < 0) {
+    H5Tclose(type);
+    return -1;
+  }
+  return type;
+}
+
+/// A variable-length string in memory with the character set of `stored`. The caller closes it. Negative on failure.
+static inline hid_t chdf5_make_variable_string(hid_t stored) {
+  hid_t type = H5Tcopy(H5T_C_S1);
+  if (type < 0) return type;
+  if (H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5Tget_cset(stored)) < 0) {
+    H5Tclose(type);
+    return -1;
+  }
+  return type;
+}
+
+static inline void chdf5_silence(void) { H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
+
+typedef void (*chdf5_visitor)(void *context, const char *name);
+typedef struct {
+  chdf5_visitor visit;
+  void *context;
+} chdf5_visit;
+
+static inline herr_t chdf5_visit_link(hid_t group, const char *name, const H5L_info_t *info, void *data) {
+  (void)group;
+  (void)info;
+  chdf5_visit *visit = (chdf5_visit *)data;
+  visit->visit(visit->context, name);
+  return 0;
+}
+
+/// Calls `visit` with the name of every link of `group`, by increasing name. Negative on failure.
+static inline herr_t chdf5_each_link(hid_t group, chdf5_visitor visit, void *context) {
+  chdf5_visit data = {visit, context};
+  hsize_t index = 0;
+  return H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &index, chdf5_visit_link, &data);
+}
+
+static inline herr_t chdf5_visit_attribute(hid_t object, const char *name, const H5A_info_t *info, void *data) {
+  (void)object;
+  (void)info;
+  chdf5_visit *visit = (chdf5_visit *)data;
+  visit->visit(visit->context, name);
+  return 0;
+}
+
+/// Calls `visit` with the name of every attribute of `object`, by increasing name. Negative on failure.
+static inline herr_t chdf5_each_attribute(hid_t object, chdf5_visitor visit, void *context) {
+  chdf5_visit data = {visit, context};
+  hsize_t index = 0;
+  return H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, &index, chdf5_visit_attribute, &data);
+}
+
+static inline herr_t chdf5_visit_error(unsigned depth, const H5E_error2_t *error, void *data) {
+  (void)depth;
+  chdf5_visit *visit = (chdf5_visit *)data;
+  visit->visit(visit->context, error->desc ? error->desc : "");
+  return 0;
+}
+
+/// Calls `visit` with the description of every entry of the current error stack, the innermost (the cause) first.
+static inline void chdf5_each_error(chdf5_visitor visit, void *context) {
+  chdf5_visit data = {visit, context};
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, chdf5_visit_error, &data);
+}

@@ -1,0 +1,126 @@
+import CHDF5
+import Foundation
+import Foundations
+import Tensors
+
+/// An HDF5 file opened for reading. Items are named by path, `a/b`; the root is `/`.
+///
+/// Every problem is a `Failure` that names the file and the item: `.noInput` where the file is missing, `.data` where what it holds is wrong or damaged.
+/// Safe to use from several threads; the calls run one after another, as the library demands. Closed when the last reference goes.
+public final class HDF5File: Sendable {
+  public let path: String
+  private let identifier: hid_t
+
+  /// Opens `path`. Fails where it is missing, unreadable, not HDF5, or cut short.
+  public init(_ path: String) throws {
+    guard let handle = FileHandle(forReadingAtPath: path) else { throw Failure(.noInput, "no such file, or it cannot be read", file: path) }
+    try? handle.close()
+    let place = HDF5Place(file: path, item: nil, kind: .data)
+    self.path = path
+    identifier = try HDF5Library.locked {
+      let id = H5Fopen(path, chdf5_read_only(), chdf5_default())
+      return try place.check(id, "not a readable HDF5 file")
+    }
+  }
+
+  deinit {
+    HDF5Library.locked { _ = H5Fclose(identifier) }
+  }
+
+  /// Whether there is a data set or group of this name.
+  public func contains(_ name: String) -> Bool {
+    locked {
+      var prefix = ""
+      for component in name.split(separator: "/") {
+        prefix += (prefix.isEmpty ? "" : "/") + component
+        if H5Lexists(identifier, prefix, chdf5_default()) <= 0 { return false }
+      }
+      return true
+    }
+  }
+
+  /// The names of everything directly within `group`, by increasing name (bytewise). Cost grows with their number.
+  public func names(in group: String = "/") throws -> [String] {
+    try withObject(group) { id, place in
+      guard H5Iget_type(id) == H5I_GROUP else { throw place.failure("expected a group, found a data set") }
+      return HDF5Library.collectNames { chdf5_each_link(id, $0, $1) }
+    }
+  }
+
+  /// The names of the data sets directly within `group`, by increasing name.
+  public func datasetNames(in group: String = "/") throws -> [String] { try names(in: group, ofKind: H5I_DATASET) }
+
+  /// The names of the groups directly within `group`, by increasing name.
+  public func groupNames(in group: String = "/") throws -> [String] { try names(in: group, ofKind: H5I_GROUP) }
+
+  /// Whether `name` is a group (false where it is a data set). Fails where it does not exist.
+  public func isGroup(_ name: String) throws -> Bool {
+    try withObject(name) { id, _ in H5Iget_type(id) == H5I_GROUP }
+  }
+
+  /// The extents of a data set; empty for a single value without axes.
+  public func shape(of name: String) throws -> [Int] {
+    try withDataset(name) { id, place in try Self.dimensions(dataset: id, place) }
+  }
+
+  private func names(in group: String, ofKind kind: H5I_type_t) throws -> [String] {
+    try names(in: group).filter { name in
+      try withObject(group == "/" ? name : "\(group)/\(name)") { id, _ in H5Iget_type(id) == kind }
+    }
+  }
+
+  // MARK: Access for the readers
+
+  func locked<R>(_ body: () throws -> R) rethrows -> R {
+    try withExtendedLifetime(self) { try HDF5Library.locked(body) }
+  }
+
+  func withObject<R>(_ name: String, _ body: (hid_t, HDF5Place) throws -> R) throws -> R {
+    try locked {
+      let place = HDF5Place(file: path, item: nil, kind: .data).of(name)
+      guard contains(name) else { throw place.failure("no such data set or group") }
+      let id = try place.check(H5Oopen(identifier, name, chdf5_default()), "cannot open")
+      defer { H5Oclose(id) }
+      return try body(id, place)
+    }
+  }
+
+  func withDataset<R>(_ name: String, _ body: (hid_t, HDF5Place) throws -> R) throws -> R {
+    try withObject(name) { id, place in
+      guard H5Iget_type(id) == H5I_DATASET else { throw place.failure("expected a data set, found a group") }
+      return try body(id, place)
+    }
+  }
+
+  /// Extents, checked so that their product fits and does not claim more than the file can hold.
+  static func dimensions(dataset id: hid_t, _ place: HDF5Place) throws -> [Int] {
+    let space = try place.check(H5Dget_space(id), "cannot read the shape")
+    defer { H5Sclose(space) }
+    let shape = try dimensions(space: space, place)
+    let type = try place.check(H5Dget_type(id), "cannot read the type")
+    defer { H5Tclose(type) }
+    // Deflate packs at most 1032:1, so a file that stores little cannot hold much; claims beyond that are damage, and no memory is taken for them.
+    let bytes = Double(shape.reduce(1, *)) * Double(H5Tget_size(type))
+    let limit = Double(H5Dget_storage_size(id)) * 1040 + Double(1 << 24)
+    guard bytes <= limit else { throw place.failure("claims to hold \(Int(bytes)) bytes, but stores only \(H5Dget_storage_size(id))") }
+    return shape
+  }
+
+  static func dimensions(space: hid_t, _ place: HDF5Place) throws -> [Int] {
+    switch H5Sget_simple_extent_type(space) {
+    case H5S_SCALAR: return []
+    case H5S_NULL: return [0]
+    default: break
+    }
+    let rank = Int(try place.check(H5Sget_simple_extent_ndims(space), "cannot read the shape"))
+    var extents = [hsize_t](repeating: 0, count: rank)
+    try place.check(H5Sget_simple_extent_dims(space, &extents, nil), "cannot read the shape")
+    var count = 1
+    for extent in extents {
+      let (product, overflow) = count.multipliedReportingOverflow(by: Int(clamping: extent))
+      guard !overflow, product < 1 << 40 else { throw place.failure("has impossible extents \(extents)") }
+      count = product
+    }
+    return extents.map { Int($0) }
+  }
+}
