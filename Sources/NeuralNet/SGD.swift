@@ -1,0 +1,77 @@
+import Tensors
+
+/// Parameters that share a rate and a decay.
+public struct ParameterGroup {
+  public var parameters: [Parameter]
+  /// Factor on the schedule's rate: 10 for new layers in the method.
+  public var rateMultiplier: Float
+  /// Weight decay: `decay * value` is added to the gradient.
+  public var decay: Float
+
+  public init(_ parameters: [Parameter], rateMultiplier: Float = 1, decay: Float = 0) {
+    self.parameters = parameters
+    self.rateMultiplier = rateMultiplier
+    self.decay = decay
+  }
+}
+
+/// Stochastic gradient descent by PyTorch's rule: v = momentum v + (g + decay w); w -= rate v.
+///
+/// The rate is inside the step, not inside the velocity. Frozen parameters and those without a gradient are not touched at all: no decay,
+/// and their velocity stays. With momentum 0 there is no velocity and nothing to store.
+public struct SGD {
+  public let groups: [ParameterGroup]
+  public let momentum: Float
+  private var velocityOf: [String: Tensor] = [:]
+
+  /// Running statistics in the groups are left out. Precondition: no two parameters of one name.
+  public init(_ groups: [ParameterGroup], momentum: Float = 0) {
+    self.groups = groups.map { group in
+      var group = group
+      group.parameters.removeAll { !$0.role.isTrained }
+      return group
+    }
+    self.momentum = momentum
+    var names: Set<String> = []
+    for parameter in self.groups.flatMap(\.parameters) {
+      precondition(names.insert(parameter.name).inserted, "two parameters are named \(parameter.name)")
+    }
+  }
+
+  /// All parameters in group order.
+  public var parameters: [Parameter] { groups.flatMap(\.parameters) }
+
+  /// Changes every parameter by its gradient, which stays: call `zeroGradients` before the next step's first `backward`.
+  public mutating func step(rate: Float, kernels: any Kernels) {
+    for group in groups {
+      for parameter in group.parameters where parameter.wantsGradient {
+        guard let gradient = parameter.gradient else { continue }
+        var velocity = momentum == 0 ? nil : velocityOf.removeValue(forKey: parameter.name) ?? Tensor(zeros: parameter.shape)
+        kernels.sgdStep(
+          parameter: &parameter.value, gradient: gradient, velocity: &velocity, rate: rate * group.rateMultiplier, momentum: momentum,
+          decay: group.decay)
+        velocityOf[parameter.name] = velocity
+      }
+    }
+  }
+
+  public func zeroGradients() {
+    for parameter in parameters { parameter.gradient = nil }
+  }
+
+  /// What a checkpoint must hold beside the weights, in group order; parameters never stepped have none.
+  public var velocities: [(name: String, value: Tensor)] {
+    get { parameters.compactMap { parameter in velocityOf[parameter.name].map { (parameter.name, $0) } } }
+    set {
+      velocityOf = [:]
+      for (name, value) in newValue { setVelocity(value, of: name) }
+    }
+  }
+
+  /// Restores one velocity. Precondition: `name` is a parameter here and the shapes are equal.
+  public mutating func setVelocity(_ value: Tensor, of name: String) {
+    guard let parameter = parameters.first(where: { $0.name == name }) else { preconditionFailure("no parameter is named \(name)") }
+    precondition(parameter.shape == value.shape, "\(name): velocity has shape \(value.shape), the parameter \(parameter.shape)")
+    velocityOf[name] = value
+  }
+}
