@@ -50,7 +50,7 @@ let package = Package(
     // Libraries
     library("Foundations"),
     library("Tensors", ["COpenBLAS", "Foundations"], numeric: true),
-    library("NeuralNet", ["Tensors"], numeric: true),
+    library("NeuralNet", ["Tensors", "Foundations"], numeric: true),
     library("Imaging", ["Foundations", "CImageCodecs"], numeric: true),
     library("TensorStore", ["Tensors", "CHDF5"], numeric: true),
     library("DenseCRF", ["Tensors"], numeric: true),
