@@ -1,0 +1,176 @@
+import Foundation
+import Foundations
+import Imaging
+import Yams
+
+/// What the YAML file of a manifest holds.
+struct ManifestHeader {
+  var name = ""
+  var description = ""
+  var classes: ClassTable
+  /// Path of the table of items, relative to the data root or to the manifest.
+  var items = ""
+  /// Digest of the table, where the manifest has one.
+  var itemsDigest: String?
+  /// Path templates below the data root with `{id}`.
+  var image = ""
+  var mask: String?
+
+  static let keys = ["name", "description", "classes", "void", "unlisted", "items", "items_sha256", "image", "mask"]
+
+  init(contentsOf path: String) throws {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw Failure(.noInput, "no such manifest, or it cannot be read", file: path)
+    }
+    guard let text = String(data: data, encoding: .utf8) else { throw Failure(.data, "not UTF-8 text", file: path) }
+    let reader = YAMLReader(file: path)
+    let fields = try reader.mapping(try reader.compose(text), keys: Self.keys, required: ["name", "classes", "items", "image"])
+    classes = try reader.classTable(fields)
+    for (key, node) in fields {
+      switch key {
+      case "name":
+        name = try reader.string(node, key)
+        if let problem = SafeName.problem(with: name) { throw reader.failure("the name \(problem)", at: node) }
+      case "description": description = try reader.string(node, key)
+      case "items": items = try reader.relativePath(node, key)
+      case "items_sha256": itemsDigest = try reader.digest(node, key)
+      case "image": image = try reader.template(node, key)
+      case "mask": mask = try reader.template(node, key)
+      default: break
+      }
+    }
+  }
+}
+
+/// Typed access to a YAML tree, with failures that tell file, line and column.
+private struct YAMLReader {
+  let file: String
+
+  func failure(_ message: String, at node: Node) -> Failure {
+    Failure(.data, message, file: file, item: node.mark.map { "line \($0.line), column \($0.column)" })
+  }
+
+  func compose(_ text: String) throws -> Node {
+    do {
+      guard let node = try Yams.compose(yaml: text) else { throw Failure(.data, "the manifest is empty", file: file) }
+      return node
+    } catch let error as YamlError {
+      throw failure(error)
+    }
+  }
+
+  private func failure(_ error: YamlError) -> Failure {
+    switch error {
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
+      return Failure(.data, "not valid YAML: \(problem)", file: file, item: "line \(mark.line), column \(mark.column)")
+    case .duplicatedKeysInMapping(let duplicates, let context):
+      let names = duplicates.sorted().joined(separator: ", ")
+      return Failure(.data, "key given twice: \(names)", file: file, item: "mapping at line \(context.mark.line)")
+    default:
+      return Failure(.data, "not valid YAML: \(error)", file: file)
+    }
+  }
+
+  /// The pairs of a mapping in their order; every key must be one of `keys`.
+  func mapping(_ node: Node, keys: [String], required: [String]) throws -> [(key: String, node: Node)] {
+    guard let mapping = node.mapping else { throw failure("expected keys and values (\(keys.joined(separator: ", ")))", at: node) }
+    var pairs: [(key: String, node: Node)] = []
+    for (keyNode, value) in mapping {
+      let key = keyNode.string ?? ""
+      guard keys.contains(key) else {
+        let hint = nearestName(to: key, among: keys).map { "; did you mean \"\($0)\"?" } ?? ""
+        throw failure("unknown key \"\(key)\"\(hint) (known: \(keys.joined(separator: ", ")))", at: keyNode)
+      }
+      pairs.append((key, value))
+    }
+    for key in required where !pairs.contains(where: { $0.key == key }) { throw failure("the key \"\(key)\" is missing", at: node) }
+    return pairs
+  }
+
+  func string(_ node: Node, _ key: String) throws -> String {
+    guard let scalar = node.scalar?.string, !scalar.isEmpty else { throw failure("expected a text for \"\(key)\"", at: node) }
+    return scalar
+  }
+
+  func byte(_ node: Node, _ key: String) throws -> UInt8 {
+    guard let text = node.scalar?.string, let value = UInt8(text) else {
+      throw failure("expected an integer of 0...255 for \"\(key)\", found \(node.scalar.map { "\"\($0.string)\"" } ?? "a list or mapping")", at: node)
+    }
+    return value
+  }
+
+  func relativePath(_ node: Node, _ key: String) throws -> String {
+    let path = try string(node, key)
+    if let problem = SafeName.problem(withRelativePath: path) { throw failure("the path \"\(path)\" of \"\(key)\" \(problem)", at: node) }
+    return path
+  }
+
+  func template(_ node: Node, _ key: String) throws -> String {
+    let path = try relativePath(node, key)
+    guard path.contains("{id}") else { throw failure("the path \"\(path)\" of \"\(key)\" lacks {id}", at: node) }
+    return path
+  }
+
+  func digest(_ node: Node, _ key: String) throws -> String {
+    let text = try string(node, key)
+    guard isDigest(text) else { throw failure("expected 64 lower-case hexadecimal digits for \"\(key)\", found \"\(text)\"", at: node) }
+    return text
+  }
+
+  func classTable(_ fields: [(key: String, node: Node)]) throws -> ClassTable {
+    var (void, policy, entries): (UInt8, ClassTable.UnlistedPolicy, [ClassTable.Entry]) = (255, .error, [])
+    var place: Node?
+    for (key, node) in fields {
+      switch key {
+      case "void": void = try byte(node, key)
+      case "unlisted":
+        let text = try string(node, key)
+        guard let value = ClassTable.UnlistedPolicy(rawValue: text) else {
+          throw failure("expected \"error\" or \"void\" for \"unlisted\", found \"\(text)\"", at: node)
+        }
+        policy = value
+      case "classes":
+        place = node
+        guard let list = node.sequence else { throw failure("expected a list of classes", at: node) }
+        entries = try list.map(entry)
+      default: break
+      }
+    }
+    do {
+      return try ClassTable(entries, void: void, unlisted: policy)
+    } catch let error as Failure {
+      // The table knows the class; the tree knows the line.
+      let index = entries.lastIndex { "class \($0.name)" == error.item }
+      let node = index.flatMap { place?.sequence?[$0] } ?? place
+      let line = node?.mark.map { "line \($0.line): " } ?? ""
+      throw Failure(error.kind, error.message, file: file, item: line + (error.item ?? "classes"))
+    }
+  }
+
+  private func entry(_ node: Node) throws -> ClassTable.Entry {
+    var (name, value, colour): (String, UInt8, [UInt8]?) = ("", 0, nil)
+    for (key, node) in try mapping(node, keys: ["name", "value", "colour"], required: ["name", "value"]) {
+      switch key {
+      case "name": name = try string(node, key)
+      case "value": value = try byte(node, key)
+      default:
+        guard let list = node.sequence, list.count == 3 else { throw failure("expected [red, green, blue] for \"colour\"", at: node) }
+        colour = try list.map { try byte($0, key) }
+      }
+    }
+    return ClassTable.Entry(name: name, value: value, colour: colour ?? vocColour(value))
+  }
+}
+
+/// The colour that PASCAL VOC gives to a mask value: bit k of the value goes, three by three, to bit 7 - k/3 of red, green, blue.
+func vocColour(_ value: UInt8) -> [UInt8] {
+  (0..<3).map { component in
+    (0..<8).reduce(into: UInt8(0)) { colour, bit in
+      if 3 * bit + component < 8, value >> (3 * bit + component) & 1 == 1 { colour |= 0x80 >> bit }
+    }
+  }
+}
+
+func isDigest(_ text: some StringProtocol) -> Bool {
+  text.utf8.count == 64 && text.utf8.allSatisfy { ($0 >= 48 && $0 <= 57) || ($0 >= 97 && $0 <= 102) }
+}

@@ -1,0 +1,91 @@
+import Foundation
+import Foundations
+
+/// Writes a manifest and its table of items, so that `Manifest(contentsOf:)` reads the same back.
+public struct ManifestWriter {
+  /// One row of the table. Paths follow the manifest's templates.
+  public struct Row: Sendable, Equatable {
+    public var id: String
+    public var split: String
+    /// Class names; empty is written as `-`, not known.
+    public var labels: [String]
+    /// Lower-case hexadecimal, or empty.
+    public var imageDigest = ""
+    public var maskDigest = ""
+    public var width: Int?
+    public var height: Int?
+
+    public init(id: String, split: String, labels: [String]) {
+      self.id = id
+      self.split = split
+      self.labels = labels
+    }
+  }
+
+  public var name: String
+  public var description: String
+  public var classes: ClassTable
+  /// Path templates below the folder, with `{id}`.
+  public var image: String
+  public var mask: String?
+
+  public init(name: String, description: String, classes: ClassTable, image: String = "images/{id}.png", mask: String? = "masks/{id}.png") {
+    self.name = name
+    self.description = description
+    self.classes = classes
+    self.image = image
+    self.mask = mask
+  }
+
+  /// Writes `FOLDER/items.tsv`, then `FOLDER/manifest.yaml`, each atomically: where the second exists, the first is whole and has its digest.
+  ///
+  /// Returns the path of the manifest. Rows are checked on reading, not here.
+  @discardableResult
+  public func write(_ rows: [Row], to folder: String) throws -> String {
+    let table = Self.table(rows)
+    try AtomicFile.write(table, to: "\(folder)/items.tsv")
+    let path = "\(folder)/manifest.yaml"
+    try AtomicFile.write(header(itemsDigest: SHA256.hexadecimal(of: table.utf8)), to: path)
+    return path
+  }
+
+  private static func table(_ rows: [Row]) -> String {
+    var lines = ["id\tsplit\tlabels\timage_sha256\tmask_sha256\twidth\theight"]
+    for row in rows {
+      let labels = row.labels.isEmpty ? "-" : row.labels.joined(separator: " ")
+      let size = [row.width, row.height].map { $0.map(String.init) ?? "" }
+      lines.append(([row.id, row.split, labels, row.imageDigest, row.maskDigest] + size).joined(separator: "\t"))
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private func header(itemsDigest: String) -> String {
+    var lines = ["name: \(Self.quoted(name))"]
+    if !description.isEmpty { lines.append("description: \(Self.quoted(description))") }
+    lines.append("classes:")
+    for entry in classes.entries {
+      let colour = entry.colour.map(String.init).joined(separator: ", ")
+      lines.append("  - { name: \(Self.quoted(entry.name)), value: \(entry.value), colour: [\(colour)] }")
+    }
+    lines += ["void: \(classes.void)", "unlisted: \(classes.unlisted.rawValue)", "items: items.tsv", "items_sha256: \(itemsDigest)"]
+    lines.append("image: \(Self.quoted(image))")
+    if let mask { lines.append("mask: \(Self.quoted(mask))") }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// A YAML scalar that reads back as `text`: plain where it is a simple word, double-quoted otherwise.
+  private static func quoted(_ text: String) -> String {
+    let isReserved = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].contains(text.lowercased())
+    if SafeName.problem(with: text) == nil, text.first?.isLetter == true, !isReserved { return text }
+    let escaped = text.unicodeScalars.map { scalar -> String in
+      switch scalar {
+      case "\"": "\\\""
+      case "\\": "\\\\"
+      case "\n": "\\n"
+      case "\t": "\\t"
+      default: scalar.value < 32 || scalar.value == 127 ? String(format: "\\u%04x", Int(scalar.value)) : String(scalar)
+      }
+    }
+    return "\"\(escaped.joined())\""
+  }
+}
