@@ -10,14 +10,14 @@ public struct ClassTable: Sendable, Equatable {
     public let name: String
     /// What stands for the class in mask files.
     public let value: UInt8
-    /// Red, green, blue in the palette of written masks.
-    public let colour: [UInt8]
+    /// The colour in the palette of written masks.
+    public let colour: RGB
 
-    public init(name: String, value: UInt8, colour: [UInt8]) {
-      precondition(colour.count == 3, "a colour has 3 components, not \(colour.count)")
+    /// Without a colour, the class gets the one that PASCAL VOC has for `value`.
+    public init(name: String, value: UInt8, colour: RGB? = nil) {
       self.name = name
       self.value = value
-      self.colour = colour
+      self.colour = colour ?? Palette.voc[value]
     }
   }
 
@@ -75,6 +75,14 @@ public struct ClassTable: Sendable, Equatable {
   public var objectCount: Int { entries.count - 1 }
   /// Names by index, background first.
   public var names: [String] { entries.map(\.name) }
+
+  /// The palette for written masks: the colours of the classes and of void at their values, PASCAL VOC's elsewhere.
+  public var palette: Palette {
+    var colours = Palette.voc.colours
+    colours[Int(void)] = Palette.voc[255]
+    for entry in entries { colours[Int(entry.value)] = entry.colour }
+    return Palette(colours)
+  }
 
   /// The index of a class, nil where there is none of that name.
   public func index(ofName name: String) -> Int? { indexOfName[name] }

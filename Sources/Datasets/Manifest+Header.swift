@@ -148,26 +148,17 @@ private struct YAMLReader {
   }
 
   private func entry(_ node: Node) throws -> ClassTable.Entry {
-    var (name, value, colour): (String, UInt8, [UInt8]?) = ("", 0, nil)
+    var (name, value, colour): (String, UInt8, RGB?) = ("", 0, nil)
     for (key, node) in try mapping(node, keys: ["name", "value", "colour"], required: ["name", "value"]) {
       switch key {
       case "name": name = try string(node, key)
       case "value": value = try byte(node, key)
       default:
         guard let list = node.sequence, list.count == 3 else { throw failure("expected [red, green, blue] for \"colour\"", at: node) }
-        colour = try list.map { try byte($0, key) }
+        colour = RGB(try byte(list[0], key), try byte(list[1], key), try byte(list[2], key))
       }
     }
-    return ClassTable.Entry(name: name, value: value, colour: colour ?? vocColour(value))
-  }
-}
-
-/// The colour that PASCAL VOC gives to a mask value: bit k of the value goes, three by three, to bit 7 - k/3 of red, green, blue.
-func vocColour(_ value: UInt8) -> [UInt8] {
-  (0..<3).map { component in
-    (0..<8).reduce(into: UInt8(0)) { colour, bit in
-      if 3 * bit + component < 8, value >> (3 * bit + component) & 1 == 1 { colour |= 0x80 >> bit }
-    }
+    return ClassTable.Entry(name: name, value: value, colour: colour)
   }
 }
 

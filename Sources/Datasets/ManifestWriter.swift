@@ -64,7 +64,7 @@ public struct ManifestWriter {
     if !description.isEmpty { lines.append("description: \(Self.quoted(description))") }
     lines.append("classes:")
     for entry in classes.entries {
-      let colour = entry.colour.map(String.init).joined(separator: ", ")
+      let colour = "\(entry.colour.red), \(entry.colour.green), \(entry.colour.blue)"
       lines.append("  - { name: \(Self.quoted(entry.name)), value: \(entry.value), colour: [\(colour)] }")
     }
     lines += ["void: \(classes.void)", "unlisted: \(classes.unlisted.rawValue)", "items: items.tsv", "items_sha256: \(itemsDigest)"]
