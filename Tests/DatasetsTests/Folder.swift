@@ -7,7 +7,7 @@ final class Folder {
   let path: String
 
   init() throws {
-    path = NSTemporaryDirectory() + "/datasets-" + UUID().uuidString
+    path = FileManager.default.temporaryDirectory.appendingPathComponent("datasets-" + UUID().uuidString).path
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   }
 
