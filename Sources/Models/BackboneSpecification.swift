@@ -1,0 +1,65 @@
+import Foundations
+import NeuralNet
+
+/// Which trunk a network stands on. Stored beside weights, so that a file says what it fits.
+public struct BackboneSpecification: Codable, Hashable, Sendable, CustomStringConvertible {
+  public enum Kind: String, Codable, Sendable, CaseIterable {
+    case resnet38
+    case squeezenet
+  }
+
+  public var kind: Kind
+  /// Factor on all channel counts (`resnet38` only), rounded to a multiple of 8, at least 8. The paper: 1.
+  public var width: Double
+  /// Factor on the number of blocks a stage (`resnet38` only), rounded, at least 1. The paper: 1.
+  public var depth: Double
+
+  public init(kind: Kind, width: Double = 1, depth: Double = 1) {
+    self.kind = kind
+    self.width = width
+    self.depth = depth
+  }
+
+  /// The paper's trunk.
+  public static let paper = BackboneSpecification(kind: .resnet38)
+
+  /// `resnet38`, `resnet38 width 0.25 depth 0.5`, `squeezenet`.
+  public var description: String {
+    kind == .resnet38 && (width, depth) != (1, 1) ? "\(kind.rawValue) width \(width) depth \(depth)" : kind.rawValue
+  }
+
+  /// - Throws: `Failure(.usage)` if a factor is not positive or not finite, or if `squeezenet` has one that is not 1.
+  public func validate() throws {
+    for (name, factor) in [("width", width), ("depth", depth)] {
+      guard factor.isFinite, factor > 0, factor <= 8 else {
+        throw Failure(.usage, expected: "a number above 0 and at most 8", found: "\(factor)", item: "backbone \(name)")
+      }
+    }
+    guard kind == .resnet38 || (width, depth) == (1, 1) else {
+      throw Failure(.usage, "squeezenet comes in one size, width and depth must be 1", item: "backbone")
+    }
+  }
+
+  /// Builds the trunk; parameters are not yet initialised.
+  ///
+  /// - Parameters:
+  ///   - prefix: put in front of every parameter name, `encoder.` within segmentation models.
+  ///   - statistics: of the trunk's batch norm. `.frozen` as in the method; `.batch` to train a trunk that starts without weights.
+  ///     SqueezeNet has no batch norm.
+  /// - Throws: as `validate()`.
+  public func build(prefix: String = "", statistics: BatchNorm2D.Statistics = .frozen) throws -> any Backbone {
+    try validate()
+    switch kind {
+    case .resnet38: return ResNet38(prefix: prefix, width: width, depth: depth, statistics: statistics)
+    case .squeezenet: return SqueezeNet8(prefix: prefix)
+    }
+  }
+
+  /// `channels` scaled by `width`: rounded to a multiple of 8, at least 8.
+  public func scaled(_ channels: Int) -> Int { scaledChannels(channels, by: width) }
+}
+
+/// `channels * width` rounded to a multiple of 8, at least 8.
+func scaledChannels(_ channels: Int, by width: Double) -> Int {
+  max(8, Int((Double(channels) * width / 8).rounded()) * 8)
+}
