@@ -1,0 +1,121 @@
+# make         builds the programs, runs the pipeline, ends with its table
+# make help    lists the rest
+#
+# GNU make runs a pipeline by rules that the `pipeline` program writes from a YAML file: see Sources/PipelineGraph/README.md.
+
+PIPELINE := pipelines/quickstart.yaml
+BUILD    := .build
+PROGRAMS := $(BUILD)/release
+BUILT    := $(BUILD)/programs.stamp
+
+# Goals of this file. Every other goal is a step of the pipeline (or a file that a step makes); `pipeline` refuses steps with these names.
+OWN_GOALS := all build check clean-outputs dot explain format help lint packages show status steps test
+STEPS     := $(filter-out $(OWN_GOALS),$(MAKECMDGOALS))
+NAME      := $(basename $(notdir $(PIPELINE)))
+
+# Only a command line sets these: an OUT or DATA that happens to be in the environment is none of ours.
+given      = $(filter command line,$(origin $(1)))
+variables := DATA WEIGHTS OUT THREADS
+quote      = '$(subst ','\'',$(1))'
+sets      := $(foreach v,$(variables),$(if $(call given,$(v)),--set $(v)=$(call quote,$($(v)))))
+folder    := $(if $(call given,OUT),$(OUT),runs)/$(NAME)
+rules     := $(folder)/rules.mk
+pipeline   = $(PROGRAMS)/pipeline
+
+# Debian's OpenBLAS takes the slower Haswell kernels on processors newer than itself unless told otherwise; a user's choice stands.
+ifndef OPENBLAS_CORETYPE
+ifneq ($(shell grep -m1 -o avx512f /proc/cpuinfo 2>/dev/null),)
+export OPENBLAS_CORETYPE := SkylakeX
+endif
+endif
+
+# The letters of make's short options come first in MAKEFLAGS.
+isDryRun := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
+
+.PHONY: $(OWN_GOALS) $(STEPS)
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+all steps: $(BUILT)
+	$(call run,$(STEPS))
+
+ifneq ($(STEPS),)
+$(firstword $(STEPS)): steps ;
+$(wordlist 2,$(words $(STEPS)),$(STEPS)): $(firstword $(STEPS)) ;
+endif
+
+# Rules and stamps are written anew each time, and only where they differ. A dry run writes rules to a place of its own and touches no stamp.
+ifeq ($(isDryRun),)
+define run
+	@$(pipeline) rules $(call quote,$(PIPELINE)) $(sets) --programs $(PROGRAMS) --output $(call quote,$(rules))
+	+@$(MAKE) --no-print-directory -f $(call quote,$(rules)) $(1)
+endef
+else
+define run
+	+@if [ -x $(pipeline) ]; then \
+	  rules=$$(mktemp) && $(pipeline) rules --dry-run $(call quote,$(PIPELINE)) $(sets) --programs $(PROGRAMS) --output $$rules \
+	  && $(MAKE) --no-print-directory -f $$rules $(1); status=$$?; rm -f $$rules; exit $$status; \
+	  else echo '# steps are known once the programs are built'; fi
+endef
+endif
+
+build: $(BUILT)
+
+# Folders are among the prerequisites, so that a file that was removed counts as a change.
+$(BUILT): Package.swift $(shell find Sources Stages -not -name '.*' 2>/dev/null)
+	@.ci/packages
+	swift build -c release --scratch-path $(BUILD)
+	@touch $@
+
+packages:
+	@.ci/packages
+
+check status dot: $(BUILT)
+	@$(pipeline) $@ $(call quote,$(PIPELINE)) $(sets)
+
+explain: $(BUILT)
+	@$(if $(STEP),,echo 'make explain STEP=name'; exit 64;) $(pipeline) explain $(call quote,$(PIPELINE)) $(sets) $(call quote,$(STEP))
+
+show: $(BUILT)
+	@$(MAKE) --no-print-directory -f $(call quote,$(rules)) show
+
+# Tests run the built programs too. FILTER=Name runs the suites whose names match.
+test:
+	@.ci/packages
+	swift build -c release --scratch-path $(BUILD) --build-tests
+	swift test -c release --scratch-path $(BUILD) --skip-build $(if $(FILTER),--filter $(call quote,$(FILTER)))
+
+lint:
+	swift format lint --strict --recursive --parallel Package.swift Sources Stages Tests $(wildcard Benchmarks)
+	@.ci/sizes
+
+format:
+	swift format format --in-place --recursive --parallel Package.swift Sources Stages Tests $(wildcard Benchmarks)
+
+# Removes what this pipeline made, and nothing that this project did not write.
+clean-outputs:
+	@if [ -e $(call quote,$(folder)) ] && [ ! -e $(call quote,$(rules)) ]; then \
+	  echo "$(folder) has no rules.mk: not a folder that make wrote, left alone" >&2; exit 1; fi
+	rm -rf $(call quote,$(folder))
+
+help:
+	@echo 'make                  build, run $(PIPELINE), print its table'
+	@echo 'make STEP...          run these steps and what they need'
+	@echo 'make -n [STEP...]     tell what would run; builds and runs nothing'
+	@echo 'make -j2 THREADS=1    run steps side by side; each takes every core unless THREADS says otherwise'
+	@echo 'make status           the steps, done or to run, and how long each took'
+	@echo 'make explain STEP=X   why step X would run, and its command'
+	@echo 'make check            tell everything that is wrong in the pipeline file'
+	@echo 'make dot              the graph, for Graphviz'
+	@echo 'make show             print the last table again'
+	@echo 'make build | test | lint | format | packages'
+	@echo 'make clean-outputs    remove the outputs of the pipeline ($(folder))'
+	@echo
+	@echo 'Variables, on the command line of any of these:'
+	@echo '  PIPELINE=FILE       another pipeline:  $(wildcard pipelines/*.yaml)'
+	@echo '  DATA=DIR            root of the images, for pipelines that read $$DATA'
+	@echo '  WEIGHTS=FILE        pretrained weights, for pipelines that read $$WEIGHTS'
+	@echo '  OUT=DIR             folder for outputs; default: runs'
+	@echo '  THREADS=N           threads of each step; default: every core'
+	@echo '  FILTER=NAME         with make test: only the suites that match'

@@ -1,0 +1,161 @@
+import Foundations
+import Yams
+
+extension PipelineReader {
+  static let stepKeys = ["stage", "inputs", "parameters", "shards", "final"]
+  /// Parameters that every step has: `--seed` and `--threads`.
+  static let commonParameters = ["seed", "threads"]
+
+  /// One step with everything in it checked; nil where something is wrong, which is then reported.
+  mutating func readStep(_ name: String, _ key: Node, _ node: Node, manifest: Manifest?, threads: Int?) -> Step? {
+    guard let stage = stages[name], let fields = node.mapping else { return nil }
+    for (key, field, _) in yaml.pairs(fields) where !Self.stepKeys.contains(field) {
+      yaml.reportUnknown("key of step \(name)", field, among: Self.stepKeys, at: key)
+    }
+    let inputs = readInputs(fields["inputs"], of: name, stage, key)
+    let (parameters, common) = readParameters(fields["parameters"], of: stage)
+    let shards = fields["shards"].flatMap { yaml.integer($0, "shards", in: 1...9999) } ?? 1
+    if shards > 1, !stage.isShardable {
+      let able = catalogue.stages.filter(\.isShardable).map(\.name).joined(separator: ", ")
+      yaml.report("stage \(stage.name) works on the whole data set at once and takes no shards; these do: \(able)", at: fields["shards"])
+    }
+    if stage.usesManifest, manifest == nil, !hasManifestProblem {
+      yaml.report("step \(name): stage \(stage.name) reads a data set: expected `manifest:` at the top of the file, found none", at: key)
+    }
+    return Step(
+      name: name, stage: stage, inputs: inputs, parameters: parameters, seed: common["seed"].flatMap(UInt64.init),
+      threads: threads ?? common["threads"].flatMap(Int.init) ?? 0, shards: shards,
+      isFinal: fields["final"].flatMap { yaml.flag($0, "final") } ?? false, manifest: stage.usesManifest ? manifest : nil)
+  }
+
+  /// Whether the missing manifest is explained by another message already.
+  private var hasManifestProblem: Bool {
+    yaml.diagnostics.contains { $0.message.hasPrefix("manifest") || $0.message.hasPrefix("data:") || $0.message.contains("is not set") }
+  }
+
+  // MARK: Inputs
+
+  private mutating func readInputs(_ node: Node?, of step: String, _ stage: StageDescription, _ key: Node) -> [Step.Input] {
+    let pairs = yaml.pairs(node, "inputs")
+    for (key, name, _) in pairs where stage.input(name) == nil {
+      yaml.reportUnknown("input of stage \(stage.name)", name, among: stage.inputs.map(\.name), at: key)
+    }
+    var result: [Step.Input] = []
+    for input in stage.inputs {
+      guard let (_, _, value) = pairs.first(where: { $0.name == input.name }) else {
+        if input.isRequired {
+          yaml.report("step \(step): stage \(stage.name) needs the input \"\(input.name)\" (\(describe(input.accepts))), found none", at: key)
+        }
+        continue
+      }
+      result += input.isNamed ? readNamed(value, input) : readSource(value, for: input).map { [Step.Input(name: input.name, label: nil, source: $0)] } ?? []
+    }
+    return result
+  }
+
+  private mutating func readNamed(_ node: Node, _ input: StageInput) -> [Step.Input] {
+    let pairs = yaml.pairs(node, "\(input.name)")
+    if pairs.isEmpty, input.isRequired { yaml.report("\(input.name): expected at least one `NAME: STEP`", at: node) }
+    var result: [Step.Input] = []
+    for (key, label, value) in pairs {
+      guard SafeText.isLabel(label) else {
+        yaml.report("\(input.name): a name has letters, digits, spaces and . _ + ( ) - only and starts with a letter or digit, found \"\(label)\"", at: key)
+        continue
+      }
+      if let source = readSource(value, for: input) { result.append(Step.Input(name: input.name, label: label, source: source)) }
+    }
+    return result
+  }
+
+  private mutating func readSource(_ node: Node, for input: StageInput) -> Step.Source? {
+    guard let source = readSource(node, input.name, bareIsPath: input.accepts == [.externalFile]) else { return nil }
+    if case .step(let name) = source {
+      guard let stage = stages[name] else { return nil }
+      guard !stage.output.contents.allSatisfy({ !input.accepts.contains($0) }) else {
+        yaml.report(
+          "\(input.name): expected \(describe(input.accepts)), found step \"\(name)\", whose stage \(stage.name) makes \(describe(stage.output))", at: node)
+        return nil
+      }
+    }
+    return source
+  }
+
+  /// `STEP`, `{step: STEP}` or `{path: FILE}`; with `bareIsPath` a text alone is a path. A file must exist, a step be declared.
+  mutating func readSource(_ node: Node, _ what: String, bareIsPath: Bool) -> Step.Source? {
+    var kind = bareIsPath ? "path" : "step"
+    var value = node
+    if let mapping = node.mapping {
+      let pairs = yaml.pairs(mapping)
+      guard pairs.count == 1, let pair = pairs.first, ["step", "path"].contains(pair.name) else {
+        yaml.report("\(what): expected {step: NAME} or {path: FILE}, found \(pairs.map(\.name).joined(separator: ", "))", at: node)
+        return nil
+      }
+      (kind, value) = (pair.name, pair.value)
+    }
+    if kind == "path" {
+      guard let path = yaml.path(value, what) else { return nil }
+      guard isFile(path) || isFolder(path) else {
+        yaml.report("\(what): no such file: \(path)", at: value, kind: .noInput)
+        return nil
+      }
+      return .file(path)
+    }
+    guard let name = yaml.text(value, "\(what): the name of a step") else { return nil }
+    guard stepNames.contains(name) else {
+      let hint = name.contains("/") ? "; a file is given as {path: FILE}" : YAMLReading.suggestion(for: name, among: stepNames)
+      yaml.report("\(what): unknown step \"\(name)\"\(hint)", at: value)
+      return nil
+    }
+    return .step(name)
+  }
+
+  private func describe(_ contents: [Content]) -> String { contents.map(\.rawValue).joined(separator: " or ") }
+
+  // MARK: Parameters
+
+  /// Reports defaults at the top of the file that no stage has.
+  mutating func checkDefaults() {
+    let known = Self.commonParameters + catalogue.stages.flatMap { $0.parameters.map(\.name) }
+    for (key, name, _) in defaults where !known.contains(name) { yaml.reportUnknown("parameter", name, among: known, at: key) }
+  }
+
+  private mutating func readParameters(_ node: Node?, of stage: StageDescription) -> ([Step.Parameter], common: [String: String]) {
+    let own = yaml.pairs(node, "parameters")
+    let known = stage.parameters.map(\.name) + Self.commonParameters
+    for (key, name, _) in own where !known.contains(name) {
+      yaml.reportUnknown("parameter of stage \(stage.name)", name, among: known, at: key)
+    }
+    func value(_ name: String) -> Node? { own.first { $0.name == name }?.value ?? defaults.first { $0.name == name }?.value }
+    var common: [String: String] = [:]
+    if let node = value("seed") { common["seed"] = yaml.integer(node, "seed", in: 0...Int.max).map(String.init) }
+    if let node = value("threads") { common["threads"] = yaml.integer(node, "threads", in: 0...1024).map(String.init) }
+    let parameters = stage.parameters.compactMap { parameter in
+      value(parameter.name).flatMap { readValue($0, parameter) }.map { Step.Parameter(name: parameter.name, value: $0) }
+    }
+    return (parameters, common)
+  }
+
+  private mutating func readValue(_ node: Node, _ parameter: StageParameter) -> Step.Value? {
+    let name = parameter.name
+    switch parameter.kind {
+    case .flag: return yaml.flag(node, name).map(Step.Value.flag)
+    case .integer(let range): return yaml.integer(node, name, in: range).map { .text(String($0)) }
+    case .number(let range): return yaml.number(node, name, in: range).map { .text("\($0)") }
+    case .numbers(let range):
+      let items = node.sequence.map(Array.init) ?? [node]
+      let numbers = items.compactMap { yaml.number($0, name, in: range) }
+      if items.isEmpty { yaml.report("\(name): expected at least one number, found an empty list", at: node) }
+      return numbers.count == items.count && !items.isEmpty ? .text(numbers.map { "\($0)" }.joined(separator: ",")) : nil
+    case .choice(let choices):
+      guard let text = yaml.text(node, "\(name) as one of \(choices.joined(separator: ", "))") else { return nil }
+      if choices.contains(text) { return .text(text) }
+      yaml.report("\(name): expected one of \(choices.joined(separator: ", ")), found \"\(text)\"", at: node)
+      return nil
+    case .text:
+      guard let text = yaml.text(node, "\(name) as a text") else { return nil }
+      guard let bad = SafeText.badCharacter(inText: text) else { return .text(text) }
+      yaml.report("\(name): a text must not have \(SafeText.describe(bad)), found \"\(text)\"", at: node)
+      return nil
+    }
+  }
+}

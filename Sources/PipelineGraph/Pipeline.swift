@@ -1,0 +1,112 @@
+/// A checked pipeline: every step names a known stage, every input an existing step or file, every value has its type.
+public struct Pipeline: Sendable {
+  /// Also the name of the folder of its outputs; letters, digits, `.`, `_` and `-`.
+  public let name: String
+  /// Path of the file that it was read from.
+  public let file: String
+  /// The folder of all pipelines' outputs; this one's are under `OUT/NAME`.
+  public let out: String
+  /// In the order of the file.
+  public let steps: [Step]
+
+  public subscript(name: String) -> Step? { steps.first { $0.name == name } }
+
+  /// `OUT/NAME`.
+  public var folder: String { "\(out)/\(name)" }
+
+  /// The step whose table is printed at the end, if the file marks one.
+  public var final: Step? { steps.first(where: \.isFinal) }
+
+  public func folder(of step: Step) -> String { "\(folder)/\(step.name)" }
+
+  /// The file that holds what a step's outputs depend on besides its input files.
+  public func stamp(of step: Step) -> String { "\(folder(of: step))/.parameters" }
+
+  /// The files that a step is done with, one a shard.
+  public func targets(of step: Step) -> [String] {
+    switch step.stage.output.target {
+    case .file(let name): ["\(folder(of: step))/\(name)"]
+    case .parts: (1...step.shards).map { "\(folder(of: step))/part-\($0)-of-\(step.shards).json" }
+    }
+  }
+
+  /// What a step that reads `step` is given: its file or its folder.
+  public func output(of step: Step) -> String {
+    if step.stage.output.isPassedAsFile, case .file(let name) = step.stage.output.target { return "\(folder(of: step))/\(name)" }
+    return folder(of: step)
+  }
+
+  /// The steps whose outputs `step` reads, each once, in the order of its inputs.
+  public func dependencies(of step: Step) -> [Step] {
+    var names = step.manifest?.step.map { [$0] } ?? []
+    for input in step.inputs { if case .step(let name) = input.source, !names.contains(name) { names.append(name) } }
+    return names.compactMap { self[$0] }
+  }
+
+  /// The steps such that each comes after those it reads; the order of the file otherwise.
+  public var inOrder: [Step] {
+    var done: Set<String> = []
+    var order: [Step] = []
+    func visit(_ step: Step) {
+      guard done.insert(step.name).inserted else { return }
+      dependencies(of: step).forEach(visit)
+      order.append(step)
+    }
+    steps.forEach(visit)
+    return order
+  }
+}
+
+/// One run of a stage with its inputs and parameters.
+public struct Step: Sendable {
+  public let name: String
+  public let stage: StageDescription
+  /// In the order of the stage's catalogue entry; inputs with names in the order of the file.
+  public let inputs: [Input]
+  /// In the order of the stage's catalogue entry; only what the file sets.
+  public let parameters: [Parameter]
+  /// Nil leaves the stage its default.
+  public let seed: UInt64?
+  /// Worker threads; 0 for every core. A resource, not a parameter: another number does not make the step run again.
+  public let threads: Int
+  /// At least 1.
+  public let shards: Int
+  public let isFinal: Bool
+  /// The data set, for stages that read it.
+  public let manifest: Manifest?
+
+  public struct Input: Sendable, Equatable {
+    /// The stage's name for it.
+    public let name: String
+    /// The user's name for it, where the stage takes several.
+    public let label: String?
+    public let source: Source
+  }
+
+  public enum Source: Sendable, Equatable {
+    case step(String)
+    case file(String)
+  }
+
+  public struct Parameter: Sendable, Equatable {
+    public let name: String
+    public let value: Value
+  }
+
+  public enum Value: Sendable, Equatable {
+    case flag(Bool)
+    /// As passed on the command line: canonical, so that 0.10 and 0.1 are the same.
+    case text(String)
+  }
+}
+
+/// The data set that the steps work on.
+public struct Manifest: Sendable, Equatable {
+  /// The step that makes it, or nil for a file that exists.
+  public let step: String?
+  public let path: String
+  /// Root of the images and masks.
+  public let data: String
+  /// The table of items, where it is a file that exists before the pipeline runs.
+  public let items: String?
+}

@@ -1,0 +1,122 @@
+extension StageCatalogue {
+  /// The stages under `Stages/`.
+  public static let standard = StageCatalogue(sources + seeds + networks + reports)
+
+  private static let sources = [
+    StageDescription(
+      "make-scenes",
+      parameters: [
+        .count("train"), .count("val"), .init("width", .integer(32...4096)), .init("height", .integer(32...4096)), .init("classes", .integer(1...254)),
+      ],
+      output: StageOutput([.scenes], .file("manifest.yaml")), usesManifest: false),
+    StageDescription(
+      "import-weights",
+      inputs: [.init("from", [.externalFile])],
+      parameters: [.init("format", .choice(["auto", "pytorch", "hdf5"])), .init("strip-prefix", .text)],
+      output: .weights, usesManifest: false),
+  ]
+
+  private static let seeds = [
+    StageDescription(
+      "train-cam",
+      inputs: [.init("weights", [.weights], .optional)],
+      parameters: training + [
+        .init("backbone", .choice(["squeezenet", "resnet38"])), .init("width", .number(0.01...4)), .init("depth", .number(0.01...4)),
+        .init("dropout", .number(0...0.99)), .init("jitter", .flag),
+      ],
+      output: .weights),
+    StageDescription(
+      "cam-infer",
+      inputs: [.init("weights", [.weights])],
+      parameters: [.split, .scales, .flip, .backgroundPower, .init("background-threshold", .number(-1...1))],
+      output: .maps, shardable: true),
+    StageDescription(
+      "train-affinity",
+      inputs: [.init("weights", [.weights]), .init("low", [.scores]), .init("high", [.scores])],
+      parameters: training + [.init("radius", .integer(2...32))],
+      output: .weights),
+    StageDescription(
+      "psa-infer",
+      inputs: [.init("affinity", [.weights]), .init("scores", [.scores], .optional), .init("cam-weights", [.weights], .optional)],
+      parameters: [
+        .split, .backgroundPower, .init("beta", .number(0...64)), .init("log-steps", .integer(0...16)), .init("radius", .integer(2...32)), .scales, .flip,
+      ],
+      output: .maps, shardable: true),
+    StageDescription(
+      "crf",
+      inputs: [.init("scores", [.scores])],
+      parameters: [.split, .init("background-power", .number(-1...1024))] + crf(prefix: ""),
+      output: .maps, shardable: true),
+  ]
+
+  private static let networks = [
+    StageDescription(
+      "train-ddnet",
+      inputs: [.init("weights", [.weights]), .init("knowledge", [.scores]), .init("advice", [.scores])],
+      parameters: training + [.square, .headDilation] + difference,
+      output: .weights),
+    StageDescription(
+      "ssdd-merge",
+      inputs: [.init("weights", [.weights]), .init("knowledge", [.scores]), .init("advice", [.scores])],
+      parameters: [.split] + difference + [.init("class-guard", .flag)],
+      output: .maps, shardable: true),
+    StageDescription(
+      "train-seg",
+      inputs: [.init("weights", [.weights]), .init("seeds", [.masks])],
+      parameters: training + [.square, .headDilation],
+      output: .weights),
+    StageDescription(
+      "train-seg-dynamic",
+      inputs: [.init("weights", [.weights]), .init("seeds", [.masks]), .init("warm-up", [.weights], .optional)],
+      parameters: training + [.square, .headDilation] + difference + [.init("alpha", .number(0...1)), .count("warm-up-epochs")] + crf(prefix: "crf-"),
+      output: .weights),
+    StageDescription(
+      "infer-seg",
+      inputs: [.init("weights", [.weights])],
+      parameters: [.split, .scales, .flip, .init("labels", .choice(["none", "image"])), .init("crf", .flag)] + crf(prefix: "crf-"),
+      output: .masks, shardable: true),
+  ]
+
+  private static let reports = [
+    StageDescription(
+      "evaluate",
+      inputs: [.init("masks", [.masks])],
+      parameters: [.split, .init("variant", .choice(["masks", "masks-crf"])), .init("name", .text)],
+      output: StageOutput([.evaluation], .file("evaluation.json"), passedAsFile: true)),
+    StageDescription(
+      "summarize",
+      inputs: [.init("evaluation", [.evaluation], .named), .init("masks", [.masks], .optionalNamed)],
+      parameters: [.split, .count("images")],
+      output: StageOutput([.table], .file("table.txt"))),
+  ]
+
+  /// The options that all training stages share.
+  private static let training: [StageParameter] = [
+    .split, .init("epochs", .integer(1...100_000)), .init("batch", .integer(1...4096)), .init("micro-batch", .integer(0...4096)),
+    .init("crop", .integer(32...4096)), .init("resize-min", .integer(16...8192)), .init("resize-max", .integer(16...8192)),
+    .init("learning-rate", .number(1e-12...1e3)), .init("head-multiplier", .number(1e-6...1e6)), .init("weight-decay", .number(0...1)),
+    .init("momentum", .number(0...0.9999)), .count("steps"), .init("augmentation", .choice(["full", "none"])), .count("checkpoint-every"),
+  ]
+
+  private static let difference: [StageParameter] = [
+    .init("preset", .choice(["default", "paper", "reference"])), .init("dd-bias", .number(-8...8)), .init("bg-bias", .number(-8...8)),
+  ]
+
+  private static func crf(prefix: String) -> [StageParameter] {
+    [
+      .init("\(prefix)iterations", .integer(0...1000)), .init("\(prefix)gaussian-spread", .number(1e-3...1e4)),
+      .init("\(prefix)gaussian-weight", .number(0...1e4)), .init("\(prefix)bilateral-spread", .number(1e-3...1e4)),
+      .init("\(prefix)colour-spread", .number(1e-3...1e4)), .init("\(prefix)bilateral-weight", .number(0...1e4)),
+    ]
+  }
+}
+
+extension StageParameter {
+  fileprivate static let split = StageParameter("split", .text)
+  fileprivate static let scales = StageParameter("scales", .numbers(0.05...8))
+  fileprivate static let flip = StageParameter("flip", .flag)
+  fileprivate static let square = StageParameter("square", .flag)
+  fileprivate static let headDilation = StageParameter("head-dilation", .integer(1...64))
+  fileprivate static let backgroundPower = StageParameter("background-power", .number(0...1024))
+  fileprivate static func count(_ name: String) -> StageParameter { StageParameter(name, .integer(0...10_000_000)) }
+}
