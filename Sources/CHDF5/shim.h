@@ -17,7 +17,7 @@ static inline hid_t chdf5_int64(void) { return H5T_STD_I64LE; }
 static inline hid_t chdf5_uint8(void) { return H5T_STD_U8LE; }
 
 static inline hid_t chdf5_dataset_create(void) { return H5P_DATASET_CREATE; }
-static inline hid_t chdf5_link_create(void) { return H5P_LINK_CREATE; }
+static inline hid_t chdf5_group_create(void) { return H5P_GROUP_CREATE; }
 static inline hid_t chdf5_file_access(void) { return H5P_FILE_ACCESS; }
 static inline hid_t chdf5_file_create(void) { return H5P_FILE_CREATE; }
 static inline hid_t chdf5_default(void) { return H5P_DEFAULT; }
@@ -76,11 +76,23 @@ static inline herr_t chdf5_visit_link(hid_t group, const char *name, const H5L_i
   return 0;
 }
 
-/// Calls `visit` with the name of every link of `group`, by increasing name. Negative on failure.
+/// Makes a group or file creation property list record the order of creation, and no times. Negative on failure.
+static inline herr_t chdf5_keep_order(hid_t properties) {
+  if (H5Pset_obj_track_times(properties, 0) < 0) return -1;
+  return H5Pset_link_creation_order(properties, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+}
+
+/// Calls `visit` with the name of every link of `group`, in order of creation where the group records it, else by name. Negative on failure.
 static inline herr_t chdf5_each_link(hid_t group, chdf5_visitor visit, void *context) {
   chdf5_visit data = {visit, context};
+  unsigned order = 0;
+  hid_t properties = H5Gget_create_plist(group);
+  if (properties < 0) return -1;
+  H5Pget_link_creation_order(properties, &order);
+  H5Pclose(properties);
   hsize_t index = 0;
-  return H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &index, chdf5_visit_link, &data);
+  H5_index_t by = order & H5P_CRT_ORDER_INDEXED ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
+  return H5Literate(group, by, H5_ITER_INC, &index, chdf5_visit_link, &data);
 }
 
 static inline herr_t chdf5_visit_attribute(hid_t object, const char *name, const H5A_info_t *info, void *data) {

@@ -39,7 +39,8 @@ public final class HDF5File: Sendable {
     }
   }
 
-  /// The names of everything directly within `group`, by increasing name (bytewise). Cost grows with their number.
+  /// The names of everything directly within `group`, in order of creation where the file records it (ours do), else by increasing name (bytewise).
+  /// Cost grows with their number.
   public func names(in group: String = "/") throws -> [String] {
     try withObject(group) { id, place in
       guard H5Iget_type(id) == H5I_GROUP else { throw place.failure("expected a group, found a data set") }
@@ -47,10 +48,10 @@ public final class HDF5File: Sendable {
     }
   }
 
-  /// The names of the data sets directly within `group`, by increasing name.
+  /// The names of the data sets directly within `group`, in the order of `names(in:)`.
   public func datasetNames(in group: String = "/") throws -> [String] { try names(in: group, ofKind: H5I_DATASET) }
 
-  /// The names of the groups directly within `group`, by increasing name.
+  /// The names of the groups directly within `group`, in the order of `names(in:)`.
   public func groupNames(in group: String = "/") throws -> [String] { try names(in: group, ofKind: H5I_GROUP) }
 
   /// Whether `name` is a group (false where it is a data set). Fails where it does not exist.

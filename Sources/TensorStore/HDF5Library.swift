@@ -7,7 +7,11 @@ enum HDF5Library {
   private static let lock = NSRecursiveLock()
 
   /// Opens the library and switches its own error printing off, once.
+  ///
+  /// The library's own clean-up at exit is switched off too: every file is closed by whoever opened it, and after a full disk that clean-up, which tries
+  /// to write again what could not be written, crashes (1.10.8).
   private static let ready: Bool = {
+    H5dont_atexit()
     H5open()
     chdf5_silence()
     return true

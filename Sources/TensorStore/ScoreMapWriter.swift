@@ -1,0 +1,110 @@
+import Foundations
+import Tensors
+
+/// Scores of an image per class: what CAM, random walk, CRF and segmentation networks hand to each other through files.
+public struct ScoreMap: Sendable {
+  /// (k, h, w), one channel for each of `labels`.
+  public var scores: Tensor
+  /// The mask value of each channel (the manifest's, not the class index); 0 is background.
+  public var labels: [Int]
+  /// Height of the image in pixels.
+  public var height: Int
+  /// Width of the image in pixels.
+  public var width: Int
+  /// Pixels of the image that a cell of the map stands for, along each axis; 1 for full size.
+  public var stride: Int
+
+  /// `scores` must have one channel a label: precondition.
+  public init(scores: Tensor, labels: [Int], height: Int, width: Int, stride: Int = 1) {
+    precondition(scores.shape.rank == 3 && scores.shape[0] == labels.count, "scores \(scores.shape) for \(labels.count) labels")
+    self.scores = scores
+    self.labels = labels
+    self.height = height
+    self.width = width
+    self.stride = stride
+  }
+}
+
+/// The name `part-I-of-N.h5` of one shard's maps, I from 1 to N.
+public struct MapPart: Hashable, Sendable {
+  public let index: Int
+  public let count: Int
+
+  /// 1 <= index <= count: precondition.
+  public init(index: Int = 1, count: Int = 1) {
+    precondition(count >= 1 && (1...count).contains(index), "part \(index) of \(count)")
+    self.index = index
+    self.count = count
+  }
+
+  /// Nil where `fileName` is not `part-I-of-N.h5` with 1 <= I <= N, without leading zeros.
+  public init?(fileName: String) {
+    let words = fileName.split(separator: "-", omittingEmptySubsequences: false)
+    guard words.count == 4, fileName.hasSuffix(".h5"), let index = Int(words[1]), let count = Int(words[3].dropLast(3)), index >= 1, index <= count
+    else { return nil }
+    self.init(index: index, count: count)
+    if self.fileName != fileName { return nil }
+  }
+
+  public var fileName: String { "part-\(index)-of-\(count).h5" }
+}
+
+/// Writes one part of a step's maps: a group an image id, in it `scores` and any further maps, one image at a time.
+///
+///     try ScoreMapWriter.write(to: "out/cam", part: MapPart(index: 2, count: 3), provenance: provenance) { part in
+///       for id in ids { try part.append(id, map) }
+///     }
+///
+/// The part appears at its final path when `body` has returned, or not at all (see `HDF5Writer`).
+/// Root attributes: `shard` I, `shards` N, and the provenance. Group attributes: `labels`, `size` [height, width] of the image, `stride`.
+public final class ScoreMapWriter: Sendable {
+  private let file: HDF5Writer
+
+  /// Writes `FOLDER/part-I-of-N.h5`.
+  @discardableResult
+  public static func write<R>(
+    to folder: String, part: MapPart = MapPart(), provenance: Provenance = .none, _ body: (ScoreMapWriter) throws -> R
+  ) throws -> R {
+    try HDF5Writer.write(to: "\(folder)/\(part.fileName)", provenance: provenance) { file in
+      try file.setAttribute("shard", AttributeValue(part.index))
+      try file.setAttribute("shards", AttributeValue(part.count))
+      return try body(ScoreMapWriter(file))
+    }
+  }
+
+  private init(_ file: HDF5Writer) { self.file = file }
+
+  /// Writes the scores of `id`. Half precision keeps 11 bits, which is 5e-4 relative: below what the maps are accurate to.
+  public func append(_ id: String, _ map: ScoreMap, precision: HDF5Writer.Precision = .half, compression: Int = 4) throws {
+    try append(id, map.scores, named: "scores", precision: precision, compression: compression)
+    try file.setAttribute("labels", map.labels, of: id)
+    try file.setAttribute("size", [map.height, map.width], of: id)
+    try file.setAttribute("stride", AttributeValue(map.stride), of: id)
+  }
+
+  /// Writes another map of `id`, of any shape: `ID/knowledge`, `ID/advice`.
+  public func append(
+    _ id: String, _ tensor: Tensor, named name: String, precision: HDF5Writer.Precision = .half, compression: Int = 4
+  ) throws {
+    try check(id)
+    try file.write(tensor, "\(id)/\(name)", precision: precision, compression: compression)
+  }
+
+  /// Writes a mask of `id`, (height, width) labels, losslessly.
+  public func append(_ id: String, labels: [UInt8], height: Int, width: Int, named name: String, compression: Int = 4) throws {
+    try check(id)
+    try file.write(bytes: labels, shape: [height, width], "\(id)/\(name)", compression: compression)
+  }
+
+  /// Sets an attribute of the group of `id`.
+  public func setAttribute(_ name: String, _ value: AttributeValue, of id: String) throws {
+    try check(id)
+    try file.setAttribute(name, value, of: id)
+  }
+
+  private func check(_ id: String) throws {
+    guard !id.isEmpty, id != ".", id != "..", !id.contains("/") else {
+      throw Failure(.data, "is not an image id that a map file can hold", file: file.path, item: id)
+    }
+  }
+}
