@@ -1,0 +1,155 @@
+import Foundations
+import Imaging
+
+/// Pixel counts by true class (rows) and predicted class (columns). Starts empty; matrices of parts of a set add up to the whole set's.
+public struct ConfusionMatrix: Sendable, Equatable {
+  /// Number of classes, background included.
+  public let classes: Int
+  /// `counts[truth * classes + prediction]`.
+  public private(set) var counts: [Int]
+  /// Images added, for reports.
+  public private(set) var images = 0
+
+  /// Precondition: 1 to 255 classes (255 is void).
+  public init(classes: Int) {
+    precondition((1...255).contains(classes), "\(classes) classes")
+    self.classes = classes
+    counts = [Int](repeating: 0, count: classes * classes)
+  }
+
+  /// Pixels of class `truth` that were predicted as `prediction`.
+  public subscript(truth: Int, prediction: Int) -> Int {
+    precondition(truth >= 0 && truth < classes && prediction >= 0 && prediction < classes, "cell (\(truth), \(prediction)) of \(classes) classes")
+    return counts[truth * classes + prediction]
+  }
+
+  /// Counts one image. Pixels whose truth is `void` are left out whatever is predicted there.
+  ///
+  /// Both masks hold class indices 0..<classes. Throws a `Failure` (and adds nothing) where the sizes differ or a pixel that counts has a
+  /// label that is no class, a prediction of void included: a prediction has to decide.
+  /// - Parameters:
+  ///   - item: the image's id, for the message.
+  ///   - names: the paths or names of the two masks, for the message.
+  public mutating func add(
+    truth: LabelMask, prediction: LabelMask, void: UInt8 = LabelMask.void, item: String? = nil,
+    names: (truth: String, prediction: String) = ("truth", "prediction")
+  ) throws {
+    guard truth.width == prediction.width, truth.height == prediction.height else {
+      throw Failure(
+        .data, "\(names.prediction) is \(prediction.width) x \(prediction.height), \(names.truth) is \(truth.width) x \(truth.height)", item: item)
+    }
+    // All pairs of bytes are counted first: no branch in the loop, and nothing is added when a label turns out to be wrong.
+    var pairs = [Int32](repeating: 0, count: 1 << 16)
+    truth.labels.withUnsafeBufferPointer { truth in
+      prediction.labels.withUnsafeBufferPointer { prediction in
+        pairs.withUnsafeMutableBufferPointer { pairs in
+          for i in 0..<truth.count { pairs[Int(truth[i]) << 8 | Int(prediction[i])] &+= 1 }
+        }
+      }
+    }
+    var added = counts
+    for (pair, count) in pairs.enumerated() where count > 0 {
+      let (t, p) = (pair >> 8, pair & 255)
+      if t == Int(void) { continue }
+      guard t < classes else { throw wrongLabel(t, in: truth, name: names.truth, item: item, void: void) }
+      guard p < classes else { throw wrongLabel(p, in: prediction, name: names.prediction, item: item, void: nil, where: truth, not: void) }
+      added[t * classes + p] += Int(count)
+    }
+    counts = added
+    images += 1
+  }
+
+  /// Adds the counts of `other`. Precondition: as many classes.
+  public mutating func merge(_ other: ConfusionMatrix) {
+    precondition(classes == other.classes, "merging matrices of \(classes) and \(other.classes) classes")
+    for i in counts.indices { counts[i] += other.counts[i] }
+    images += other.images
+  }
+
+  /// The sum of `matrices`; nil of none.
+  public static func merged(_ matrices: some Sequence<ConfusionMatrix>) -> ConfusionMatrix? {
+    var sum: ConfusionMatrix?
+    for matrix in matrices {
+      if sum == nil { sum = matrix } else { sum?.merge(matrix) }
+    }
+    return sum
+  }
+
+  private func wrongLabel(
+    _ label: Int, in mask: LabelMask, name: String, item: String?, void: UInt8?, where truth: LabelMask? = nil, not skipped: UInt8 = 0
+  ) -> Failure {
+    let index = mask.labels.indices.first { Int(mask.labels[$0]) == label && (truth.map { t in t.labels[$0] != skipped } ?? true) } ?? 0
+    let place = "(\(index % mask.width), \(index / mask.width))"
+    let expected = "class indices 0...\(classes - 1)" + (void.map { " and void \($0)" } ?? "")
+    return Failure(.data, "\(name): expected \(expected), found \(label) at \(place)", item: item)
+  }
+}
+
+extension ConfusionMatrix: Codable {
+  private enum Key: String, CodingKey {
+    case classes, images, counts
+  }
+
+  /// Throws where the counts do not fit the number of classes or one is negative.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    let classes = try container.decode(Int.self, forKey: .classes)
+    let counts = try container.decode([Int].self, forKey: .counts)
+    let images = try container.decode(Int.self, forKey: .images)
+    guard (1...255).contains(classes), counts.count == classes * classes, counts.allSatisfy({ $0 >= 0 }), images >= 0 else {
+      throw Failure(.data, "a confusion matrix of \(classes) classes with \(counts.count) counts, one negative or too few")
+    }
+    self.classes = classes
+    self.counts = counts
+    self.images = images
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    try container.encode(classes, forKey: .classes)
+    try container.encode(images, forKey: .images)
+    try container.encode(counts, forKey: .counts)
+  }
+}
+
+// MARK: - Scores
+
+extension ConfusionMatrix {
+  /// Pixels that count.
+  public var total: Int { counts.reduce(0, +) }
+
+  /// Pixels whose truth is `index`.
+  public func truthCount(of index: Int) -> Int { (0..<classes).reduce(0) { $0 + self[index, $1] } }
+
+  /// Pixels predicted as `index`.
+  public func predictionCount(of index: Int) -> Int { (0..<classes).reduce(0) { $0 + self[$1, index] } }
+
+  /// Pixels that are of class `index` in truth or prediction.
+  public func union(of index: Int) -> Int { truthCount(of: index) + predictionCount(of: index) - self[index, index] }
+
+  /// Intersection over union of each class; nil for a class that occurs in neither truth nor prediction.
+  public var intersectionOverUnion: [Double?] {
+    (0..<classes).map { index in
+      let union = self.union(of: index)
+      return union == 0 ? nil : Double(self[index, index]) / Double(union)
+    }
+  }
+
+  /// Mean IoU over the classes that occur, the practice of PASCAL VOC; nil of an empty matrix. A class that occurs only in predictions
+  /// counts with 0.
+  public var meanIntersectionOverUnion: Double? {
+    let present = intersectionOverUnion.compactMap { $0 }
+    return present.isEmpty ? nil : present.reduce(0, +) / Double(present.count)
+  }
+
+  /// Mean IoU over all classes, one that does not occur counting 0.
+  public var meanIntersectionOverUnionWithAbsentAsZero: Double {
+    intersectionOverUnion.reduce(0) { $0 + ($1 ?? 0) } / Double(classes)
+  }
+
+  /// Share of the pixels whose class is right; nil of an empty matrix.
+  public var pixelAccuracy: Double? {
+    let total = self.total
+    return total == 0 ? nil : Double((0..<classes).reduce(0) { $0 + self[$1, $1] }) / Double(total)
+  }
+}
