@@ -51,8 +51,11 @@ public struct ConfusionMatrix: Sendable, Equatable {
     for (pair, count) in pairs.enumerated() where count > 0 {
       let (t, p) = (pair >> 8, pair & 255)
       if t == Int(void) { continue }
-      guard t < classes else { throw wrongLabel(t, in: truth, name: names.truth, item: item, void: void) }
-      guard p < classes else { throw wrongLabel(p, in: prediction, name: names.prediction, item: item, void: nil, where: truth, not: void) }
+      let expected = "class indices 0...\(classes - 1)"
+      guard t < classes else {
+        throw wrongLabel(t, in: truth, names.truth, "\(expected) or void \(void)", truth: truth, void: void, item: item)
+      }
+      guard p < classes else { throw wrongLabel(p, in: prediction, names.prediction, expected, truth: truth, void: void, item: item) }
       added[t * classes + p] += Int(count)
     }
     counts = added
@@ -75,13 +78,10 @@ public struct ConfusionMatrix: Sendable, Equatable {
     return sum
   }
 
-  private func wrongLabel(
-    _ label: Int, in mask: LabelMask, name: String, item: String?, void: UInt8?, where truth: LabelMask? = nil, not skipped: UInt8 = 0
-  ) -> Failure {
-    let index = mask.labels.indices.first { Int(mask.labels[$0]) == label && (truth.map { t in t.labels[$0] != skipped } ?? true) } ?? 0
-    let place = "(\(index % mask.width), \(index / mask.width))"
-    let expected = "class indices 0...\(classes - 1)" + (void.map { " and void \($0)" } ?? "")
-    return Failure(.data, "\(name): expected \(expected), found \(label) at \(place)", item: item)
+  /// Says where `label` first counts in `mask`: its first pixel with the value whose truth is not `void`.
+  private func wrongLabel(_ label: Int, in mask: LabelMask, _ name: String, _ expected: String, truth: LabelMask, void: UInt8, item: String?) -> Failure {
+    let index = mask.labels.indices.first { Int(mask.labels[$0]) == label && truth.labels[$0] != void } ?? 0
+    return Failure(.data, "\(name): expected \(expected), found \(label) at (\(index % mask.width), \(index / mask.width))", item: item)
   }
 }
 
