@@ -1,0 +1,80 @@
+import Models
+import NeuralNet
+import Synchronization
+import Tensors
+
+extension DynamicStep {
+  /// The forward pass of a micro-batch; `offset` is the index of its first sample in the batch.
+  func forward(
+    _ x: Variable, _ thumbnails: [[UInt8]], _ seeds: LabelBatch, _ present: PresentLabels, _ terms: DifferenceTerms, offset: Int
+  ) throws -> Forward {
+    guard let subHead = model.segmentation.sub, let secondDetector = model.second else {
+      preconditionFailure("a dynamic model without sub head")
+    }
+    let segmentation = model.segmentation
+    let features = segmentation.backbone.features(x)
+    let lowLevel = segmentation.backbone.lowLevel(features).detached()
+    let mainOutput = segmentation.main(features.high)
+    let subOutput = subHead(features.high)
+    let (main, sub) = (mainOutput.logits, subOutput.logits)
+
+    // Masks of the first step: p^K1 and its CRF p^A1, present labels only. What the seeds leave void is void in every mask.
+    let pK1 = presentProbabilities(main, present)
+    let pA1 = try refinedByCRF(pK1, thumbnails, present, threads: x.context.kernels.threads, offset: offset)
+    let mK1 = argMax(pK1, among: present).voided(by: seeds)
+    let mA1 = argMax(pA1, among: present).voided(by: seeds)
+    let mSub = argMax(presentProbabilities(sub, present), among: present).voided(by: seeds)
+
+    // m^D1 = SSDD(e(x), m^K1, m^A1; theta_d1)
+    let firstDifferences = model.first.logits(
+      highLevel: mainOutput.hidden.detached().upsampled(by: 2), lowLevel: lowLevel, masks: [mK1, mA1], classes: present.classes)
+    let first = merge(mK1, mA1, firstDifferences, present, terms)
+    // m^D2 = SSDD(e(x), m^D0, m^D1; theta_d2)
+    let secondDifferences = secondDetector.logits(
+      highLevel: subOutput.hidden.detached().upsampled(by: 2), lowLevel: lowLevel, masks: [seeds, first.refined],
+      classes: present.classes)
+    let second = merge(seeds, first.refined, secondDifferences, present, terms)
+
+    return Forward(
+      main: main, sub: sub, firstDifferences: firstDifferences, secondDifferences: secondDifferences, knowledge: mK1, advice: mA1,
+      subMask: mSub, refinedProbabilities: pA1, first: first, second: second)
+  }
+
+  private func presentProbabilities(_ logits: Variable, _ present: PresentLabels) -> Tensor {
+    restricted(logits.context.kernels.softmax(logits.value), to: present, floor: parameters.scoreFloor)
+  }
+
+  private func merge(
+    _ knowledge: LabelBatch, _ advice: LabelBatch, _ logits: [Variable], _ present: PresentLabels, _ terms: DifferenceTerms
+  ) -> MergedMasks {
+    let d = logits.map(terms.differenceProbabilities)
+    return MergedMasks(
+      knowledge: knowledge, advice: advice, knowledgeDifference: d[0], adviceDifference: d[1], present: present,
+      bias: parameters.trainingBias, parameters: parameters)
+  }
+
+  /// p^A1: the CRF on the present labels of each sample, (N, classes, h, w) with 0 for absent classes.
+  private func refinedByCRF(
+    _ probabilities: Tensor, _ thumbnails: [[UInt8]], _ present: PresentLabels, threads: Int, offset: Int
+  ) throws -> Tensor {
+    let (batch, classes, area) = planes(probabilities)
+    let source = probabilities.values
+    let results = Mutex([Result<Tensor, any Error>?](repeating: nil, count: batch))
+    Parallel.forEach(batch, threads: threads) { n in
+      let labels = present.samples[n]
+      let rows = labels.flatMap { source[(n * classes + $0) * area..<(n * classes + $0 + 1) * area] }
+      let map = Tensor([labels.count, probabilities.shape[2], probabilities.shape[3]], rows)
+      let result = Result { try crf(offset + n, map, thumbnails[n]) }
+      results.withLock { $0[n] = result }
+    }
+    var values = [Float](repeating: 0, count: source.count)
+    for (n, result) in results.withLock({ $0 }).enumerated() {
+      guard let rows = try result?.get().values else { continue }
+      for (k, label) in present.samples[n].enumerated() {
+        let start = (n * classes + label) * area
+        values.replaceSubrange(start..<start + area, with: rows[k * area..<(k + 1) * area])
+      }
+    }
+    return Tensor(probabilities.shape, values)
+  }
+}

@@ -1,0 +1,99 @@
+import Foundations
+import Tensors
+
+/// The image-level labels of a batch: for each sample the classes that may occur in its mask, background (0) always among them.
+public struct PresentLabels: Sendable, Equatable {
+  /// Number of classes with background.
+  public let classes: Int
+  /// For each sample its class indices, ascending, starting with 0.
+  public let samples: [[Int]]
+
+  /// - Parameters:
+  ///   - foreground: for each sample its classes in 1..<classes, in any order; repetitions and 0 do no harm.
+  ///   - classes: number of classes with background.
+  /// - Throws: `Failure(.data)` for a class out of range.
+  public init(_ foreground: [[Int]], classes: Int) throws {
+    for (index, sample) in foreground.enumerated() {
+      if let wrong = sample.first(where: { !(0..<classes).contains($0) }) {
+        throw Failure(.data, expected: "classes from 0 to \(classes - 1)", found: "\(wrong)", item: "labels of sample \(index)")
+      }
+    }
+    self.init(samples: foreground.map { Set($0 + [0]).sorted() }, classes: classes)
+  }
+
+  private init(samples: [[Int]], classes: Int) {
+    self.samples = samples
+    self.classes = classes
+  }
+
+  public var count: Int { samples.count }
+
+  /// Samples `range`. Precondition: within the batch.
+  public func batch(_ range: Range<Int>) -> PresentLabels { PresentLabels(samples: Array(samples[range]), classes: classes) }
+}
+
+/// p restricted to present labels: (p + floor) for classes of the sample's labels, 0 for others.
+///
+/// The floor keeps every present class above every absent one. Not normalised.
+///
+/// - Parameters:
+///   - probabilities: (N, classes, h, w), a softmax.
+///   - present: N samples.
+public func restricted(_ probabilities: Tensor, to present: PresentLabels, floor: Float) -> Tensor {
+  let (batch, classes, area) = planes(probabilities)
+  precondition(batch == present.count && classes == present.classes, "labels of \(present.count) samples for \(probabilities.shape)")
+  let source = probabilities.values
+  var result = [Float](repeating: 0, count: source.count)
+  for (n, labels) in present.samples.enumerated() {
+    for label in labels {
+      let start = (n * classes + label) * area
+      for i in start..<start + area { result[i] = source[i] + floor }
+    }
+  }
+  return Tensor(probabilities.shape, result)
+}
+
+/// The present class of the highest score at each pixel; of equal scores the lowest class wins.
+///
+/// - Parameters:
+///   - scores: (N, classes, h, w).
+///   - present: N samples.
+public func argMax(_ scores: Tensor, among present: PresentLabels) -> LabelBatch {
+  let (batch, classes, area) = planes(scores)
+  precondition(batch == present.count && classes == present.classes, "labels of \(present.count) samples for \(scores.shape)")
+  let source = scores.values
+  var labels = [UInt8](repeating: 0, count: batch * area)
+  for (n, candidates) in present.samples.enumerated() {
+    for i in 0..<area {
+      var best = candidates[0]
+      for label in candidates.dropFirst() where source[(n * classes + label) * area + i] > source[(n * classes + best) * area + i] {
+        best = label
+      }
+      labels[n * area + i] = UInt8(best)
+    }
+  }
+  return LabelBatch(batch: batch, height: scores.shape[2], width: scores.shape[3], labels: labels)
+}
+
+/// The label of the highest of k score maps at each pixel; of equal scores the first map wins.
+///
+/// - Parameters:
+///   - scores: (k, h, w).
+///   - labels: the class of each map, background among them.
+public func argMax(_ scores: Tensor, labels: [Int]) -> LabelBatch {
+  precondition(scores.shape.rank == 3 && scores.shape[0] == labels.count && !labels.isEmpty, "\(labels.count) labels for \(scores.shape)")
+  let (height, width) = (scores.shape[1], scores.shape[2])
+  let area = height * width
+  let source = scores.values
+  let best = (0..<area).map { i -> UInt8 in
+    var first = 0
+    for k in 1..<max(1, labels.count) where source[k * area + i] > source[first * area + i] { first = k }
+    return UInt8(labels[first])
+  }
+  return LabelBatch(batch: 1, height: height, width: width, labels: best)
+}
+
+func planes(_ tensor: Tensor) -> (batch: Int, channels: Int, area: Int) {
+  precondition(tensor.shape.rank == 4, "expected batch x channels x height x width, found \(tensor.shape)")
+  return (tensor.shape[0], tensor.shape[1], tensor.shape[2] * tensor.shape[3])
+}

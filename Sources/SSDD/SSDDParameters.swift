@@ -1,0 +1,164 @@
+import DenseCRF
+import NeuralNet
+
+/// The named sets of values for everything that the paper leaves open or its reference implementation does otherwise.
+public enum Preset: String, Codable, Sendable, CaseIterable {
+  /// What the paper's text says; where it says nothing, our default.
+  case paper
+  /// What the authors' code does.
+  case reference
+  /// Ours.
+  case `default`
+}
+
+/// Every parameter of the method that text and code give differently, and the constants of the two training stages.
+///
+/// A value type: stages set single members after choosing a preset. docs/fidelity.md says what each is about.
+public struct SSDDParameters: Codable, Hashable, Sendable {
+  /// How the DD losses of the masks of a step are joined.
+  public enum TermAveraging: String, Codable, Sendable, CaseIterable {
+    case sum
+    case mean
+  }
+
+  /// What the DD-Net's output is the probability of.
+  public enum DifferenceTarget: String, Codable, Sendable, CaseIterable {
+    /// 1 where the masks are equal (Eq. 1 as printed); the rule of Eq. 3 then takes the complement, which is what it needs.
+    case equal
+    /// 1 where they differ.
+    case different
+  }
+
+  /// The mask that stands for the advice where the sub head and the second DD-Net are taught.
+  public enum AdviceTarget: String, Codable, Sendable, CaseIterable {
+    /// m^D1, the result of the first SSDD module (Eqs. 13 and 14).
+    case firstRefinement
+    /// m^D2, the result of the second.
+    case secondRefinement
+  }
+
+  /// How m^D0 follows from stored d maps.
+  public enum SeedDecision: String, Codable, Sendable, CaseIterable {
+    /// w = d^K - d^A + bias (Eq. 3).
+    case asIntended
+    /// The two maps exchanged, as the authors' loader reads them back.
+    case asCode
+  }
+
+  /// Over what the DD losses of the second module are averaged.
+  public enum SecondModuleLoss: String, Codable, Sendable, CaseIterable {
+    /// Each sample on its own, bad samples left out, as in the first module.
+    case perSample
+    /// All pixels of the batch at once, bad samples included.
+    case wholeBatch
+  }
+
+  /// What is kept of d between the static stage and the merge.
+  public enum DifferenceStorage: String, Codable, Sendable, CaseIterable {
+    /// Probabilities, resized once.
+    case probabilities
+    /// Logits, resized to the image and back, then the sigmoid.
+    case logits
+  }
+
+  /// How training images are resized before the crop.
+  public enum TrainingResize: String, Codable, Sendable, CaseIterable {
+    /// The long side is drawn, the ratio kept (PSA).
+    case keepingRatio
+    /// To a square of the side drawn.
+    case square
+  }
+
+  /// How the ten passes of multi-scale inference are made and joined.
+  public enum ScaleFusion: String, Codable, Sendable, CaseIterable {
+    /// The image in its own ratio; mean of the softmaxes.
+    case meanKeepingRatio
+    /// The image squeezed to the crop's square; softmax of the sum of the softmaxes.
+    case softmaxOfSumSquare
+  }
+
+  /// How the DD loss of one mask weighs its pixels.
+  public var lossForm: DifferenceLossForm
+  public var termAveraging: TermAveraging
+  public var differenceTarget: DifferenceTarget
+  public var adviceTarget: AdviceTarget
+  public var seedDecision: SeedDecision
+  public var secondModuleLoss: SecondModuleLoss
+  public var differenceStorage: DifferenceStorage
+  public var trainingResize: TrainingResize
+  public var scaleFusion: ScaleFusion
+  /// Of SGD. The reference names 0.9 but builds its optimiser anew at every step, so that nothing accumulates.
+  public var momentum: Double
+  public var staticEpochs: Int
+  /// Length of the static stage's learning rate schedule where it is longer than the epochs run (the reference's checkpoint 10 of 16).
+  public var staticScheduleEpochs: Int
+  public var dynamicEpochs: Int
+  /// Whether a listed class that neither mask contains makes a bad sample.
+  public var absentClassIsBad: Bool
+  /// Channel dropout of the trunk while training.
+  public var channelDropout: Bool
+
+  /// Bias of the rule where seeds are merged: dd_bias 0.1, bg_bias 0.1.
+  public var seedBias = MergeBias(difference: 0.1, background: 0.1)
+  /// Bias of the rule inside training: dd_bias 0.4, bg_bias 0.
+  public var trainingBias = MergeBias(difference: 0.4, background: 0)
+  /// A class is flagged where its pixel count shrinks below this share.
+  public var shrinkThreshold: Float = 0.5
+  /// Added to the softmax of every present class before the arg-max and the CRF.
+  public var scoreFloor: Float = 1e-4
+  /// alpha of L_sub: the weight of m^D0.
+  public var subMix: Float = 0.5
+  public var staticBatch = 16
+  public var dynamicBatch = 8
+  /// Of the trunk; heads and DD-Nets take ten times as much.
+  public var learningRate = 1e-3
+  public var headMultiplier: Float = 10
+  public var weightDecay: Float = 2e-4
+  /// The cosine ramp reaches zero after this many times the epochs.
+  public var scheduleStretch = 1.2
+  /// Mean-field iterations inside training.
+  public var trainingIterations = 3
+
+  public init(_ preset: Preset = .default) {
+    let isPaper = preset == .paper
+    let isReference = preset == .reference
+    lossForm = isPaper ? .plain : .balanced
+    termAveraging = isPaper ? .sum : .mean
+    differenceTarget = isPaper ? .equal : .different
+    adviceTarget = isReference ? .secondRefinement : .firstRefinement
+    seedDecision = isReference ? .asCode : .asIntended
+    secondModuleLoss = isReference ? .wholeBatch : .perSample
+    differenceStorage = isReference ? .logits : .probabilities
+    trainingResize = isReference ? .square : .keepingRatio
+    scaleFusion = isReference ? .softmaxOfSumSquare : .meanKeepingRatio
+    momentum = 0
+    staticEpochs = 10
+    staticScheduleEpochs = isReference ? 16 : 10
+    dynamicEpochs = isReference ? 41 : 30
+    absentClassIsBad = true
+    channelDropout = true
+  }
+
+  /// The CRF inside training: the default kernels with `trainingIterations`.
+  public var trainingCRF: DenseCRFParameters {
+    var parameters = DenseCRFParameters()
+    parameters.iterations = trainingIterations
+    return parameters
+  }
+}
+
+/// bias_u of Eq. 3.
+public struct MergeBias: Codable, Hashable, Sendable {
+  /// dd_bias: added everywhere; positive values favour the advice.
+  public var difference: Float
+  /// bg_bias: subtracted where the knowledge is background, added where the advice is: it favours background.
+  public var background: Float
+  /// The class guard: subtracted where the knowledge is a flagged class, added where the advice is.
+  public var flaggedClass: Float
+
+  public init(difference: Float, background: Float, flaggedClass: Float = 1) {
+    self.difference = difference
+    self.background = background
+    self.flaggedClass = flaggedClass
+  }
+}
