@@ -62,7 +62,10 @@ extension DynamicStep {
     let results = Mutex([Result<Tensor, any Error>?](repeating: nil, count: batch))
     Parallel.forEach(batch, threads: threads) { n in
       let labels = present.samples[n]
-      let rows = labels.flatMap { source[(n * classes + $0) * area..<(n * classes + $0 + 1) * area] }
+      let rows = labels.flatMap { label in
+        let start = (n * classes + label) * area
+        return source[start..<start + area]
+      }
       let map = Tensor([labels.count, probabilities.shape[2], probabilities.shape[3]], rows)
       let result = Result { try crf(offset + n, map, thumbnails[n]) }
       results.withLock { $0[n] = result }

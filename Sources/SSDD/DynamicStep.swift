@@ -35,7 +35,7 @@ public struct DynamicBatch: Sendable {
 public struct DynamicStep {
   public let model: SSDDModel
   public let parameters: SSDDParameters
-  private let crf: Refinement
+  let crf: Refinement
 
   /// From (index of the sample in the batch, probabilities (labels, h, w) of its present labels, RGB of the thumbnail) to marginals.
   package typealias Refinement = @Sendable (Int, Tensor, [UInt8]) throws -> Tensor

@@ -1,1 +1,1 @@
-// placeholder
+// Tests of the SSDD rule, losses and steps.

@@ -1,0 +1,102 @@
+import Foundations
+import Models
+import NeuralNet
+import Tensors
+import Testing
+
+struct NetworkTests {
+  private let context = Context(kernels: CPUKernels(threads: 1), mode: .inference)
+  private static let small = BackboneSpecification(kind: .resnet38, width: 1.0 / 16, depth: 0.34)
+
+  @Test func thePapersTrunkHasItsSize() {
+    #expect((105.0e6..<105.2e6).contains(Double(ResNet38().parameterCount)))
+  }
+
+  @Test func scalesRoundToEightChannelsAndOneBlock() {
+    let trunk = ResNet38(width: 0.01, depth: 0.01)
+    #expect(trunk.affinityChannels == [8, 8, 40])
+    let blocks = Set(trunk.parameters.compactMap { $0.name.split(separator: ".").first })
+    #expect(blocks == ["conv1a", "b2", "b3", "b4", "b5", "b6", "b7", "bn7"])
+  }
+
+  @Test(arguments: [small, BackboneSpecification(kind: .squeezenet)], [(64, 48), (40, 37)])
+  func featuresHaveTheirStrides(_ specification: BackboneSpecification, _ size: (Int, Int)) throws {
+    let trunk = try specification.build()
+    trunk.initialise(seed: 1)
+    let features = trunk.features(context.constant(Tensor(repeating: 0.5, [2, 3, size.0, size.1])))
+    func strided(_ stride: Int, _ channels: Int) -> Shape {
+      [2, channels, (size.0 + stride - 1) / stride, (size.1 + stride - 1) / stride]
+    }
+    #expect(features.low.shape == strided(trunk.lowStride, trunk.lowChannels))
+    #expect([features.tap4, features.tap5, features.high].map(\.shape) == trunk.affinityChannels.map { strided(8, $0) })
+    #expect(trunk.lowLevel(features).shape[1] == trunk.lowChannels)
+    if size.0 % 8 == 0, size.1 % 8 == 0 { #expect(trunk.lowLevel(features).shape == strided(4, trunk.lowChannels)) }
+    #expect(features.high.value.values.allSatisfy(\.isFinite))
+  }
+
+  @Test func squeezeNetHasTorchvisionsNames() {
+    let names = SqueezeNet8(prefix: "encoder.").parameters.map(\.name)
+    #expect(names.count == 2 + 8 * 6)
+    #expect(names.prefix(2) == ["encoder.features.0.weight", "encoder.features.0.bias"])
+    #expect(names.contains("encoder.features.12.expand3x3.bias"))
+  }
+
+  @Test func headsStandOnEitherTrunk() throws {
+    for backbone in [Self.small, BackboneSpecification(kind: .squeezenet)] {
+      let x = context.constant(Tensor(repeating: 0.1, [1, 3, 32, 24]))
+      let classifier = CAMClassifier(backbone: try backbone.build(), classes: 6)
+      classifier.initialise(seed: 2)
+      #expect(classifier.logits(x).shape == [1, 6])
+      #expect(classifier.activationMaps(x).shape == [1, 6, 4, 3])
+      let affinity = AffinityNet(backbone: try backbone.build())
+      affinity.initialise(seed: 2)
+      #expect(affinity.features(x).shape == [1, affinity.channels, 4, 3])
+      let model = try SegmentationModel(ModelSpecification(backbone: backbone, classes: 7, headChannels: 8, headDilation: 2))
+      model.initialise(seed: 2)
+      #expect(model.logits(x, upsampling: 8).shape == [1, 7, 32, 24])
+    }
+  }
+
+  @Test func theDynamicModelHasTheReferencesOrder() throws {
+    let model = try SSDDModel(ModelSpecification(backbone: Self.small, classes: 3), stage: .dynamic)
+    var parts: [String] = []
+    for parameter in model.parameters {
+      let part = String(parameter.name.prefix { $0 != "." })
+      if parts.last != part { parts.append(part) }
+    }
+    #expect(parts == ["encoder", "seg_main", "seg_sub", "dd_head0", "dd_head1", "dd0", "dd1"])
+  }
+
+  @Test func theMethodFreezesBatchNormAndTheFirstConvolution() throws {
+    let model = try SSDDModel(ModelSpecification(backbone: Self.small, classes: 3), stage: .static)
+    #expect(model.trainedParameters.allSatisfy { $0.role == .weight || $0.role == .bias })
+    #expect(!model.trainedParameters.contains { $0.name == "encoder.conv1a.weight" })
+    model.segmentation.backbone.freeze(.firstStage)
+    #expect(!model.trainedParameters.contains { $0.name.hasPrefix("encoder.b2") })
+    model.segmentation.backbone.freeze(.none)
+    #expect(model.trainedParameters.contains { $0.name == "encoder.conv1a.weight" })
+    #expect(model.trainedParameters.allSatisfy { $0.role == .weight || $0.role == .bias })
+  }
+
+  @Test func groupsCoverWhatIsTrainedOnce() throws {
+    let model = try SSDDModel(ModelSpecification(backbone: BackboneSpecification(kind: .squeezenet), classes: 3), stage: .dynamic)
+    let groups = ParameterGroups.segmentation(model)
+    #expect(groups.flatMap(\.parameters).map(\.name) == model.trainedParameters.map(\.name))
+    #expect(groups.map(\.rateMultiplier) == [1, 10, 10])
+    let classifier = CAMClassifier(backbone: SqueezeNet8(), classes: 3)
+    let groupsOfClassifier = ParameterGroups.classifier(classifier)
+    #expect(Set(groupsOfClassifier.flatMap(\.parameters).map(\.name)) == Set(classifier.trainedParameters.map(\.name)))
+    #expect(groupsOfClassifier.map(\.rateMultiplier) == [1, 2, 10])
+    #expect(groupsOfClassifier.map(\.decay) == [5e-4, 0, 5e-4])
+  }
+
+  @Test func specificationsSurviveTheFile() throws {
+    let specification = ModelSpecification(backbone: Self.small, classes: 5, headStatistics: .batch)
+    #expect(try ModelSpecification(json: specification.json) == specification)
+    #expect(throws: Failure.self) { try ModelSpecification(json: "{}") }
+    #expect(throws: Failure.self) { try ModelSpecification(backbone: .paper, classes: 1).validate() }
+    #expect(throws: Failure.self) { try BackboneSpecification(kind: .squeezenet, width: 0.5).validate() }
+    #expect(throws: Failure.self) { try ModelSpecification.paper.validate(height: 96, width: 200) }
+    try ModelSpecification.paper.validate(height: 97, width: 97)
+  }
+}
