@@ -31,7 +31,7 @@ struct NetworkTests {
     #expect([features.tap4, features.tap5, features.high].map(\.shape) == trunk.affinityChannels.map { strided(8, $0) })
     #expect(trunk.lowLevel(features).shape[1] == trunk.lowChannels)
     if size.0 % 8 == 0, size.1 % 8 == 0 { #expect(trunk.lowLevel(features).shape == strided(4, trunk.lowChannels)) }
-    #expect(features.high.value.values.allSatisfy(\.isFinite))
+    #expect(features.high.value.values.allSatisfy { $0.isFinite })
   }
 
   @Test func squeezeNetHasTorchvisionsNames() {
