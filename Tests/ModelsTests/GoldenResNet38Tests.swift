@@ -15,7 +15,9 @@ struct GoldenResNet38Tests {
     let classes = try golden.shape("in0/cls_logits")[1]
     let classifier = CAMClassifier(backbone: trunk, classes: classes)
     try fill(classifier, from: golden)
-    for name in try golden.cases() where golden.contains("\(name)/x") {
+    let cases = try golden.cases().filter { golden.contains("\($0)/x") }
+    #expect(!cases.isEmpty)
+    for name in cases {
       let x = context.constant(try golden.tensor("\(name)/x"))
       let stages = trunk.stages(x)
       let found: [(String, Variable)] = [
@@ -37,7 +39,9 @@ struct GoldenResNet38Tests {
     let golden = try Golden.open("affinity")
     let network = AffinityNet(backbone: ResNet38())
     try fill(network, from: golden)
-    for name in try golden.cases() where golden.contains("\(name)/x_padded") {
+    let cases = try golden.cases().filter { golden.contains("\($0)/x_padded") }
+    #expect(!cases.isEmpty)
+    for name in cases {
       let features = network.features(context.constant(try golden.tensor("\(name)/x_padded")))
       #expect(try golden.mismatch(features.value, "\(name)/feature") == nil)
     }
