@@ -29,20 +29,14 @@ public func crossEntropy(
   let values = logits.value
   return logits.unary(Tensor(Float(sum / divisor))) { upstream in
     let factor = Float(Double(upstream.item) / divisor)
-    let probabilities = kernels.softmax(values)
-    var gradient = Tensor(zeros: shape)
-    probabilities.withUnsafeBufferPointer { probabilities in
-      gradient.withUnsafeMutableBufferPointer { gradient in
-        for n in 0..<shape[0] {
-          for pixel in 0..<area where labels.labels[n * area + pixel] != void {
-            for c in 0..<classes {
-              let i = (n * classes + c) * area + pixel
-              gradient[i] = factor * probabilities[i]
-            }
-          }
-        }
-        forEachLabel(labels, classes: classes, area: area, ignoring: void) { gradient[$0] -= factor }
+    let factors = labels.labels.map { $0 == void ? 0 : factor }
+    var gradient = kernels.softmax(values)
+    gradient.withUnsafeMutableBufferPointer { gradient in
+      Parallel.forEach(shape[0] * classes, threads: kernels.threads) { plane in
+        let (start, pixels) = (plane * area, plane / classes * area)
+        for i in 0..<area { gradient[start + i] = factors[pixels + i] == 0 ? 0 : factors[pixels + i] * gradient[start + i] }
       }
+      forEachLabel(labels, classes: classes, area: area, ignoring: void) { gradient[$0] -= factor }
     }
     return gradient
   }

@@ -23,9 +23,11 @@ public final class Parameter {
   public let role: Role
   /// How a network that starts without weights fills it; see `Module.initialise(seed:)`.
   public var initialiser: Initialiser
-  /// Setting another shape is a bug (precondition): files are checked before.
+  public let shape: Shape
+  /// Setting another shape is a bug (precondition): files are checked before. The observer reads no old value, so that the optimiser
+  /// changes the tensor in place.
   public var value: Tensor {
-    willSet { precondition(newValue.shape == value.shape, "\(name): shape \(value.shape) cannot become \(newValue.shape)") }
+    didSet { precondition(value.shape == shape, "\(name): shape \(shape) cannot become \(value.shape)") }
   }
   /// Sum over all `backward` calls since `zeroGradients`; nil if none reached it.
   public var gradient: Tensor?
@@ -35,6 +37,7 @@ public final class Parameter {
   /// The value is zero (scale and running variance: one) until `initialise` or a weights file sets it.
   public init(name: String, shape: Shape, role: Role, initialiser: Initialiser, isFrozen: Bool = false) {
     self.name = name
+    self.shape = shape
     self.role = role
     self.initialiser = initialiser
     self.isFrozen = isFrozen
@@ -45,7 +48,6 @@ public final class Parameter {
     }
   }
 
-  public var shape: Shape { value.shape }
   public var wantsGradient: Bool { role.isTrained && !isFrozen }
 
   func accumulate(_ addend: Tensor, kernels: any Kernels) {

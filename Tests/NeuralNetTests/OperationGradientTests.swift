@@ -81,4 +81,13 @@ struct OperationGradientTests {
     }
     #expect(check.mismatches([x], squared) == [])
   }
+
+  @Test func theCheckFindsAWrongGradient() {
+    let x = Values.uniform([2, 3], "wrong")
+    let halved = { (context: Context, inputs: [Variable]) -> Variable in
+      context.operation(context.kernels.scaled(inputs[0].value, by: 2), from: inputs) { [$0] }
+    }
+    #expect(check.mismatches([x], halved).count == 1)
+    #expect(check.mismatches([x]) { context, inputs in context.operation(inputs[0].value, from: inputs) { _ in [nil] } }.count == 1)
+  }
 }
