@@ -84,7 +84,7 @@ show: $(BUILT)
 test:
 	@.ci/packages
 	swift build -c release --scratch-path $(BUILD) --build-tests
-	swift test -c release --scratch-path $(BUILD) --skip-build $(if $(FILTER),--filter $(call quote,$(FILTER)))
+	swift test -c release --scratch-path $(BUILD) --skip-build --disable-xctest $(if $(FILTER),--filter $(call quote,$(FILTER)))
 
 lint:
 	swift format lint --strict --recursive --parallel Package.swift Sources Stages Tests $(wildcard Benchmarks)

@@ -91,7 +91,7 @@ struct PipelineReader {
 
   private mutating func readOut() {
     guard let given = yaml.variables["OUT"] else { return }
-    guard let path = yaml.path(Node(given), "OUT") else { return }
+    guard let path = yaml.path(text: given, "OUT", at: nil) else { return }
     out = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
   }
 

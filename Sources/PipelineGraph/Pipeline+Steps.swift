@@ -37,13 +37,15 @@ extension PipelineReader {
 
   private mutating func readInputs(_ node: Node?, of step: String, _ stage: StageDescription, _ key: Node) -> [Step.Input] {
     let pairs = yaml.pairs(node, "inputs")
-    for (key, name, _) in pairs where stage.input(name) == nil {
+    let unknown = pairs.filter { stage.input($0.name) == nil }
+    for (key, name, _) in unknown {
       yaml.reportUnknown("input of stage \(stage.name)", name, among: stage.inputs.map(\.name), at: key)
     }
     var result: [Step.Input] = []
     for input in stage.inputs {
       guard let (_, _, value) = pairs.first(where: { $0.name == input.name }) else {
-        if input.isRequired {
+        // A misspelt input is told once.
+        if input.isRequired, unknown.isEmpty {
           yaml.report("step \(step): stage \(stage.name) needs the input \"\(input.name)\" (\(describe(input.accepts))), found none", at: key)
         }
         continue

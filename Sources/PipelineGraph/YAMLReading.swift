@@ -155,7 +155,11 @@ struct YAMLReading {
 
   /// A path that make and the shell read as one word.
   mutating func path(_ node: Node, _ what: String) -> String? {
-    guard let text = text(node, "\(what) as a path") else { return nil }
+    text(node, "\(what) as a path").flatMap { path(text: $0, what, at: node) }
+  }
+
+  /// The same for a text that is not from the file, such as a variable of the command line.
+  mutating func path(text: String, _ what: String, at node: Node?) -> String? {
     guard !text.isEmpty else {
       report("\(what): expected a path, found an empty text", at: node)
       return nil

@@ -1,0 +1,111 @@
+import Foundation
+import PipelineGraph
+import Testing
+
+@Suite struct ReadingTests {
+  let bench: Workbench
+
+  init() throws { bench = try Workbench() }
+
+  static let small = """
+    manifest: {step: scenes}
+    parameters: {seed: 7, threads: 2, split: train}
+    steps:
+      scenes: {stage: make-scenes, parameters: {val: 4, train: 8}}
+      cam-train: {stage: train-cam, parameters: {epochs: 3, learning-rate: 1e-2, jitter: false, seed: 9}}
+      cam: {stage: cam-infer, inputs: {weights: cam-train}, shards: 2, parameters: {scales: [0.5, 1], flip: true, background-threshold: -1}}
+      score: {stage: evaluate, inputs: {masks: cam}, parameters: {name: CAM of "all", split: val}}
+      table: {stage: summarize, inputs: {evaluation: {PSA + CRF: score, other: score}}, final: true}
+
+    """.replacingOccurrences(of: "CAM of \"all\"", with: "CAM of all")
+
+  @Test func commandsCarryDefaultsAndOwnValuesInTheOrderOfTheCatalogue() throws {
+    let pipeline = try bench.pipeline(Self.small)
+    let runs = bench.path("runs/test")
+    func command(_ step: String, shard: Int = 1) throws -> String { pipeline.command(of: try #require(pipeline[step]), shard: shard).joined(separator: " ") }
+    #expect(try command("scenes") == "make-scenes --out \(runs)/scenes --threads 2 --seed 7 --train 8 --val 4")
+    let data = "--manifest \(runs)/scenes/manifest.yaml --data \(runs)/scenes"
+    #expect(
+      try command("cam-train")
+        == "train-cam \(data) --out \(runs)/cam-train --threads 2 --seed 9 --split train --epochs 3 --learning-rate 0.01 --no-jitter")
+    #expect(
+      try command("cam", shard: 2)
+        == "cam-infer \(data) --out \(runs)/cam --shard 2/2 --threads 2 --seed 7 --weights \(runs)/cam-train/weights.h5 "
+        + "--split train --scales 0.5,1.0 --flip --background-threshold=-1.0")
+    #expect(try command("score") == "evaluate \(data) --out \(runs)/score --threads 2 --seed 7 --masks \(runs)/cam --split val --name CAM of all")
+    #expect(
+      try command("table")
+        == "summarize \(data) --out \(runs)/table --threads 2 --seed 7 --evaluation PSA + CRF=\(runs)/score/evaluation.json "
+        + "--evaluation other=\(runs)/score/evaluation.json --split train")
+    #expect(pipeline.final?.name == "table")
+  }
+
+  @Test func threadsOnTheCommandLineWinAndLeaveTheStampAlone() throws {
+    let before = try bench.pipeline(Self.small)
+    let after = try bench.pipeline(Self.small, variables: ["THREADS": "1"])
+    for step in after.steps {
+      #expect(step.threads == 1)
+      #expect(after.stampContent(of: step) == before.stampContent(of: step))
+    }
+  }
+
+  @Test func stampDoesNotDependOnOrderSpellingOrPlace() throws {
+    let one = try bench.pipeline(Self.small)
+    let other = try bench.pipeline(
+      Self.small.replacingOccurrences(of: "val: 4, train: 8", with: "train: 8, val: 4").replacingOccurrences(of: "1e-2", with: "0.010"),
+      variables: ["OUT": bench.path("elsewhere")])
+    for (a, b) in zip(one.steps, other.steps) { #expect(one.stampContent(of: a) == other.stampContent(of: b)) }
+  }
+
+  @Test func stepsMayStandInAnyOrder() throws {
+    let lines = Self.small.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    let pipeline = try bench.pipeline((lines[0...2] + lines[3..<8].reversed()).joined(separator: "\n"))
+    #expect(pipeline.steps.map(\.name) == ["table", "score", "cam", "cam-train", "scenes"])
+    #expect(pipeline.inOrder.map(\.name) == ["scenes", "cam-train", "cam", "score", "table"])
+  }
+
+  @Test func variablesInBothSpellingsAndWithDefaults() throws {
+    try bench.write("weights", to: "net.pth")
+    let yaml = """
+      variables: {BATCH: 4, FORMAT: hdf5}
+      steps:
+        a: {stage: import-weights, inputs: {from: "${WEIGHTS}"}, parameters: {format: $FORMAT}}
+        b: {stage: import-weights, inputs: {from: $WEIGHTS}}
+      """
+    let pipeline = try bench.pipeline(yaml, variables: ["WEIGHTS": bench.path("net.pth"), "FORMAT": "pytorch"])
+    #expect(pipeline["a"]?.inputs.first?.source == .file(bench.path("net.pth")))
+    #expect(pipeline["a"]?.parameters.first?.value == .text("pytorch"))
+    #expect(try bench.problems(yaml, variables: ["WEIGHTS": bench.path("net.pth"), "FORMATS": "x"]).first?.contains("did you mean \"FORMAT\"?") == true)
+  }
+
+  @Test func manifestFileGivesItsTableAsAPrerequisite() throws {
+    try bench.write("items: lists/items.tsv\n", to: "manifests/animals.yaml")
+    try bench.write("id\tsplit\tlabels\n", to: "data/lists/items.tsv")
+    let yaml = "manifest: \(bench.path("manifests/animals.yaml"))\ndata: $DATA\nsteps: {c: {stage: train-cam}}\n"
+    let pipeline = try bench.pipeline(yaml, variables: ["DATA": bench.path("data")])
+    let step = try #require(pipeline["c"])
+    #expect(
+      pipeline.prerequisites(of: step)
+        == [bench.path("manifests/animals.yaml"), bench.path("data/lists/items.tsv"), bench.path("runs/test/c/.parameters")])
+    try FileManager.default.removeItem(atPath: bench.path("data/lists"))
+    #expect(try bench.problems(yaml, variables: ["DATA": bench.path("data")]).first?.contains("names the table lists/items.tsv, which is missing") == true)
+  }
+
+  @Test func shippedPipelinesAreRight() throws {
+    let quickstart = try Pipeline(contentsOf: "\(projectRoot)/pipelines/quickstart.yaml")
+    #expect(quickstart.final != nil)
+  }
+
+  @Test func makefileKeepsTheReservedNames() throws {
+    let makefile = try String(contentsOfFile: "\(projectRoot)/Makefile", encoding: .utf8)
+    let line = try #require(makefile.split(separator: "\n").first { $0.hasPrefix("OWN_GOALS") })
+    #expect(line.split(separator: " ").dropFirst(2).map(String.init) == Pipeline.reservedNames)
+  }
+
+  @Test func dotNamesEveryStepAndArrow() throws {
+    let dot = try bench.pipeline(Self.small).dot()
+    #expect(dot.contains("\"cam\" [label=\"cam\\ncam-infer x2\"];"))
+    #expect(dot.contains("\"cam-train\" -> \"cam\" [label=\"weights\"];"))
+    #expect(dot.contains("\"score\" -> \"table\" [label=\"PSA + CRF\"];"))
+  }
+}

@@ -1,0 +1,118 @@
+import Foundation
+import PipelineGraph
+import Testing
+
+/// A folder under the system's temporary one, removed with the object: a pipeline file, fake stages, and GNU make to run them.
+final class Workbench {
+  let folder: String
+
+  init() throws {
+    folder = NSTemporaryDirectory() + "pipeline-tests-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+  func path(_ name: String) -> String { "\(folder)/\(name)" }
+
+  func write(_ text: String, to name: String, mode: Int = 0o644) throws {
+    try FileManager.default.createDirectory(
+      atPath: URL(fileURLWithPath: path(name)).deletingLastPathComponent().path, withIntermediateDirectories: true)
+    try Data(text.utf8).write(to: URL(fileURLWithPath: path(name)))
+    try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path(name))
+  }
+
+  func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
+  func text(_ name: String) throws -> String { try String(contentsOfFile: path(name), encoding: .utf8) }
+
+  /// Reads `yaml` as the pipeline `test`, with outputs under `runs`.
+  func pipeline(_ yaml: String, variables: [String: String] = [:], catalogue: StageCatalogue = .standard) throws -> Pipeline {
+    try write(yaml, to: "test.yaml")
+    return try Pipeline(contentsOf: path("test.yaml"), variables: variables.merging(["OUT": path("runs")]) { given, _ in given }, catalogue: catalogue)
+  }
+
+  /// What is wrong with `yaml`, as `LINE:COLUMN: MESSAGE`; the folder is shortened to `~`.
+  func problems(_ yaml: String, variables: [String: String] = [:]) throws -> [String] {
+    do {
+      _ = try pipeline(yaml, variables: variables)
+      return []
+    } catch let problems as PipelineProblems {
+      return problems.diagnostics.map { $0.description.replacingOccurrences(of: path("test.yaml:"), with: "").replacingOccurrences(of: folder, with: "~") }
+    }
+  }
+
+  // MARK: Fake stages
+
+  /// Programs that append `STAGE FOLDER SHARD` to a log and write what the real stage would write last; one fails where a file `fail-STAGE` exists.
+  func installFakeStages() throws {
+    let script = """
+      #!/bin/sh
+      stage=$(basename "$0"); shard=; echo "$stage $*" >> \(folder)/commands
+      while [ $# -gt 0 ]; do
+        case "$1" in --out) out=$2; shift;; --shard) shard=$2; shift;; esac
+        shift
+      done
+      echo "$(basename "$out") $shard" | sed 's/ $//' >> \(folder)/log
+      case $stage in
+        make-scenes) target=manifest.yaml;;
+        train-*|import-weights) target=weights.h5;;
+        evaluate) target=evaluation.json;;
+        summarize) target=table.txt;;
+        *) s=${shard:-1/1}; target=part-${s%/*}-of-${s#*/}.json;;
+      esac
+      if [ -e \(folder)/fail-$stage ]; then echo half > "$out/.$target.partial"; exit 65; fi
+      mkdir -p "$out" && date +%N > "$out/$target"
+
+      """
+    for stage in StageCatalogue.standard.stages { try write(script, to: "programs/\(stage.name)", mode: 0o755) }
+  }
+
+  /// Writes the rules of the pipeline and runs make on them; the steps that ran, sorted, with their shards.
+  @discardableResult
+  func make(_ pipeline: Pipeline, _ arguments: [String] = [], expecting status: Int32 = 0) throws -> [String] {
+    // Longer than the tick of the file system's clock, so that what a test changed is newer than what make made before.
+    usleep(20_000)
+    try MakeRules(pipeline, programs: path("programs")).write(to: path("runs/test/rules.mk"))
+    return try runMake(path("runs/test/rules.mk"), arguments, expecting: status)
+  }
+
+  @discardableResult
+  func runMake(_ rules: String, _ arguments: [String], expecting status: Int32 = 0) throws -> [String] {
+    try? FileManager.default.removeItem(atPath: path("log"))
+    let result = try run("/usr/bin/env", ["make", "--no-print-directory", "-f", rules] + arguments)
+    #expect(result.status == status, "\(result.output)")
+    usleep(20_000)
+    return ((try? text("log")) ?? "").split(separator: "\n").map(String.init).sorted()
+  }
+
+  /// Runs a program in the folder; its standard output and error together.
+  func run(_ program: String, _ arguments: [String], in subfolder: String? = nil) throws -> (status: Int32, output: String) {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: program)
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: subfolder.map(path) ?? folder)
+    // A make that runs these tests must not hand its own options down.
+    process.environment = ProcessInfo.processInfo.environment.filter { !["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"].contains($0.key) }
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let data = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+  }
+
+  func touch(_ name: String) throws {
+    try FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: path(name))
+  }
+}
+
+/// The programs that were built with the tests.
+enum BuiltPrograms {
+  static let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path
+  static func path(_ name: String) -> String { "\(folder)/\(name)" }
+  static func exist(_ name: String) -> Bool { FileManager.default.isExecutableFile(atPath: path(name)) }
+}
+
+/// Root of the package.
+let projectRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
