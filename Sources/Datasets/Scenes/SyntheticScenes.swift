@@ -1,0 +1,116 @@
+import Foundation
+import Foundations
+import Imaging
+import Tensors
+
+/// A data set made from nothing: pictures of five invented classes on textured backgrounds, with exact masks.
+///
+/// What it is for: a first run of the whole method without any download, on which every step has something to do. The class of an object shows in
+/// a part of it only; the rest shares colours and textures with backgrounds, some objects are small or have thin parts, they hide each other and cast
+/// shadows. Pixels are a function of (seed, split, index, size) alone and have the same bits on every machine: nothing but integer operations
+/// and + - * / and square roots of single precision goes into them.
+public struct SyntheticScenes: Sendable, Equatable {
+  /// A part of the data set.
+  public struct Split: Sendable, Equatable {
+    public let name: String
+    public let count: Int
+
+    public init(_ name: String, _ count: Int) {
+      self.name = name
+      self.count = count
+    }
+  }
+
+  public var width: Int
+  public var height: Int
+  public var seed: UInt64
+  public var splits: [Split]
+
+  /// Precondition: both sides are at least 32, and width is 1/2 to 4 times the height.
+  public init(width: Int = 160, height: Int = 120, seed: UInt64 = 1, splits: [Split] = [Split("train", 400), Split("val", 100)]) {
+    precondition(width >= 32 && height >= 32 && 2 * width >= height && width <= 4 * height, "scenes of \(width)x\(height)")
+    self.width = width
+    self.height = height
+    self.seed = seed
+    self.splits = splits
+  }
+
+  /// The classes, with mask value = index.
+  public static func classTable() throws -> ClassTable {
+    try ClassTable(
+      [ClassTable.Entry(name: "background", value: 0)]
+        + SceneClass.allCases.map { ClassTable.Entry(name: $0.name, value: UInt8($0.rawValue)) })
+  }
+
+  /// The id of a scene: `train-0007`.
+  public static func id(split: String, index: Int) -> String {
+    "\(split)-" + String(repeating: "0", count: max(0, 4 - String(index).count)) + String(index)
+  }
+
+  /// One scene. The class that it shows for certain is that of `index` modulo 5, so that every split has all of them.
+  public func scene(split: String, index: Int) -> Scene {
+    let generator = SeededGenerator(seed: seed, "scene", split, String(index), "\(width)x\(height)")
+    var composer = SceneComposer(generator: generator, width: width, height: height)
+    return composer.compose(first: SceneClass.allCases[index % SceneClass.allCases.count])
+  }
+
+  /// Writes `images/ID.png`, `masks/ID.png`, `items.tsv` and, last, `manifest.yaml` into `folder`; returns the manifest's path.
+  ///
+  /// A manifest from before is removed first: while one is there, it and its files are whole. The table holds the digests of all files.
+  /// - Parameter progress: called now and then with the number of scenes written.
+  /// - Throws: `Failure(.usage)` where a split's name is not a `SafeName` or there is no scene at all, `Failure(.io)` where writing fails.
+  @discardableResult
+  public func write(to folder: String, threads: Int = 1, progress: ((Int) -> Void)? = nil) throws -> String {
+    for split in splits {
+      if let problem = SafeName.problem(with: split.name) { throw Failure(.usage, "the split \"\(split.name)\" \(problem)") }
+    }
+    let jobs = splits.flatMap { split in (0..<max(split.count, 0)).map { (split: split.name, index: $0) } }
+    guard !jobs.isEmpty else { throw Failure(.usage, "no scenes: all splits are empty") }
+    let table = try Self.classTable()
+    for part in ["images", "masks"] { try AtomicFile.createFolder("\(folder)/\(part)") }
+    try Self.remove("\(folder)/manifest.yaml")
+    var rows: [ManifestWriter.Row] = []
+    let chunk = 32 * max(threads, 1)
+    for start in stride(from: 0, to: jobs.count, by: chunk) {
+      let part = Array(jobs[start..<min(start + chunk, jobs.count)])
+      var results = [Result<ManifestWriter.Row, any Error>?](repeating: nil, count: part.count)
+      results.withUnsafeMutableBufferPointer { results in
+        Parallel.forEach(part.count, threads: threads) { i in
+          results[i] = Result { try write(split: part[i].split, index: part[i].index, table: table, to: folder) }
+        }
+      }
+      rows += try results.compactMap { try $0?.get() }
+      progress?(rows.count)
+    }
+    let description = "Procedural scenes, \(width)x\(height), seed \(seed)"
+    return try ManifestWriter(name: "scenes", description: description, classes: table).write(rows, to: folder)
+  }
+
+  private func write(split: String, index: Int, table: ClassTable, to folder: String) throws -> ManifestWriter.Row {
+    let scene = scene(split: split, index: index)
+    let id = Self.id(split: split, index: index)
+    var row = ManifestWriter.Row(id: id, split: split, labels: scene.labels.map { table.names[$0] })
+    let image = try scene.image.pngBytes(file: "\(folder)/images/\(id).png")
+    let mask = try table.values(ofIndices: scene.mask).pngBytes(palette: table.palette, file: "\(folder)/masks/\(id).png")
+    try Self.write(image, to: "\(folder)/images/\(id).png")
+    try Self.write(mask, to: "\(folder)/masks/\(id).png")
+    row.imageDigest = SHA256.hexadecimal(of: image)
+    row.maskDigest = SHA256.hexadecimal(of: mask)
+    (row.width, row.height) = (width, height)
+    return row
+  }
+
+  /// Without the sync of `AtomicFile`, which for thousands of small files takes longer than drawing them: the manifest comes last and has the digests.
+  private static func write(_ bytes: [UInt8], to path: String) throws {
+    do { try Data(bytes).write(to: URL(fileURLWithPath: path)) } catch {
+      throw Failure(.io, "cannot write: \((error as NSError).localizedDescription)", file: path)
+    }
+  }
+
+  private static func remove(_ path: String) throws {
+    guard FileManager.default.fileExists(atPath: path) else { return }
+    do { try FileManager.default.removeItem(atPath: path) } catch {
+      throw Failure(.io, "cannot remove: \((error as NSError).localizedDescription)", file: path)
+    }
+  }
+}
