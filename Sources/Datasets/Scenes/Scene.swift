@@ -72,7 +72,9 @@ struct SceneComposer {
     generator.shuffle(&others)
     var cast: [(kind: SceneClass, isSmall: Bool)] = []
     for kind in [first] + others.prefix(classCount - 1) {
-      cast.append((kind, generator.chance(0.08)))
+      // A class is seldom there as a small object alone, often as a small one beside a large one.
+      let isSmall = generator.chance(0.06) && kind != first
+      cast.append((kind, isSmall))
       if generator.chance(0.3) { cast.append((kind, generator.chance(0.7))) }
     }
     return cast
@@ -82,7 +84,7 @@ struct SceneComposer {
   private mutating func stage(_ cast: [(kind: SceneClass, isSmall: Bool)], on canvas: inout Canvas, _ colours: [Colour], crowding: Float) -> Bool {
     var actors: [Actor] = []
     for member in cast {
-      let large = cast.count > 2 ? Float(0.2)...0.27 : 0.23...0.36
+      let large = cast.count > 2 ? Float(0.22)...0.3 : (cast.count == 1 ? 0.27...0.42 : 0.25...0.36)
       let size = generator.uniform(member.isSmall ? 0.085...0.13 : large) * (1 - 0.3 * crowding)
       // The ambiguous parts often have the very colours of this background.
       let pool = generator.chance(0.5) ? colours : PaletteFamily.draw(&generator).drawColours(&generator)
@@ -182,7 +184,7 @@ struct SceneComposer {
     let haze = generator.chance(0.25) ? generator.uniform(0.05...0.22) : 0
     let veil = Colour(0.78, 0.8, 0.84)
     let vignette = generator.uniform(0...0.35)
-    let grain = generator.uniform(0.006...0.028)
+    let grain = generator.uniform(0.005...0.02)
     let slope = Point(generator.uniform(-0.25...0.25), generator.uniform(-0.25...0.25))
     let noise = Noise(generator.next())
     var pixels = [UInt8](repeating: 0, count: width * height * 3)
