@@ -63,7 +63,7 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
         }
       }
     }
-    #expect(compared > 500)
+    #expect(compared > 200)
   }
 
   @Test func flipsMirrorWithoutCrop() {

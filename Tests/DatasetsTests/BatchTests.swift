@@ -27,7 +27,7 @@ import Testing
 
   /// Indices of one epoch, written down so that no change of the generator or the shuffle passes unseen: it would change every trained network.
   @Test func knownPermutation() {
-    #expect(BatchSampler(count: 8, batchSize: 8, seed: 7).permutation(epoch: 2) == [0])
+    #expect(BatchSampler(count: 8, batchSize: 8, seed: 7).permutation(epoch: 2) == [7, 2, 5, 6, 0, 1, 3, 4])
   }
 }
 
