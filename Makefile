@@ -18,6 +18,7 @@ given      = $(filter command line,$(origin $(1)))
 variables := DATA WEIGHTS OUT THREADS
 quote      = '$(subst ','\'',$(1))'
 sets      := $(foreach v,$(variables),$(if $(call given,$(v)),--set $(v)=$(call quote,$($(v)))))
+goals     := $(foreach s,$(STEPS),--goal $(call quote,$(s)))
 folder    := $(if $(call given,OUT),$(OUT),runs)/$(NAME)
 rules     := $(folder)/rules.mk
 pipeline   = $(PROGRAMS)/pipeline
@@ -48,13 +49,13 @@ endif
 # Rules and stamps are written anew each time, and only where they differ. A dry run writes rules to a place of its own and touches no stamp.
 ifeq ($(isDryRun),)
 define run
-	@$(pipeline) rules $(call quote,$(PIPELINE)) $(sets) --programs $(PROGRAMS) --output $(call quote,$(rules))
+	@$(pipeline) rules $(call quote,$(PIPELINE)) $(sets) --programs $(PROGRAMS) --output $(call quote,$(rules)) $(goals)
 	+@$(MAKE) --no-print-directory -f $(call quote,$(rules)) $(1)
 endef
 else
 define run
 	+@if [ -x $(pipeline) ]; then \
-	  rules=$$(mktemp) && $(pipeline) rules --dry-run $(call quote,$(PIPELINE)) $(sets) --programs $(PROGRAMS) --output $$rules \
+	  rules=$$(mktemp) && $(pipeline) rules --dry-run $(call quote,$(PIPELINE)) $(sets) --programs $(PROGRAMS) --output $$rules $(goals) \
 	  && $(MAKE) --no-print-directory -f $$rules $(1); status=$$?; rm -f $$rules; exit $$status; \
 	  else echo '# steps are known once the programs are built'; fi
 endef
@@ -87,6 +88,7 @@ test:
 	swift test -c release --scratch-path $(BUILD) --skip-build --disable-xctest $(if $(FILTER),--filter $(call quote,$(FILTER)))
 
 lint:
+	@swift format --version >/dev/null || { echo 'this Swift has no `swift format`; it comes with the toolchains from 6.0 on' >&2; exit 1; }
 	swift format lint --strict --recursive --parallel Package.swift Sources Stages Tests $(wildcard Benchmarks)
 	@.ci/sizes
 

@@ -42,6 +42,16 @@ struct PipelineOptions: ParsableArguments {
   }
 }
 
+extension Pipeline {
+  /// The step of that name; a usage error that tells the nearest name where there is none.
+  func step(named name: String) throws -> Step {
+    if let step = self[name] { return step }
+    let nearest = nearestName(to: name, among: steps.map(\.name)).map { "; did you mean \"\($0)\"?" } ?? "; `make status` lists them"
+    FileHandle.standardError.write(Data("pipeline: \(file) has no step \"\(name)\"\(nearest)\n".utf8))
+    throw ExitCode(Failure.Kind.usage.rawValue)
+  }
+}
+
 /// Runs `body`; a `Failure` is printed and ends the program with its sysexits code.
 func reportingFailure<R>(_ body: () throws -> R) throws -> R {
   do {
@@ -62,11 +72,18 @@ struct Rules: ParsableCommand {
   @Option(help: ArgumentHelp("Folder of the stages' programs.", valueName: "DIR"))
   var programs = ".build/release"
 
+  @Option(
+    name: .customLong("goal"), parsing: .singleValue,
+    help: ArgumentHelp("A step that make will be asked for, to be checked; may be repeated.", valueName: "STEP"))
+  var goals: [String] = []
+
   @Flag(name: .customLong("dry-run"), help: "Write rules for `make -n` and leave the stamps alone.")
   var isDryRun = false
 
   func run() throws {
     let pipeline = try options.load()
+    // A goal with a slash is a file, which make itself knows or not.
+    for goal in goals where !goal.contains("/") && goal != "show" { _ = try pipeline.step(named: goal) }
     let rules = MakeRules(pipeline, programs: programs)
     let path = output ?? "\(pipeline.folder)/rules.mk"
     try reportingFailure { try isDryRun ? rules.writeForDryRun(to: path) : rules.write(to: path) }
@@ -98,10 +115,8 @@ struct Explain: ParsableCommand {
   func run() throws {
     let pipeline = try options.load()
     let states = StepState.all(of: pipeline)
-    guard let state = states.first(where: { $0.step.name == step }) else {
-      let nearest = nearestName(to: step, among: pipeline.steps.map(\.name)).map { "; did you mean \"\($0)\"?" } ?? ""
-      throw ValidationError("unknown step \"\(step)\"\(nearest)")
-    }
+    let name = try pipeline.step(named: step).name
+    guard let state = states.first(where: { $0.step.name == name }) else { return }
     print(state.willRun ? "\(step) will run:" : "\(step) is up to date")
     for reason in state.reasons { print("  \(reason)") }
     print("command:")
