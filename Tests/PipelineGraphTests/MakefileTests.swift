@@ -98,7 +98,7 @@ struct MakefileTests {
     let result = try make([])
     #expect(result.status == 2 && ran == [])
     #expect(
-      result.output.contains("pipelines/quickstart.yaml:5:54: unknown parameter of stage train-cam \"epoch\"; did you mean \"epochs\"?"), "\(result.output)")
+      result.output.contains("pipelines/quickstart.yaml:5:46: unknown parameter of stage train-cam \"epoch\"; did you mean \"epochs\"?"), "\(result.output)")
     #expect(bench.exists("runs/quickstart/table/table.txt"))
   }
 
