@@ -64,7 +64,7 @@ endif
 build: $(BUILT)
 
 # Folders are among the prerequisites, so that a file that was removed counts as a change.
-$(BUILT): Package.swift $(shell find Sources Stages -not -name '.*' 2>/dev/null)
+$(BUILT): Package.swift $(shell find Sources Stages -not -name '.*' -not -name '*.md' 2>/dev/null)
 	@.ci/packages
 	swift build -c release --scratch-path $(BUILD)
 	@touch $@
