@@ -1,0 +1,87 @@
+import Tensors
+import Testing
+
+@Suite("Tensors, label batches, parallel loops")
+struct TensorTests {
+  @Test("copies are independent")
+  func valueSemantics() {
+    let first = Tensor([2, 2], [1, 2, 3, 4])
+    var second = first
+    second[1, 0] = 9
+    #expect(first.values == [1, 2, 3, 4] && second.values == [1, 2, 9, 4])
+    var reshaped = first.reshaped([4])
+    reshaped.withUnsafeMutableBufferPointer { $0[0] = 7 }
+    #expect(first[0, 0] == 1 && reshaped[0] == 7)
+    #expect(Tensor(3).item == 3 && Tensor(3).shape.rank == 0)
+    #expect(Tensor(zeros: [0, 3]).values.isEmpty)
+  }
+
+  @Test("rows and stacking")
+  func rows() {
+    let x = noise([5, 2, 3], "x")
+    #expect(Tensor.stacked([x.batch(0..<2), x.batch(2..<2), x.batch(2..<5)]) == x)
+    #expect(x.batch(3..<4).shape == [1, 2, 3])
+    #expect(x.batch(3..<4)[0, 1, 2] == x[3, 1, 2])
+  }
+
+  @Test("descriptions")
+  func descriptions() {
+    #expect(Shape([8, 3, 320, 320]).description == "8x3x320x320")
+    #expect(Shape([]).description == "scalar")
+    #expect(Tensor([2], [1, 2]).description == "Tensor 2 [1.0, 2.0]")
+  }
+
+  @Test("one-hot labels, void is zero")
+  func labels() {
+    var batch = LabelBatch(repeating: LabelBatch.void, batch: 2, height: 1, width: 2)
+    batch[0, 0, 1] = 2
+    batch[1, 0, 0] = 0
+    let expected = Tensor([2, 3, 1, 2], [0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0])
+    #expect(batch.oneHot(classes: 3) == expected)
+    #expect(LabelBatch.stacked([batch.batch(0..<1), batch.batch(1..<2)]) == batch)
+  }
+
+  @Test("output lengths of convolutions")
+  func lengths() {
+    #expect(ConvolutionParameters(stride: 2, padding: 1).outputLength(321, kernel: 3) == 161)
+    #expect(ConvolutionParameters(dilation: 12, padding: 12).outputLength(40, kernel: 3) == 40)
+    #expect(ConvolutionParameters(stride: 2).outputLength(224, kernel: 3) == 111)
+  }
+
+  @Test("every index runs once", arguments: [0, 1, 2, 7, 100], [1, 2, 5])
+  func parallel(count: Int, threads: Int) {
+    var visits = [Int](repeating: 0, count: count)
+    var parts = [Int](repeating: -1, count: count)
+    visits.withUnsafeMutableBufferPointer { visits in
+      parts.withUnsafeMutableBufferPointer { parts in
+        let (visits, parts) = (visits, parts)
+        Parallel.forEachRange(count, threads: threads) { part, range in
+          for i in range {
+            visits[i] += 1
+            parts[i] = part
+          }
+        }
+        Parallel.forEach(count, threads: threads) { visits[$0] += 1 }
+      }
+    }
+    #expect(visits.allSatisfy { $0 == 2 })
+    #expect(parts == parts.sorted() && parts.allSatisfy { $0 >= 0 && $0 < threads })
+  }
+
+  @Test("nested loops finish")
+  func nested() {
+    var sums = [Int](repeating: 0, count: 8)
+    sums.withUnsafeMutableBufferPointer { sums in
+      let sums = sums
+      Parallel.forEach(8, threads: 4) { i in
+        var inner = [Int](repeating: 0, count: 8)
+        inner.withUnsafeMutableBufferPointer { inner in
+          let inner = inner
+          Parallel.forEach(8, threads: 4) { inner[$0] = $0 }
+        }
+        sums[i] = inner.reduce(0, +)
+      }
+    }
+    #expect(sums == [Int](repeating: 28, count: 8))
+  }
+}
