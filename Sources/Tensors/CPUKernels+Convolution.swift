@@ -1,52 +1,24 @@
-/// The lengths of one convolution.
-struct ConvolutionGeometry {
-  let batch, inputs, height, width: Int
-  let outputs, kernelHeight, kernelWidth: Int
-  let outHeight, outWidth: Int
-  let parameters: ConvolutionParameters
+/// Ways to compute a convolution; `choose` is the one place where a shape is given its way.
+enum ConvolutionAlgorithm {
+  /// The sample is multiplied as it lies in memory.
+  case pointwise
+  /// Column matrices of tiles that stay in the second-level cache.
+  case columns
 
-  init(input: Shape, weight: Shape, parameters: ConvolutionParameters) {
-    let output = parameters.outputShape(input: input, weight: weight)
-    (batch, inputs, height, width) = input.image
-    (outputs, kernelHeight, kernelWidth) = (weight[0], weight[2], weight[3])
-    (outHeight, outWidth) = (output[2], output[3])
-    self.parameters = parameters
-  }
-
-  var area: Int { height * width }
-  var outArea: Int { outHeight * outWidth }
-  /// Rows of the column matrix: inputs x kernel.
-  var taps: Int { inputs * kernelHeight * kernelWidth }
-
-  /// The input row or column that `position` (which may lie in the padding) reads, nil for a zero.
-  func source(_ position: Int, length: Int) -> Int? {
-    if position >= 0 && position < length { return position }
-    if parameters.paddingMode == .zero { return nil }
-    return position < 0 ? -position : 2 * (length - 1) - position
-  }
+  static func choose(_ g: ConvolutionGeometry) -> ConvolutionAlgorithm { g.isPointwise ? .pointwise : .columns }
 }
 
 extension CPUKernels {
   public func convolution(_ x: Tensor, weight: Tensor, bias: Tensor?, parameters: ConvolutionParameters, relu: Bool) -> Tensor {
     let g = ConvolutionGeometry(input: x.shape, weight: weight.shape, parameters: parameters)
     precondition(bias == nil || bias?.shape == [g.outputs], "bias of weight \(weight.shape)")
-    let biases = bias?.values ?? []
+    let epilogue = Epilogue(biases: bias?.values ?? [], relu: relu)
     return Tensor(filling: [g.batch, g.outputs, g.outHeight, g.outWidth]) { target in
       x.read { x in
         weight.read { weight in
-          Parallel.forEach(g.batch, threads: threads) { n in
-            scratch.with(g.taps * g.outArea) { columns in
-              let target = target + n * g.outputs * g.outArea
-              gather(g, x + n * g.inputs * g.area, into: columns)
-              multiplyMatrices(
-                Matrix(weight, stride: g.taps), Matrix(columns, stride: g.outArea), into: target, stride: g.outArea, rows: g.outputs,
-                columns: g.outArea, inner: g.taps)
-              for o in 0..<g.outputs {
-                let bias = biases.isEmpty ? 0 : biases[o]
-                let row = target + o * g.outArea
-                for i in 0..<g.outArea { row[i] = relu ? max(0, row[i] + bias) : row[i] + bias }
-              }
-            }
+          switch ConvolutionAlgorithm.choose(g) {
+          case .pointwise: convolvePointwise(g, x, weight, epilogue, into: target)
+          case .columns: convolveByColumns(g, x, weight, epilogue, into: target)
           }
         }
       }
@@ -59,68 +31,205 @@ extension CPUKernels {
     let g = ConvolutionGeometry(input: x.shape, weight: weight.shape, parameters: parameters)
     precondition(upstream.shape == [g.batch, g.outputs, g.outHeight, g.outWidth], "upstream \(upstream.shape) of \(x.shape)")
     var result = ConvolutionGradients()
-    if wants.input { result.input = inputGradient(g, weight: weight, upstream: upstream, shape: x.shape) }
-    if wants.weight { result.weight = weightGradient(g, x, upstream: upstream, shape: weight.shape) }
+    if wants.input {
+      result.input = Tensor(filling: x.shape) { target in
+        weight.read { weight in
+          upstream.read { upstream in
+            switch ConvolutionAlgorithm.choose(g) {
+            case .pointwise: inputGradientPointwise(g, weight, upstream, into: target)
+            case .columns: inputGradientByColumns(g, weight, upstream, into: target)
+            }
+          }
+        }
+      }
+    }
+    if wants.weight {
+      result.weight = Tensor(filling: weight.shape) { target in
+        x.read { x in upstream.read { upstream in weightGradient(g, x, upstream, into: target) } }
+      }
+    }
     if wants.bias { result.bias = Tensor([g.outputs], channelSums(upstream).map { Float($0) }) }
     return result
   }
+}
 
-  private func inputGradient(_ g: ConvolutionGeometry, weight: Tensor, upstream: Tensor, shape: Shape) -> Tensor {
-    Tensor(filling: shape) { target in
-      weight.read { weight in
-        upstream.read { upstream in
-          Parallel.forEach(g.batch, threads: threads) { n in
-            scratch.with(g.taps * g.outArea) { columns in
-              multiplyMatrices(
-                Matrix(weight, stride: g.taps, transposed: true), Matrix(upstream + n * g.outputs * g.outArea, stride: g.outArea),
-                into: columns, stride: g.outArea, rows: g.taps, columns: g.outArea, inner: g.outputs)
-              scatter(g, columns, into: target + n * g.inputs * g.area)
-            }
+/// What follows the products of a tile while it is in the cache.
+struct Epilogue {
+  /// One a row, or none.
+  let biases: [Float]
+  let relu: Bool
+
+  /// Adds the bias to each of `biases.count` rows and replaces negative sums by 0.
+  func apply(_ target: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int) {
+    if biases.isEmpty && !relu { return }
+    for row in 0..<rows {
+      let (bias, target) = (biases.isEmpty ? 0 : biases[row], target + row * stride)
+      if relu {
+        for i in 0..<columns {
+          let value = target[i] + bias
+          target[i] = value < 0 ? 0 : value
+        }
+      } else {
+        for i in 0..<columns { target[i] += bias }
+      }
+    }
+  }
+}
+
+extension CPUKernels {
+  /// Floats of a tile's column matrix: with the product's other operands about half of a second-level cache of 1 MiB.
+  private static var columnBudget: Int { 160 * 1024 }
+
+  // MARK: 1x1
+
+  /// Pixels of a pointwise tile, so that all channels of it, in and out, fit the cache for the epilogue, but not narrow for the product.
+  private func pointwiseTiles(_ g: ConvolutionGeometry) -> [Range<Int>] {
+    let parts = g.batch >= threads ? 1 : (threads + g.batch - 1) / g.batch
+    let most = min(max(256, Self.columnBudget / (g.inputs + g.outputs)), (g.area + parts - 1) / parts)
+    return ConvolutionGeometry.ranges(g.area, most: most)
+  }
+
+  private func convolvePointwise(
+    _ g: ConvolutionGeometry, _ x: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ epilogue: Epilogue,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    let tiles = pointwiseTiles(g)
+    Parallel.forEach(g.batch * tiles.count, threads: threads) { unit in
+      let (n, tile) = (unit / tiles.count, tiles[unit % tiles.count])
+      let target = target + n * g.outputCount + tile.lowerBound
+      multiplyMatrices(
+        Matrix(weight, stride: g.inputs), Matrix(x + n * g.inputCount + tile.lowerBound, stride: g.area), into: target, stride: g.area,
+        rows: g.outputs, columns: tile.count, inner: g.inputs)
+      epilogue.apply(target, rows: g.outputs, columns: tile.count, stride: g.area)
+    }
+  }
+
+  private func inputGradientPointwise(
+    _ g: ConvolutionGeometry, _ weight: UnsafePointer<Float>, _ upstream: UnsafePointer<Float>,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    let tiles = pointwiseTiles(g)
+    Parallel.forEach(g.batch * tiles.count, threads: threads) { unit in
+      let (n, tile) = (unit / tiles.count, tiles[unit % tiles.count])
+      multiplyMatrices(
+        Matrix(weight, stride: g.inputs, transposed: true), Matrix(upstream + n * g.outputCount + tile.lowerBound, stride: g.area),
+        into: target + n * g.inputCount + tile.lowerBound, stride: g.area, rows: g.inputs, columns: tile.count, inner: g.outputs)
+    }
+  }
+
+  // MARK: Columns
+
+  private func convolveByColumns(
+    _ g: ConvolutionGeometry, _ x: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ epilogue: Epilogue,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    let parts = g.batch >= threads ? 1 : (threads + g.batch - 1) / g.batch
+    let (rows, channels) = g.tiles(budget: Self.columnBudget, pixels: 320, parts: parts)
+    let most = (rows.map(\.count).max() ?? 0) * g.outWidth * (channels.map(\.count).max() ?? 0) * g.kernelArea
+    Parallel.forEachRange(g.batch * rows.count, threads: threads) { _, units in
+      scratch.with(most) { columns in
+        for unit in units {
+          let (n, rows) = (unit / rows.count, rows[unit % rows.count])
+          let target = target + n * g.outputCount + rows.lowerBound * g.outWidth
+          let pixels = rows.count * g.outWidth
+          for channels in channels {
+            g.gather(x + n * g.inputCount, rows: rows, channels: channels, into: columns)
+            multiplyMatrices(
+              Matrix(weight + channels.lowerBound * g.kernelArea, stride: g.taps), Matrix(columns, stride: pixels), into: target,
+              stride: g.outArea, rows: g.outputs, columns: pixels, inner: channels.count * g.kernelArea,
+              adding: channels.lowerBound > 0)
+          }
+          epilogue.apply(target, rows: g.outputs, columns: pixels, stride: g.outArea)
+        }
+      }
+    }
+  }
+
+  /// Units are (sample, channels): the tiles of a unit overlap in the input, so one thread adds them all, in order.
+  private func inputGradientByColumns(
+    _ g: ConvolutionGeometry, _ weight: UnsafePointer<Float>, _ upstream: UnsafePointer<Float>,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    let parts = g.batch >= threads ? 1 : (threads + g.batch - 1) / g.batch
+    var (rows, channels) = g.tiles(budget: Self.columnBudget, pixels: 320, parts: 1)
+    if channels.count < parts { channels = ConvolutionGeometry.ranges(g.inputs, most: (g.inputs + parts - 1) / parts) }
+    let most = (rows.map(\.count).max() ?? 0) * g.outWidth * (channels.map(\.count).max() ?? 0) * g.kernelArea
+    rows = rows.filter { !$0.isEmpty }
+    Parallel.forEachRange(g.batch * channels.count, threads: threads) { _, units in
+      scratch.with(most) { columns in
+        for unit in units {
+          let (n, channels) = (unit / channels.count, channels[unit % channels.count])
+          let target = target + n * g.inputCount
+          (target + channels.lowerBound * g.area).update(repeating: 0, count: channels.count * g.area)
+          for rows in rows {
+            let pixels = rows.count * g.outWidth
+            multiplyMatrices(
+              Matrix(weight + channels.lowerBound * g.kernelArea, stride: g.taps, transposed: true),
+              Matrix(upstream + n * g.outputCount + rows.lowerBound * g.outWidth, stride: g.outArea), into: columns, stride: pixels,
+              rows: channels.count * g.kernelArea, columns: pixels, inner: g.outputs)
+            g.scatter(columns, rows: rows, channels: channels, into: target)
           }
         }
       }
     }
   }
 
-  private func weightGradient(_ g: ConvolutionGeometry, _ x: Tensor, upstream: Tensor, shape: Shape) -> Tensor {
-    Tensor(filling: shape) { target in
-      x.read { x in
-        upstream.read { upstream in
-          scratch.with(g.taps * g.outArea) { columns in
-            for n in 0..<g.batch {
-              gather(g, x + n * g.inputs * g.area, into: columns)
-              multiplyMatrices(
-                Matrix(upstream + n * g.outputs * g.outArea, stride: g.outArea), Matrix(columns, stride: g.outArea, transposed: true),
-                into: target, stride: g.taps, rows: g.outputs, columns: g.taps, inner: g.outArea, adding: n > 0)
-            }
-          }
+  // MARK: Weights
+
+  /// A small gradient is summed per thread over samples and rows, and the parts added in order; a large one is cut by input channels, so
+  /// that each thread owns what it adds to.
+  private func weightGradient(
+    _ g: ConvolutionGeometry, _ x: UnsafePointer<Float>, _ upstream: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
+  ) {
+    let count = g.outputs * g.taps
+    let pixelTarget = 768
+    if count <= 1 << 16 || g.inputs < threads {
+      let (rows, channels) = g.tiles(budget: Self.columnBudget, pixels: pixelTarget, parts: g.batch >= threads ? 1 : threads)
+      let units = g.batch * rows.count
+      let parts = min(threads, units)
+      scratch.with(count * parts) { sums in
+        Parallel.forEachRange(units, threads: parts) { part, units in
+          addWeightGradient(g, x, upstream, units: units, rows: rows, channels: channels, into: sums + part * count)
         }
+        target.update(from: sums, count: count)
+        for part in 1..<max(parts, 1) {
+          let sums = sums + part * count
+          for i in 0..<count { target[i] += sums[i] }
+        }
+      }
+    } else {
+      let share = (g.inputs + threads - 1) / threads
+      let (rows, channels) = g.tiles(budget: Self.columnBudget, pixels: pixelTarget, parts: 1)
+      let cut = ConvolutionGeometry.ranges(g.inputs, most: min(share, channels.map(\.count).max() ?? share))
+      Parallel.forEachRange(cut.count, threads: threads) { _, range in
+        addWeightGradient(g, x, upstream, units: 0..<g.batch * rows.count, rows: rows, channels: Array(cut[range]), into: target)
       }
     }
   }
 
-  /// Column matrix of one sample: row (c, u, v), column = output position.
-  private func gather(_ g: ConvolutionGeometry, _ x: UnsafePointer<Float>, into columns: UnsafeMutablePointer<Float>) {
-    forEachTap(g) { row, i, j, source in columns[row * g.outArea + i * g.outWidth + j] = source.map { x[$0] } ?? 0 }
-  }
-
-  private func scatter(_ g: ConvolutionGeometry, _ columns: UnsafePointer<Float>, into x: UnsafeMutablePointer<Float>) {
-    x.update(repeating: 0, count: g.inputs * g.area)
-    forEachTap(g) { row, i, j, source in
-      if let source { x[source] += columns[row * g.outArea + i * g.outWidth + j] }
-    }
-  }
-
-  @inline(__always)
-  private func forEachTap(_ g: ConvolutionGeometry, _ body: (_ row: Int, _ i: Int, _ j: Int, _ source: Int?) -> Void) {
-    let p = g.parameters
-    for row in 0..<g.taps {
-      let (c, u, v) = (row / (g.kernelHeight * g.kernelWidth), row / g.kernelWidth % g.kernelHeight, row % g.kernelWidth)
-      for i in 0..<g.outHeight {
-        let y = g.source(i * p.stride + u * p.dilation - p.padding, length: g.height)
-        for j in 0..<g.outWidth {
-          let x = g.source(j * p.stride + v * p.dilation - p.padding, length: g.width)
-          body(row, i, j, y.flatMap { y in x.map { (c * g.height + y) * g.width + $0 } })
+  /// Sums the products of upstream and columns over `units` of (sample, rows) into the weights of `channels`; the first one overwrites.
+  private func addWeightGradient(
+    _ g: ConvolutionGeometry, _ x: UnsafePointer<Float>, _ upstream: UnsafePointer<Float>, units: Range<Int>, rows: [Range<Int>],
+    channels: [Range<Int>], into target: UnsafeMutablePointer<Float>
+  ) {
+    let most = (rows.map(\.count).max() ?? 0) * g.outWidth * (channels.map(\.count).max() ?? 0) * g.kernelArea
+    scratch.with(g.isPointwise ? 0 : most) { columns in
+      for unit in units {
+        let (n, rows) = (unit / rows.count, rows[unit % rows.count])
+        let pixels = rows.count * g.outWidth
+        for channels in channels {
+          let right: Matrix
+          if g.isPointwise {
+            let start = n * g.inputCount + channels.lowerBound * g.area + rows.lowerBound * g.width
+            right = Matrix(x + start, stride: g.area, transposed: true)
+          } else {
+            g.gather(x + n * g.inputCount, rows: rows, channels: channels, into: columns)
+            right = Matrix(columns, stride: pixels, transposed: true)
+          }
+          multiplyMatrices(
+            Matrix(upstream + n * g.outputCount + rows.lowerBound * g.outWidth, stride: g.outArea), right,
+            into: target + channels.lowerBound * g.kernelArea, stride: g.taps, rows: g.outputs,
+            columns: channels.count * g.kernelArea, inner: pixels, adding: unit > units.lowerBound)
         }
       }
     }

@@ -1,39 +1,26 @@
 extension CPUKernels {
   public func maxPool(_ x: Tensor, kernel: Int, stride: Int, padding: Int, ceilMode: Bool) -> (output: Tensor, indices: [Int32]) {
     let (batch, channels, height, width) = x.shape.image
-    precondition(padding * 2 <= kernel && stride >= 1, "max pooling \(kernel), stride \(stride), padding \(padding)")
+    precondition(kernel >= 1 && padding * 2 <= kernel && stride >= 1, "max pooling \(kernel), stride \(stride), padding \(padding)")
     func length(_ input: Int) -> Int {
       let span = input + 2 * padding - kernel
       precondition(span >= 0, "max pooling \(kernel), padding \(padding) of \(x.shape)")
       let count = (ceilMode ? span + stride - 1 : span) / stride + 1
       return ceilMode && (count - 1) * stride >= input + padding ? count - 1 : count
     }
-    let (outHeight, outWidth) = (length(height), length(width))
-    let area = outHeight * outWidth
+    let window = MaxWindow(
+      height: height, width: width, outHeight: length(height), outWidth: length(width), kernel: kernel, stride: stride, padding: padding)
+    let area = window.outHeight * window.outWidth
     var indices: [Int32] = []
-    let output = Tensor(filling: [batch, channels, outHeight, outWidth]) { target in
+    let output = Tensor(filling: [batch, channels, window.outHeight, window.outWidth]) { target in
       indices = [Int32](unsafeUninitializedCapacity: batch * channels * area) { positions, count in
         count = batch * channels * area
         guard let positions = positions.baseAddress else { return }
         x.read { source in
-          overPlanes(batch * channels, area: height * width) { plane in
-            let source = source + plane * height * width
-            var out = plane * area
-            for i in 0..<outHeight {
-              let rows = max(0, i * stride - padding)..<min(height, i * stride - padding + kernel)
-              for j in 0..<outWidth {
-                var best = -Float.infinity
-                let columns = max(0, j * stride - padding)..<min(width, j * stride - padding + kernel)
-                var position = rows.lowerBound * width + columns.lowerBound
-                for r in rows {
-                  for c in columns where source[r * width + c] > best || source[r * width + c].isNaN {
-                    best = source[r * width + c]
-                    position = r * width + c
-                  }
-                }
-                target[out] = best
-                positions[out] = Int32(truncatingIfNeeded: position)
-                out += 1
+          Parallel.forEachRange(batch * channels, threads: x.count < Self.smallCount ? 1 : threads) { _, planes in
+            scratch.with(window.scratchCount) { scratch in
+              for plane in planes {
+                window.pool(source + plane * height * width, target + plane * area, positions + plane * area, scratch)
               }
             }
           }

@@ -13,8 +13,8 @@ struct NaiveConvolution {
     var y = [Double](repeating: 0, count: outputShape.count)
     visit { y[$0] += Double(ws[$1]) * Double(xs[$2]) }
     if let bias {
-      let area = outputShape[2] * outputShape[3]
-      for i in y.indices { y[i] += Double(bias.values[i / area % outputShape[1]]) }
+      let (area, biases) = (outputShape[2] * outputShape[3], bias.values)
+      for i in y.indices { y[i] += Double(biases[i / area % biases.count]) }
     }
     return Tensor(outputShape, y.map { Float($0) })
   }
