@@ -1,1 +1,0 @@
-// Tests of the SSDD rule, losses and steps.

@@ -1,0 +1,57 @@
+import Models
+import NeuralNet
+import SSDD
+import TestSupport
+import Tensors
+
+extension GoldenFile {
+  /// A stored mask (N, h, w).
+  func masks(_ name: String) throws -> LabelBatch {
+    let (shape, labels) = try labels(name)
+    return LabelBatch(batch: shape[0], height: shape[1], width: shape[2], labels: labels)
+  }
+
+  /// Image-level labels: a 0/1 matrix samples x foreground classes.
+  func present(_ name: String) throws -> PresentLabels {
+    let shape = try shape(name)
+    let values = try tensor(name).values
+    let samples = (0..<shape[0]).map { n in (0..<shape[1]).filter { values[n * shape[1] + $0] > 0 }.map { $0 + 1 } }
+    return try PresentLabels(samples, classes: shape[1] + 1)
+  }
+
+  func flags(_ name: String) throws -> ClassFlags {
+    let shape = try shape(name)
+    return ClassFlags(batch: shape[0], classes: shape[1], flags: try tensor(name).values.map { $0 > 0 })
+  }
+
+  func mismatch(_ masks: LabelBatch, _ name: String) throws -> String? {
+    try mismatch(masks.labels, shape: [masks.batch, masks.height, masks.width], name, tolerance: 0)
+  }
+
+  func mismatch(_ flags: ClassFlags, _ name: String) throws -> String? {
+    try mismatch(flags.flags.map { $0 ? 1 : 0 }, shape: [flags.batch, flags.classes], name)
+  }
+
+  /// Fills every parameter as the reference networks were, `override/NAME` of the file first.
+  func fill(_ module: any Module) throws {
+    for parameter in module.parameters {
+      let override = "override/\(parameter.name)"
+      parameter.value = contains(override) ? try tensor(override) : generator.parameter(parameter.name, parameter.shape)
+    }
+  }
+}
+
+/// A mask of one sample, row by row.
+func mask(_ rows: [[UInt8]]) -> LabelBatch {
+  LabelBatch(batch: 1, height: rows.count, width: rows[0].count, labels: rows.flatMap { $0 })
+}
+
+/// A network small enough for tests: 8-channel ResNet-38 or SqueezeNet, three classes.
+func smallModel(_ stage: SSDDModel.Stage, kind: BackboneSpecification.Kind = .resnet38, seed: UInt64 = 1) throws -> SSDDModel {
+  let width = kind == .resnet38 ? 1.0 / 16 : 1
+  let backbone = BackboneSpecification(kind: kind, width: width, depth: kind == .resnet38 ? 0.3 : 1)
+  let model = try SSDDModel(
+    ModelSpecification(backbone: backbone, classes: 3, headChannels: 8, headDilation: 2, differenceChannels: 8), stage: stage)
+  model.initialise(seed: seed)
+  return model
+}
