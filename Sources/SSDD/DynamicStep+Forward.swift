@@ -18,9 +18,12 @@ extension DynamicStep {
     let subOutput = subHead(features.high)
     let (main, sub) = (mainOutput.logits, subOutput.logits)
 
-    // Masks of the first step: p^K1 and its CRF p^A1, present labels only. What the seeds leave void is void in every mask.
+    try main.requireFinite(what: "scores of the main head")  // said here, before the CRF finds bad probabilities
+
+    // Masks of the first step: p^K1 and its CRF p^A1, present labels only. The CRF gets the softmax over the present labels without
+    // p^K1's floor, as the reference has it. What the seeds leave void is void in every mask.
     let pK1 = presentProbabilities(main, present)
-    let pA1 = try refinedByCRF(pK1, thumbnails, present, threads: x.context.kernels.threads, offset: offset)
+    let pA1 = try refinedByCRF(softmax(main.value, among: present), thumbnails, present, threads: x.context.kernels.threads, offset: offset)
     let mK1 = argMax(pK1, among: present).voided(by: seeds)
     let mA1 = argMax(pA1, among: present).voided(by: seeds)
     let mSub = argMax(presentProbabilities(sub, present), among: present).voided(by: seeds)

@@ -66,14 +66,26 @@ public func ignoreFlags(
   return ClassFlags(batch: present.count, classes: present.classes, flags: flags)
 }
 
-/// Adds the background bias to w: `background` is subtracted where the knowledge is background, added where the advice is.
+/// Adds the class dependent part of bias_u to w: the background bias and the class guard.
 ///
-/// `confidence` is (N, 1, h, w).
-public func addClassWeights(_ confidence: Tensor, knowledge: LabelBatch, advice: LabelBatch, background: Float) -> Tensor {
+/// `bias.background` is subtracted where the knowledge is background and added where the advice is; `bias.flaggedClass` likewise where they
+/// are a flagged class.
+///
+/// - Parameter confidence: (N, 1, h, w).
+public func addClassWeights(
+  _ confidence: Tensor, knowledge: LabelBatch, advice: LabelBatch, flags: ClassFlags, bias: MergeBias
+) -> Tensor {
+  requireSameSize(knowledge, advice)
+  precondition(flags.batch == knowledge.batch, "flags of \(flags.batch) samples for \(knowledge.batch) masks")
+  let area = knowledge.height * knowledge.width
+  func isFlagged(_ label: UInt8, _ i: Int) -> Bool { label != LabelBatch.void && flags[i / area, Int(label)] }
   var w = confidence.values
   for i in w.indices {
-    if knowledge.labels[i] == 0 { w[i] -= background }
-    if advice.labels[i] == 0 { w[i] += background }
+    let (k, a) = (knowledge.labels[i], advice.labels[i])
+    if k == 0 { w[i] -= bias.background }
+    if a == 0 { w[i] += bias.background }
+    if isFlagged(k, i) { w[i] -= bias.flaggedClass }
+    if isFlagged(a, i) { w[i] += bias.flaggedClass }
   }
   return Tensor(confidence.shape, w)
 }
@@ -89,24 +101,10 @@ public func addClassWeights(_ confidence: Tensor, knowledge: LabelBatch, advice:
 public func confidence(
   knowledge: LabelBatch, advice: LabelBatch, knowledgeDifference: Tensor, adviceDifference: Tensor, bias: MergeBias, flags: ClassFlags
 ) -> Tensor {
-  requireSameSize(knowledge, advice)
   let (dK, dA) = (knowledgeDifference.values, adviceDifference.values)
   precondition(dK.count == knowledge.labels.count && dA.count == dK.count, "d maps \(knowledgeDifference.shape) for the masks' size")
   let raw = zip(dK, dA).map { $0 - $1 + bias.difference }
-  let w = addClassWeights(Tensor(knowledgeDifference.shape, raw), knowledge: knowledge, advice: advice, background: bias.background)
-  guard flags.flags.contains(true) else { return w }
-  return addGuard(w, knowledge: knowledge, advice: advice, flags: flags, weight: bias.flaggedClass)
-}
-
-private func addGuard(_ confidence: Tensor, knowledge: LabelBatch, advice: LabelBatch, flags: ClassFlags, weight: Float) -> Tensor {
-  func isFlagged(_ label: UInt8, _ n: Int) -> Bool { label != LabelBatch.void && flags[n, Int(label)] }
-  var w = confidence.values
-  let area = knowledge.height * knowledge.width
-  for i in w.indices {
-    if isFlagged(knowledge.labels[i], i / area) { w[i] -= weight }
-    if isFlagged(advice.labels[i], i / area) { w[i] += weight }
-  }
-  return Tensor(confidence.shape, w)
+  return addClassWeights(Tensor(knowledgeDifference.shape, raw), knowledge: knowledge, advice: advice, flags: flags, bias: bias)
 }
 
 /// m^D of Eq. 4: the advice where w >= 0, else the knowledge; void where either is void.

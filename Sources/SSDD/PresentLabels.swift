@@ -1,3 +1,4 @@
+import Foundation
 import Foundations
 import Tensors
 
@@ -51,6 +52,31 @@ public func restricted(_ probabilities: Tensor, to present: PresentLabels, floor
     }
   }
   return Tensor(probabilities.shape, result)
+}
+
+/// The softmax over the present classes alone, 0 for the others: what the CRF inside training gets.
+///
+/// - Parameters:
+///   - logits: (N, classes, h, w).
+///   - present: N samples.
+public func softmax(_ logits: Tensor, among present: PresentLabels) -> Tensor {
+  let (batch, classes, area) = planes(logits)
+  precondition(batch == present.count && classes == present.classes, "labels of \(present.count) samples for \(logits.shape)")
+  let source = logits.values
+  var result = [Float](repeating: 0, count: source.count)
+  for (n, labels) in present.samples.enumerated() {
+    for i in 0..<area {
+      let positions = labels.map { (n * classes + $0) * area + i }
+      let highest = positions.reduce(-Float.infinity) { max($0, source[$1]) }
+      var sum: Float = 0
+      for position in positions {
+        result[position] = exp(source[position] - highest)
+        sum += result[position]
+      }
+      for position in positions { result[position] /= sum }
+    }
+  }
+  return Tensor(logits.shape, result)
 }
 
 /// The present class of the highest score at each pixel; of equal scores the lowest class wins.

@@ -104,7 +104,7 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
   public var trainingBias = MergeBias(difference: 0.4, background: 0)
   /// A class is flagged where its pixel count shrinks below this share.
   public var shrinkThreshold: Float = 0.5
-  /// Added to the softmax of every present class before the arg-max and the CRF.
+  /// Added to the softmax of every present class before the arg-max.
   public var scoreFloor: Float = 1e-4
   /// alpha of L_sub: the weight of m^D0.
   public var subMix: Float = 0.5

@@ -42,11 +42,12 @@ struct GoldenRuleTests {
     }
   }
 
-  @Test func backgroundWeights() throws {
+  @Test func classWeights() throws {
+    let flags = try golden.flags("functions/ignore_flags")
     for name in try cases("add_class_weights") {
       let w = addClassWeights(
         try golden.tensor("\(name)/pixel_weights_in"), knowledge: try golden.masks("\(name)/mask0"), advice: try golden.masks("\(name)/mask1"),
-        background: Float(try golden.double("bg_bias", of: name)))
+        flags: flags, bias: MergeBias(difference: 0, background: Float(try golden.double("bg_bias", of: name))))
       #expect(try golden.mismatch(w, "\(name)/pixel_weights_out") == nil)
     }
   }

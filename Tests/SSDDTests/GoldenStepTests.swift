@@ -2,7 +2,6 @@ import Foundations
 import Models
 import NeuralNet
 import SSDD
-import Synchronization
 import TestSupport
 import Tensors
 import Testing
@@ -36,15 +35,7 @@ struct GoldenStepTests {
       images: try golden.tensor("img_norm"), knowledge: try golden.masks("psa_mask"), advice: try golden.masks("psa_crf_mask"),
       present: present)
     let log = try StaticStep(model: model, parameters: parameters).run(batch, pass(present.count)) { forward in
-      let probabilities = restricted(kernels.softmax(forward.logits.value), to: present, floor: parameters.scoreFloor)
-      #expect(try golden.mismatch(forward.low.value, "conv2") == nil)
-      #expect(try golden.mismatch(forward.highLevel.value, "seg_head") == nil)
-      #expect(try golden.mismatch(forward.logits.value, "seg_main") == nil)
-      #expect(try golden.mismatch(probabilities, "seg_prob") == nil)
-      #expect(try golden.mismatch(argMax(probabilities, among: present), "seg_mask_main") == nil)
-      for (name, logits) in zip(["dd00", "dd01"], forward.differences) { #expect(try golden.mismatch(logits.value, name) == nil) }
-      #expect(try golden.mismatch(forward.merged.flags, "ignore_flags0") == nil)
-      #expect(try golden.mismatch(forward.merged.refined, "refine_mask0") == nil)
+      try check(forward, present, golden)
     }
     for name in ["loss_seg", "loss_dd"] { #expect(try golden.mismatch([log[name] ?? .nan], name) == nil) }
     try checkUpdate(model, golden)
@@ -62,9 +53,7 @@ struct GoldenStepTests {
 
     // The CRF's own result, which decides a few pixels by rounding.
     _ = try DynamicStep(model: model, parameters: parameters).run(batch, pass(present.count)) { forward, _ in
-      #expect(try golden.mismatch(forward.refinedProbabilities, "seg_crf") == nil)
-      let different = zip(forward.advice.labels, advice.labels).count { $0 != $1 }
-      #expect(different <= 2)
+      try checkCRF(forward, advice, golden)
     }
 
     // Everything behind it, on the reference's advice.
@@ -77,6 +66,24 @@ struct GoldenStepTests {
     let segmentation = (log["loss_main"] ?? .nan) + 0.5 * (log["loss_sub_seed"] ?? .nan) + 0.5 * (log["loss_sub_advice"] ?? .nan)
     #expect(try golden.mismatch([segmentation], "loss_seg") == nil)
     try checkUpdate(model, golden)
+  }
+
+  private func check(_ forward: StaticStep.Forward, _ present: PresentLabels, _ golden: GoldenFile) throws {
+    let probabilities = restricted(kernels.softmax(forward.logits.value), to: present, floor: parameters.scoreFloor)
+    #expect(try golden.mismatch(forward.low.value, "conv2") == nil)
+    #expect(try golden.mismatch(forward.highLevel.value, "seg_head") == nil)
+    #expect(try golden.mismatch(forward.logits.value, "seg_main") == nil)
+    #expect(try golden.mismatch(probabilities, "seg_prob") == nil)
+    #expect(try golden.mismatch(argMax(probabilities, among: present), "seg_mask_main") == nil)
+    for (name, logits) in zip(["dd00", "dd01"], forward.differences) { #expect(try golden.mismatch(logits.value, name) == nil) }
+    #expect(try golden.mismatch(forward.merged.flags, "ignore_flags0") == nil)
+    #expect(try golden.mismatch(forward.merged.refined, "refine_mask0") == nil)
+  }
+
+  private func checkCRF(_ forward: DynamicStep.Forward, _ advice: LabelBatch, _ golden: GoldenFile) throws {
+    #expect(try golden.mismatch(forward.refinedProbabilities, "seg_crf") == nil)
+    let different = zip(forward.advice.labels, advice.labels).count { $0 != $1 }
+    #expect(different <= 2)
   }
 
   private func check(_ forward: DynamicStep.Forward, _ golden: GoldenFile) throws {

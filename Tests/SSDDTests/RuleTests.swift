@@ -57,6 +57,8 @@ struct RuleTests {
     let probabilities = Tensor([1, 3, 1, 3], [0.2, 0.3, 0, 0.1, 0.3, 0, 0.7, 0.4, 1])
     let scores = restricted(probabilities, to: try present([1]), floor: 1e-4)
     #expect(zip(scores.values, [0.2001, 0.3001, 0.0001, 0.1001, 0.3001, 0.0001, 0, 0, 0] as [Float]).allSatisfy { abs($0 - $1) < 1e-6 })
+    let soft = softmax(Tensor([1, 3, 1, 2], [0, 1, 1.0986123, 1, 90, -90]), among: try present([1])).values
+    #expect(zip(soft, [0.25, 0.5, 0.75, 0.5, 0, 0] as [Float]).allSatisfy { abs($0 - $1) < 1e-6 })
     #expect(argMax(scores, among: try present([1])).labels == [0, 0, 0])
     #expect(argMax(probabilities, among: try present([2])).labels == [2, 2, 2])
     #expect(argMax(probabilities).labels == [2, 2, 2])

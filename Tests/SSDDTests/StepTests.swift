@@ -155,6 +155,12 @@ struct StepTests {
     #expect(throws: Failure(.software, "expected a finite value, found nan", item: "loss of step 2")) {
       try StaticStep(model: model).run(try staticBatch(), pass(4))
     }
+    let dynamic = try smallModel(.dynamic)
+    let bias = try #require(dynamic.parameters.first { $0.name == weight.name })
+    bias.value = weight.value
+    #expect(throws: Failure(.software, "expected a finite value, found nan", item: "scores of the main head")) {
+      try DynamicStep(model: dynamic).run(try dynamicBatch(), pass(4))
+    }
   }
 
   @Test func mergingTakesAnyImageSize() throws {

@@ -29,7 +29,7 @@ extension GoldenFile {
   }
 
   func mismatch(_ flags: ClassFlags, _ name: String) throws -> String? {
-    try mismatch(flags.flags.map { $0 ? 1 : 0 }, shape: [flags.batch, flags.classes], name)
+    try mismatch(flags.flags.map { $0 ? 1.0 : 0.0 } as [Double], shape: [flags.batch, flags.classes], name)
   }
 
   /// Fills every parameter as the reference networks were, `override/NAME` of the file first.
