@@ -69,10 +69,12 @@ private let prediction: [UInt8] = [0, 0, 0, 1, 1, 1, 2, 0, 1, 77]
 @Suite struct Scores {
   @Test func byHand() throws {
     let result = try matrix(classes: 4, truth: truth, prediction: prediction)
-    #expect(result.intersectionOverUnion == [4.0 / 5, 2.0 / 4, 0, nil])
-    #expect(result.meanIntersectionOverUnion == (0.8 + 0.5 + 0) / 3)
-    #expect(result.meanIntersectionOverUnionWithAbsentAsZero == (0.8 + 0.5) / 4)
-    #expect(result.pixelAccuracy == 6.0 / 8)
+    let scores: [Double?] = [0.8, 0.5, 0, nil]
+    #expect(result.intersectionOverUnion == scores)
+    let sum = 0.8 + 0.5
+    #expect(result.meanIntersectionOverUnion == sum / 3)
+    #expect(result.meanIntersectionOverUnionWithAbsentAsZero == sum / 4)
+    #expect(result.pixelAccuracy == 0.75)
   }
 
   @Test func nothingCounted() throws {

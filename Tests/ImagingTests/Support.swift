@@ -30,3 +30,8 @@ func failure(_ body: () throws -> Void) -> String? {
     return "not a Failure: \(error)"
   }
 }
+
+/// The largest difference of a channel in grey levels.
+func largestDifference(_ a: RGBImage, _ b: RGBImage) -> Int {
+  zip(a.pixels, b.pixels).reduce(0) { max($0, abs(Int($1.0) - Int($1.1))) }
+}
