@@ -31,9 +31,10 @@ private let prediction: [UInt8] = [0, 0, 0, 1, 1, 1, 2, 0, 1, 77]
   }
 
   @Test func partsAddUpToTheWhole() throws {
-    let whole = try matrix(classes: 4, truth: truth + truth, prediction: prediction + prediction.reversed())
+    let other: [UInt8] = [3, 2, 1, 0, 1, 0, 1, 2, 0, 0]
+    let whole = try matrix(classes: 4, truth: truth + truth, prediction: prediction + other)
     let parts = [
-      try matrix(classes: 4, truth: truth, prediction: prediction), try matrix(classes: 4, truth: truth, prediction: prediction.reversed()),
+      try matrix(classes: 4, truth: truth, prediction: prediction), try matrix(classes: 4, truth: truth, prediction: other),
     ]
     let merged = try #require(ConfusionMatrix.merged(parts))
     #expect(merged.counts == whole.counts)

@@ -45,11 +45,11 @@ import Testing
     #expect(red.withSaturation(2).pixels == [255, 0, 0])
   }
 
-  /// 0.1 turns are 25 units of 255, and a third of a turn less 25 units is the hue 60.
+  /// 0.1 turns are 25 units of 255, and a third of a turn less 25 units is the hue 60. Hues wrap at 256: red less 25 units is 231.
   @Test func hueTurnsAndWraps() {
     let green = RGBImage(width: 1, height: 1, pixels: [0, 255, 0])
     #expect(green.withHueShift(-0.1).hsv()[0] == 60)
-    #expect(RGBImage(width: 1, height: 1, pixels: [255, 0, 0]).withHueShift(-0.1).pixels == [255, 0, 157])
+    #expect(RGBImage(width: 1, height: 1, pixels: [255, 0, 0]).withHueShift(-0.1).pixels == [255, 0, 144])
     #expect(row([5, 200]).withHueShift(0.3) == row([5, 200]))
   }
 

@@ -136,7 +136,8 @@ private func naiveLinear(_ values: [Float], _ from: (Int, Int), _ to: (Int, Int)
         let found = FloatResampling.bilinear(interleaved: values, height: from.1, width: from.0, channels: 2, toHeight: to.1, toWidth: to.0)
         let expected = naiveLinear(values, from, to)
         let worst = zip(found, expected).reduce(0.0) { max($0, abs(Double($1.0) - $1.1)) }
-        #expect(worst < 2e-5, "\(from) to \(to)")
+        // Positions are single precision: at 40 cells their last bit times a step of 20 is 5e-5.
+        #expect(worst < 6e-5, "\(from) to \(to)")
       }
     }
   }
