@@ -1,6 +1,7 @@
 import Foundations
 
-/// The entries of a zip archive that stores them uncompressed, as `torch.save` does; ZIP64 included. Compressed and encrypted entries are refused when asked for.
+/// The entries of a zip archive that stores them uncompressed, as `torch.save` does; ZIP64 included. Compressed and encrypted entries are refused
+/// when asked for.
 struct ZipArchive {
   struct Entry {
     let name: String
