@@ -63,8 +63,8 @@ public struct DenseCRF: Sendable {
     let field = try probabilities.withUnsafeBufferPointer { source in
       guard let source = source.baseAddress else { throw Failure(.data, "empty probability map") }
       return try MeanField<V>(
-        probabilities: source, labels: labels, pixels: width * height, clip: parameters.clip, position: position, bilateral: bilateral,
-        threads: threads)
+        probabilities: source, labels: labels, width: width, height: height, clip: parameters.clip, position: position,
+        bilateral: bilateral, threads: threads)
     }
     return Tensor(probabilities.shape) { target in
       if let target = target.baseAddress { field.run(iterations: parameters.iterations, result: target) }

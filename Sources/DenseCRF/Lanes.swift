@@ -26,6 +26,9 @@ extension Float: Lanes {
   @inline(__always) var exponential: Float { SIMD2<Float>(self, self).exponential.x }
 }
 
+// The maximum is taken by the sign of the difference: the standard library's pointwiseMax and `.<` are compiled lane by lane here, which costs
+// more than all the rest of an update.
+//
 // e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2. The rounding is done by adding 1.5 * 2^23, which leaves n in the low bits
 // of the sum; e^r is its Taylor series to the seventh power (remainder below 6e-9), and n is added to the exponent bits.
 private let shifter: Float = 12_582_912
@@ -33,7 +36,7 @@ private let inverseLog2: Float = 1.442_695_04
 private let log2High: Float = 0.693_359_375
 private let log2Low: Float = -2.121_944_4e-4
 
-extension SIMD where Scalar == Float {
+extension SIMD where Self: Lanes, Scalar == Float {
   @inline(__always) fileprivate static func series(_ r: Self) -> Self {
     var sum = Self(repeating: 1 / 720).addingProduct(Self(repeating: 1 / 5040), r)
     sum = Self(repeating: 1 / 120).addingProduct(sum, r)
@@ -46,7 +49,7 @@ extension SIMD where Scalar == Float {
 
   /// The remainder r and x / ln 2 rounded, still with the shifter added.
   @inline(__always) fileprivate var reduced: (remainder: Self, shifted: Self) {
-    let x = pointwiseMax(self, Self(repeating: -87))
+    let x = maximum(with: Self(repeating: -87))
     let shifted = Self(repeating: shifter).addingProduct(x, Self(repeating: inverseLog2))
     let n = shifted - Self(repeating: shifter)
     let remainder = x.addingProduct(n, Self(repeating: -log2High)).addingProduct(n, Self(repeating: -log2Low))
@@ -57,7 +60,11 @@ extension SIMD where Scalar == Float {
 extension SIMD2<Float>: Lanes {
   static var width: Int { 2 }
   @inline(__always) func adding(_ value: Self, times factor: Float) -> Self { addingProduct(value, Self(repeating: factor)) }
-  @inline(__always) func maximum(with other: Self) -> Self { pointwiseMax(self, other) }
+  @inline(__always) func maximum(with other: Self) -> Self {
+    let less = unsafeBitCast(self - other, to: SIMD2<Int32>.self) &>> 31
+    let chosen = (unsafeBitCast(self, to: SIMD2<Int32>.self) & ~less) | (unsafeBitCast(other, to: SIMD2<Int32>.self) & less)
+    return unsafeBitCast(chosen, to: Self.self)
+  }
   @inline(__always) var largest: Float { Swift.max(x, y) }
   @inline(__always) var total: Float { x + y }
   @inline(__always) var exponential: Self {
@@ -70,8 +77,12 @@ extension SIMD2<Float>: Lanes {
 extension SIMD4<Float>: Lanes {
   static var width: Int { 4 }
   @inline(__always) func adding(_ value: Self, times factor: Float) -> Self { addingProduct(value, Self(repeating: factor)) }
-  @inline(__always) func maximum(with other: Self) -> Self { pointwiseMax(self, other) }
-  @inline(__always) var largest: Float { pointwiseMax(lowHalf, highHalf).largest }
+  @inline(__always) func maximum(with other: Self) -> Self {
+    let less = unsafeBitCast(self - other, to: SIMD4<Int32>.self) &>> 31
+    let chosen = (unsafeBitCast(self, to: SIMD4<Int32>.self) & ~less) | (unsafeBitCast(other, to: SIMD4<Int32>.self) & less)
+    return unsafeBitCast(chosen, to: Self.self)
+  }
+  @inline(__always) var largest: Float { lowHalf.maximum(with: highHalf).largest }
   @inline(__always) var total: Float { (lowHalf + highHalf).total }
   @inline(__always) var exponential: Self {
     let (remainder, shifted) = reduced
@@ -83,8 +94,12 @@ extension SIMD4<Float>: Lanes {
 extension SIMD8<Float>: Lanes {
   static var width: Int { 8 }
   @inline(__always) func adding(_ value: Self, times factor: Float) -> Self { addingProduct(value, Self(repeating: factor)) }
-  @inline(__always) func maximum(with other: Self) -> Self { pointwiseMax(self, other) }
-  @inline(__always) var largest: Float { pointwiseMax(lowHalf, highHalf).largest }
+  @inline(__always) func maximum(with other: Self) -> Self {
+    let less = unsafeBitCast(self - other, to: SIMD8<Int32>.self) &>> 31
+    let chosen = (unsafeBitCast(self, to: SIMD8<Int32>.self) & ~less) | (unsafeBitCast(other, to: SIMD8<Int32>.self) & less)
+    return unsafeBitCast(chosen, to: Self.self)
+  }
+  @inline(__always) var largest: Float { lowHalf.maximum(with: highHalf).largest }
   @inline(__always) var total: Float { (lowHalf + highHalf).total }
   @inline(__always) var exponential: Self {
     let (remainder, shifted) = reduced

@@ -18,11 +18,12 @@ struct MeanField<V: Lanes> {
   /// Clipped probabilities, pixel after pixel, `blocks` lanes each.
   let prior: AlignedBuffer<V>
 
-  /// - Parameter probabilities: (labels, pixels). Throws where a value is not finite.
+  /// - Parameter probabilities: (labels, height, width). Throws where a value is not finite.
   init(
-    probabilities: UnsafePointer<Float>, labels: Int, pixels: Int, clip: Float, position: Filter, bilateral: Filter, threads: Int
+    probabilities: UnsafePointer<Float>, labels: Int, width: Int, height: Int, clip: Float, position: Filter, bilateral: Filter, threads: Int
   ) throws {
     self.labels = labels
+    let pixels = width * height
     self.pixels = pixels
     self.threads = threads
     self.position = position
@@ -38,14 +39,15 @@ struct MeanField<V: Lanes> {
           let plane = probabilities + label &* pixels
           for pixel in range {
             let p = plane[pixel]
-            if !p.isFinite { broken[part] = label &* pixels &+ pixel }
+            if !p.isFinite, broken[part] < 0 { broken[part] = label &* pixels &+ pixel }
             rows[pixel &* rowWidth &+ label] = min(max(p, clip), 1)
           }
         }
       }
     }
     if let position = broken.first(where: { $0 >= 0 }) {
-      throw Failure(.data, "probability of label \(position / pixels) at pixel \(position % pixels) is not finite")
+      let (label, pixel) = position.quotientAndRemainder(dividingBy: pixels)
+      throw Failure(.data, "probability of label \(label) at column \(pixel % width), row \(pixel / width) is not finite")
     }
   }
 

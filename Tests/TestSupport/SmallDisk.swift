@@ -14,8 +14,7 @@ public final class SmallDisk: Sendable {
     try Self.run("mount", "-t", "tmpfs", "-o", "size=\(kibibytes)k", "tmpfs", path)
   }
 
-  /// Lazily: another test's child process may still hold an inherited descriptor for a moment.
-  deinit { try? Self.run("umount", "-l", path) }
+  deinit { try? Self.run("umount", path) }
 
   private struct Refused: Error {}
 

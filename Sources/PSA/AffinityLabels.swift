@@ -1,0 +1,84 @@
+import Tensors
+
+/// The label of each cell for AffinityNet's training, from two opinions on the background (PSA, section 3.2.1): with the low alpha the background is
+/// large, so what is still a class is one with confidence; with the high alpha it is small, so what is still background is that with confidence.
+///
+/// A cell is 0 where the high-alpha scores say background, else the class of the low-alpha scores, else, where these say background, void;
+/// and void where no score reaches 1e-5 (the padding outside of an image).
+///
+/// - Parameters:
+///   - low, high: (1 + classes, h, w) scores with the background first, of equal shape; see `pooledScores`.
+/// - Returns: indices of the channels, 255 for void.
+public func affinityLabels(low: Tensor, high: Tensor) -> LabelBatch {
+  let shape = low.shape
+  precondition(shape.rank == 3 && shape[0] >= 1 && high.shape == shape, "scores of the shapes \(shape) and \(high.shape)")
+  let area = shape[1] * shape[2]
+  var labels = [UInt8](repeating: LabelBatch.void, count: area)
+  low.withUnsafeBufferPointer { low in
+    high.withUnsafeBufferPointer { high in
+      func best(_ scores: UnsafeBufferPointer<Float>, _ cell: Int) -> (label: Int, score: Float) {
+        var best = (label: 0, score: scores[cell])
+        for c in 1..<max(shape[0], 1) where scores[c * area + cell] > best.score { best = (c, scores[c * area + cell]) }
+        return best
+      }
+      for cell in 0..<area {
+        let (class1, score1) = best(low, cell), (class2, score2) = best(high, cell)
+        if max(score1, score2) < 1e-5 { continue }
+        if class2 == 0 { labels[cell] = 0 } else if class1 != 0 { labels[cell] = UInt8(class1) }
+      }
+    }
+  }
+  return LabelBatch(batch: 1, height: shape[1], width: shape[2], labels: labels)
+}
+
+/// What each pair of cells should be, and how many pairs there are of each kind.
+public struct AffinityTargets: Sendable {
+  /// Pairs a mean is taken over. Of a whole batch: the denominators for its micro-batches.
+  public struct Counts: Sendable, Hashable {
+    public var background: Int
+    public var foreground: Int
+    public var negative: Int
+
+    public init(background: Int, foreground: Int, negative: Int) {
+      self.background = background
+      self.foreground = foreground
+      self.negative = negative
+    }
+
+    public static func + (a: Counts, b: Counts) -> Counts {
+      Counts(background: a.background + b.background, foreground: a.foreground + b.foreground, negative: a.negative + b.negative)
+    }
+  }
+
+  /// 1 where both cells are background, else 0: (N, offsets, n).
+  public let background: Tensor
+  /// 1 where both cells are of one class: (N, offsets, n).
+  public let foreground: Tensor
+  /// 1 where both cells have labels and these differ: (N, offsets, n).
+  public let negative: Tensor
+  public let counts: Counts
+
+  /// Pairs with a void cell are of no kind.
+  public init(_ labels: LabelBatch, pairs: AffinityPairs = AffinityPairs()) {
+    let (rows, columns) = pairs.starts(height: labels.height, width: labels.width)
+    var kinds: [UInt8] = []
+    kinds.reserveCapacity(labels.batch * pairs.offsets.count * rows.count * columns.count)
+    for n in 0..<labels.batch {
+      for offset in pairs.offsets {
+        for y in rows {
+          for x in columns { kinds.append(Self.kind(labels[n, y, x], labels[n, y + offset.dy, x + offset.dx])) }
+        }
+      }
+    }
+    let shape: Shape = [labels.batch, pairs.offsets.count, rows.count * columns.count]
+    func indicator(_ kind: UInt8) -> Tensor { Tensor(shape, kinds.map { $0 == kind ? 1 : 0 }) }
+    func count(_ kind: UInt8) -> Int { kinds.reduce(0) { $0 + ($1 == kind ? 1 : 0) } }
+    (background, foreground, negative) = (indicator(1), indicator(2), indicator(3))
+    counts = Counts(background: count(1), foreground: count(2), negative: count(3))
+  }
+
+  private static func kind(_ a: UInt8, _ b: UInt8) -> UInt8 {
+    if a == LabelBatch.void || b == LabelBatch.void { return 0 }
+    return a != b ? 3 : a == 0 ? 1 : 2
+  }
+}

@@ -1,0 +1,26 @@
+import Foundation
+import Tensors
+
+/// The score of the background, (1 - max over classes)^alpha, put before the scores of the classes (PSA, Eq. 3; alpha = 16 for seeds, 4 and 32
+/// for the two label maps of AffinityNet: the larger, the less background).
+///
+/// - Parameters:
+///   - scores: (classes, height, width), each in 0...1; larger ones count as 1.
+///   - alpha: > 0.
+/// - Returns: (1 + classes, height, width). Without any class the background is 1 everywhere.
+public func withBackground(_ scores: Tensor, alpha: Float) -> Tensor {
+  precondition(scores.shape.rank == 3, "scores have the shape (classes, height, width), not \(scores.shape)")
+  precondition(alpha > 0, "alpha must be positive, is \(alpha)")
+  let (classes, height, width) = (scores.shape[0], scores.shape[1], scores.shape[2])
+  let area = height * width
+  return scores.withUnsafeBufferPointer { scores in
+    Tensor([classes + 1, height, width]) { target in
+      for i in 0..<area {
+        var largest: Float = 0
+        for c in 0..<classes { largest = max(largest, scores[c * area + i]) }
+        target[i] = pow(max(0, 1 - largest), alpha)
+      }
+      for i in 0..<classes * area { target[area + i] = scores[i] }
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import Tensors
+
+/// The numbers of the walk from class activation maps to p^K0 (PSA, section 3.3).
+public struct SeedParameters: Sendable, Hashable, Codable {
+  /// Exponent of the background score.
+  public var alpha: Float
+  /// Exponent of the affinities.
+  public var beta: Float
+  /// 2^logt steps of the walk.
+  public var logt: Int
+  /// Radius of the pairs, in cells.
+  public var radius: Int
+  /// Pixels a cell, each way.
+  public var stride: Int
+
+  public init(alpha: Float = 16, beta: Float = 8, logt: Int = 8, radius: Int = 5, stride: Int = 8) {
+    self.alpha = alpha
+    self.beta = beta
+    self.logt = logt
+    self.radius = radius
+    self.stride = stride
+  }
+}
+
+/// p^K0: the scores of background and present classes after the random walk over an image.
+///
+/// - Parameters:
+///   - maps: (present classes, height, width) in 0...1, of `CAMFusion.normalised`.
+///   - features: (1, C, h, w) of AffinityNet for the image padded on the right and below to a multiple of the stride.
+/// - Returns: (1 + present classes, height, width), background first. They are scores, not probabilities: their sum is not 1.
+/// - Throws: `Failure` `.data` where features are not finite.
+public func refinedSeeds(_ maps: Tensor, features: Tensor, parameters: SeedParameters = SeedParameters(), kernels: any Kernels) throws -> Tensor {
+  let scores = withBackground(maps, alpha: parameters.alpha)
+  let cells = pooledScores(scores, stride: parameters.stride, kernels: kernels)
+  precondition(
+    features.shape.rank == 4 && features.shape[0] == 1 && features.shape[2] == cells.shape[1] && features.shape[3] == cells.shape[2],
+    "features \(features.shape) for cells \(cells.shape)")
+  let pairs = AffinityPairs(radius: parameters.radius).fitting(height: cells.shape[1], width: cells.shape[2])
+  let walk = try RandomWalk(
+    affinities: affinities(features, pairs: pairs, threads: kernels.threads), height: cells.shape[1], width: cells.shape[2], pairs: pairs,
+    beta: parameters.beta)
+  let walked = walk.walk(cells, logt: parameters.logt, threads: kernels.threads)
+  return upsampledScores(walked, height: maps.shape[1], width: maps.shape[2], stride: parameters.stride, kernels: kernels)
+}
