@@ -76,15 +76,17 @@ extension CPUKernels {
     let count = parameter.count
     gradient.read { gradient in
       parameter.write { parameter in
-        guard velocity?.write({ velocity in
-          overElements(count) { range in
-            for i in range {
-              let step = momentum * velocity[i] + (gradient[i] + decay * parameter[i])
-              velocity[i] = step
-              parameter[i] -= rate * step
+        guard
+          velocity?.write({ velocity in
+            overElements(count) { range in
+              for i in range {
+                let step = momentum * velocity[i] + (gradient[i] + decay * parameter[i])
+                velocity[i] = step
+                parameter[i] -= rate * step
+              }
             }
-          }
-        }) == nil else { return }
+          }) == nil
+        else { return }
         overElements(count) { range in
           for i in range { parameter[i] -= rate * (gradient[i] + decay * parameter[i]) }
         }

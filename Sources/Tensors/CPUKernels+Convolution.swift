@@ -77,15 +77,17 @@ struct Epilogue {
 }
 
 extension CPUKernels {
-  /// Floats of a tile's column matrix: with the product's other operands about half of a second-level cache of 1 MiB.
-  private static var columnBudget: Int { 160 * 1024 }
+  /// Floats of a tile's column matrix: with the product's other operands a second-level cache of 1 to 2 MiB.
+  private static var columnBudget: Int { 256 * 1024 }
 
   // MARK: 1x1
 
-  /// Pixels of a pointwise tile, so that all channels of it, in and out, fit the cache for the epilogue, but not narrow for the product.
-  private func pointwiseTiles(_ g: ConvolutionGeometry) -> [Range<Int>] {
+  /// Pixels of a pointwise tile, so that all channels of it, in and out, fit the cache for the epilogue, but not narrow for the product; `smallest` as
+  /// in `smallProductPixels`.
+  private func pointwiseTiles(_ g: ConvolutionGeometry, smallest: Int) -> [Range<Int>] {
     let parts = g.batch >= threads ? 1 : (threads + g.batch - 1) / g.batch
-    let most = min(max(256, Self.columnBudget / (g.inputs + g.outputs)), (g.area + parts - 1) / parts)
+    let fitting = max(256, Self.columnBudget / (g.inputs + g.outputs))
+    let most = min(fitting, g.smallProductPixels(least: smallest), (g.area + parts - 1) / parts)
     return ConvolutionGeometry.ranges(g.area, most: most)
   }
 
@@ -93,7 +95,7 @@ extension CPUKernels {
     _ g: ConvolutionGeometry, _ x: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ epilogue: Epilogue,
     into target: UnsafeMutablePointer<Float>
   ) {
-    let tiles = pointwiseTiles(g)
+    let tiles = pointwiseTiles(g, smallest: 256)
     Parallel.forEach(g.batch * tiles.count, threads: threads) { unit in
       let (n, tile) = (unit / tiles.count, tiles[unit % tiles.count])
       let target = target + n * g.outputCount + tile.lowerBound
@@ -108,7 +110,7 @@ extension CPUKernels {
     _ g: ConvolutionGeometry, _ weight: UnsafePointer<Float>, _ upstream: UnsafePointer<Float>,
     into target: UnsafeMutablePointer<Float>
   ) {
-    let tiles = pointwiseTiles(g)
+    let tiles = pointwiseTiles(g, smallest: 96)
     Parallel.forEach(g.batch * tiles.count, threads: threads) { unit in
       let (n, tile) = (unit / tiles.count, tiles[unit % tiles.count])
       multiplyMatrices(
@@ -151,10 +153,9 @@ extension CPUKernels {
     into target: UnsafeMutablePointer<Float>
   ) {
     let parts = g.batch >= threads ? 1 : (threads + g.batch - 1) / g.batch
-    var (rows, channels) = g.tiles(budget: Self.columnBudget, pixels: 320, parts: 1)
-    if channels.count < parts { channels = ConvolutionGeometry.ranges(g.inputs, most: (g.inputs + parts - 1) / parts) }
+    let (rows, fitting) = g.tiles(budget: Self.columnBudget, pixels: 320, parts: 1)
+    let channels = fitting.count < parts ? ConvolutionGeometry.ranges(g.inputs, most: (g.inputs + parts - 1) / parts) : fitting
     let most = (rows.map(\.count).max() ?? 0) * g.outWidth * (channels.map(\.count).max() ?? 0) * g.kernelArea
-    rows = rows.filter { !$0.isEmpty }
     Parallel.forEachRange(g.batch * channels.count, threads: threads) { _, units in
       scratch.with(most) { columns in
         for unit in units {

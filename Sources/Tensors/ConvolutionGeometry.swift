@@ -28,6 +28,13 @@ struct ConvolutionGeometry {
   /// The input sample is its own column matrix: a 1x1 kernel that visits every pixel once.
   var isPointwise: Bool { kernelArea == 1 && parameters.stride == 1 && parameters.padding == 0 }
 
+  /// OpenBLAS multiplies without packing its operands where rows x columns x inner is at most 10^6; packing is most of the work of a
+  /// product with few channels. This is the number of pixels that keeps a tile's product within; `Int.max` where that is fewer than `least`.
+  func smallProductPixels(least: Int) -> Int {
+    let pixels = 1_000_000 / (outputs * taps)
+    return pixels >= least ? pixels : Int.max
+  }
+
   /// Cuts 0..<count into ranges of at most `most`, equal up to one.
   static func ranges(_ count: Int, most: Int) -> [Range<Int>] {
     let parts = (count + most - 1) / max(most, 1)
@@ -38,7 +45,7 @@ struct ConvolutionGeometry {
   ///
   /// The channels are cut only where rows of `pixels` do not fit otherwise. `parts` is the least number of row ranges asked for.
   func tiles(budget: Int, pixels: Int, parts: Int) -> (rows: [Range<Int>], channels: [Range<Int>]) {
-    let fitting = max(budget / taps, pixels)
+    let fitting = min(max(budget / taps, pixels), smallProductPixels(least: 256))
     let mostRows = max(1, min(fitting / outWidth, (outHeight + parts - 1) / parts))
     let rows = Self.ranges(outHeight, most: mostRows)
     let mostChannels = max(1, budget / (mostRows * outWidth * kernelArea))

@@ -3,7 +3,7 @@ import Foundation
 /// Memory for tensors, kept for reuse: a training step needs the same sizes as the one before, and the page faults of fresh memory cost
 /// several times what a simple kernel does.
 ///
-/// Blocks come in classes of eight to the power of two, so at most an eighth of a block is unused. What is kept, together with what is in
+/// Blocks come in classes of eight to the power of two, so that nearly equal sizes share them. What is kept, together with what is in
 /// use, stays within an eighth above the most that ever was in use.
 final class MemoryPool: @unchecked Sendable {
   struct Block {
@@ -31,14 +31,25 @@ final class MemoryPool: @unchecked Sendable {
     let size = Self.classSize(bytes)
     lock.lock()
     defer { lock.unlock() }
-    inUse += size
+    let block = reuse(size)
+    inUse += block?.bytes ?? size
     peak = max(peak, inUse)
-    if let block = free[size]?.popLast() {
-      kept -= size
-      return block
-    }
+    if let block { return block }
     evict()
     return Self.allocate(size)
+  }
+
+  /// A kept block of this class or of one of the next two.
+  private func reuse(_ size: Int) -> Block? {
+    var candidate = size
+    for _ in 0..<3 {
+      if let block = free[candidate]?.popLast() {
+        kept -= candidate
+        return block
+      }
+      candidate = Self.classSize(candidate + 1)
+    }
+    return nil
   }
 
   /// Keeps a block that `take` returned.
