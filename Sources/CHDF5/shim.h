@@ -22,7 +22,6 @@ static inline hid_t chdf5_file_access(void) { return H5P_FILE_ACCESS; }
 static inline hid_t chdf5_file_create(void) { return H5P_FILE_CREATE; }
 static inline hid_t chdf5_default(void) { return H5P_DEFAULT; }
 static inline hid_t chdf5_all(void) { return H5S_ALL; }
-static inline size_t chdf5_variable_length(void) { return H5T_VARIABLE; }
 static inline unsigned chdf5_read_only(void) { return H5F_ACC_RDONLY; }
 static inline unsigned chdf5_truncate(void) { return H5F_ACC_TRUNC; }
 
@@ -38,11 +37,11 @@ static inline hid_t chdf5_make_float16(void) {
   return type;
 }
 
-/// A fixed-length string of `length` bytes in UTF-8, padded with zeros. The caller closes it. Negative on failure.
-static inline hid_t chdf5_make_string(size_t length) {
+/// A variable-length string in UTF-8, the kind that h5py reads as `str` (fixed lengths it reads as bytes). The caller closes it. Negative on failure.
+static inline hid_t chdf5_make_string(void) {
   hid_t type = H5Tcopy(H5T_C_S1);
   if (type < 0) return type;
-  if (H5Tset_size(type, length) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0 || H5Tset_strpad(type, H5T_STR_NULLPAD) < 0) {
+  if (H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0) {
     H5Tclose(type);
     return -1;
   }

@@ -56,30 +56,22 @@ public struct Augmentation: Sendable, Equatable {
     let rows = taps(origin: y, length: height, flipped: false, map: mapHeight)
     let columns = taps(origin: x, length: width, flipped: isFlipped, map: mapWidth)
     let side = outputSide
-    return Tensor([count, side, side]) { out in
-      maps.withUnsafeBufferPointer { maps in
-        for label in 0..<count {
-          for (i, row) in rows.enumerated() {
-            let base = (label * side + i) * side
-            guard let row else {
-              for j in 0..<side { out[base + j] = 0 }
-              continue
-            }
-            let near = (label * mapHeight + row.near) * mapWidth
-            let far = (label * mapHeight + row.far) * mapWidth
-            for (j, column) in columns.enumerated() {
-              guard let column else {
-                out[base + j] = 0
-                continue
-              }
-              let upper = maps[near + column.near] + column.fraction * (maps[near + column.far] - maps[near + column.near])
-              let lower = maps[far + column.near] + column.fraction * (maps[far + column.far] - maps[far + column.near])
-              out[base + j] = upper + row.fraction * (lower - upper)
-            }
-          }
+    let source = maps.values
+    var values = [Float](repeating: 0, count: count * side * side)
+    for label in 0..<count {
+      for (i, row) in rows.enumerated() {
+        guard let row else { continue }
+        let near = (label * mapHeight + row.near) * mapWidth
+        let far = (label * mapHeight + row.far) * mapWidth
+        for (j, column) in columns.enumerated() {
+          guard let column else { continue }
+          let upper = source[near + column.near] + column.fraction * (source[near + column.far] - source[near + column.near])
+          let lower = source[far + column.near] + column.fraction * (source[far + column.far] - source[far + column.near])
+          values[(label * side + i) * side + j] = upper + row.fraction * (lower - upper)
         }
       }
     }
+    return Tensor([count, side, side], values)
   }
 
   /// A label mask that covers the image, at the output size: the label under the centre of every output pixel, 255 around the image.

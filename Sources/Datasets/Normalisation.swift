@@ -31,20 +31,14 @@ public struct Normalisation: Sendable, Equatable {
   func tensor(_ image: RGBImage, rows: Range<Int>, columns: Range<Int>) -> Tensor {
     let (width, height) = (image.width, image.height)
     let tables = zip(mean, deviation).map { mean, deviation in (0..<256).map { Float((Double($0) / 255 - mean) / deviation) } }
-    let isWhole = rows == 0..<height && columns == 0..<width
-    return Tensor([3, height, width]) { out in
-      if !isWhole { out.update(repeating: 0) }
-      image.pixels.withUnsafeBufferPointer { pixels in
-        for (channel, table) in tables.enumerated() {
-          table.withUnsafeBufferPointer { table in
-            for y in rows {
-              let line = y * width
-              let plane = channel * height * width + line
-              for x in columns { out[plane + x] = table[Int(pixels[(line + x) * 3 + channel])] }
-            }
-          }
-        }
+    var values = [Float](repeating: 0, count: 3 * height * width)
+    for (channel, table) in tables.enumerated() {
+      for y in rows {
+        let line = y * width
+        let plane = channel * height * width + line
+        for x in columns { values[plane + x] = table[Int(image.pixels[(line + x) * 3 + channel])] }
       }
     }
+    return Tensor([3, height, width], values)
   }
 }

@@ -4,19 +4,17 @@ public enum SafeName {
   ///
   /// Allowed are `A-Z a-z 0-9 . _ -`, up to 200 bytes, neither `.` nor `-` in front, no `..`: so a name is never a path, an option or a hidden file.
   public static func problem(with name: some StringProtocol) -> String? {
-    var text = String(name)
-    return text.withUTF8 { bytes -> String? in
-      guard let first = bytes.first else { return "is empty" }
-      if bytes.count > 200 { return "is longer than 200 bytes" }
-      if first == UInt8(ascii: ".") || first == UInt8(ascii: "-") { return "starts with \"\(Character(Unicode.Scalar(first)))\"" }
-      var previous: UInt8 = 0
-      for byte in bytes {
-        if !isAllowed(byte) { return "holds characters other than A-Z a-z 0-9 . _ -" }
-        if byte == UInt8(ascii: "."), previous == byte { return "holds \"..\"" }
-        previous = byte
-      }
-      return nil
+    let bytes = name.utf8
+    guard let first = bytes.first else { return "is empty" }
+    if bytes.count > 200 { return "is longer than 200 bytes" }
+    if first == UInt8(ascii: ".") || first == UInt8(ascii: "-") { return "starts with \"\(Character(Unicode.Scalar(first)))\"" }
+    var previous: UInt8 = 0
+    for byte in bytes {
+      if !isAllowed(byte) { return "holds characters other than A-Z a-z 0-9 . _ -" }
+      if byte == UInt8(ascii: "."), previous == byte { return "holds \"..\"" }
+      previous = byte
     }
+    return nil
   }
 
   private static func isAllowed(_ byte: UInt8) -> Bool {

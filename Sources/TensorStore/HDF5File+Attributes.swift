@@ -39,12 +39,12 @@ extension HDF5File {
   public func strings(_ name: String, of item: String = "/") throws -> [String] { try required(name, of: item, "strings", \.asStrings) }
 
   private func required<T>(_ name: String, of item: String, _ expected: String, _ get: (AttributeValue) -> T?) throws -> T {
-    let where_ = item == "/" ? nil : item
+    let place = item == "/" ? nil : item
     guard let value = try attribute(name, of: item) else {
-      throw Failure(.data, "the attribute `\(name)` is missing", file: path, item: where_)
+      throw Failure(.data, "the attribute `\(name)` is missing", file: path, item: place)
     }
     guard let result = get(value) else {
-      throw Failure(.data, expected: "\(expected) in the attribute `\(name)`", found: "\(value)", file: path, item: where_)
+      throw Failure(.data, expected: "\(expected) in the attribute `\(name)`", found: "\(value)", file: path, item: place)
     }
     return result
   }

@@ -4,8 +4,8 @@ import Foundations
 extension HDF5Writer {
   /// Sets an attribute of the file (`/`), of a data set or of a group (made where missing). An attribute of that name is replaced.
   ///
-  /// Strings are stored in UTF-8 with a fixed length, so that h5py reads `str`; arrays of strings have the length of the longest.
-  /// HDF5 holds at most 64 KiB in one attribute: `.io` beyond.
+  /// Strings are stored in UTF-8 with variable length, which h5py reads as `str`; a zero character ends a string.
+  /// HDF5 holds at most 64 KiB of numbers in one attribute: `.io` beyond.
   public func setAttribute(_ name: String, _ value: AttributeValue, of item: String = "/") throws {
     try HDF5Library.locked {
       if item != "/", H5Lexists(file, item, chdf5_default()) <= 0 { try createGroup(item) }
@@ -30,12 +30,18 @@ extension HDF5Writer {
   }
 
   private func write(_ name: String, _ object: hid_t, strings: [String], shape: [Int], _ place: HDF5Place) throws {
-    // A length of 0 is not allowed; an empty string is one zero byte.
-    let length = max(1, strings.map(\.utf8.count).max() ?? 1)
-    let type = try place.check(chdf5_make_string(length), "cannot make the string type")
+    let type = try place.check(chdf5_make_string(), "cannot make the string type")
     defer { H5Tclose(type) }
-    let bytes = strings.flatMap { Array($0.utf8) + [UInt8](repeating: 0, count: length - $0.utf8.count) }
-    try write(name, object, bytes, shape: shape, type, type, place)
+    // All strings in one buffer, each ended by a zero, and a pointer to the start of each.
+    var starts: [Int] = []
+    var bytes: [UInt8] = []
+    for text in strings {
+      starts.append(bytes.count)
+      bytes += Array(text.utf8) + [0]
+    }
+    try bytes.withUnsafeBufferPointer { buffer in
+      try write(name, object, starts.map { buffer.baseAddress?.advanced(by: $0) }, shape: shape, type, type, place)
+    }
   }
 
   private func write<T: BitwiseCopyable>(

@@ -71,10 +71,13 @@ public struct GoldenFile: Sendable {
   /// A label mask stored as bytes or as integers; values must fit in a byte.
   public func labels(_ name: String) throws -> (shape: [Int], labels: [UInt8]) {
     let (shape, values) = try file.readIntegers(name)
-    return (shape, try values.map { value in
-      guard let byte = UInt8(exactly: value) else { throw Failure(.data, "\(value) is not a label", file: file.path, item: name) }
-      return byte
-    })
+    return (
+      shape,
+      try values.map { value in
+        guard let byte = UInt8(exactly: value) else { throw Failure(.data, "\(value) is not a label", file: file.path, item: name) }
+        return byte
+      }
+    )
   }
 
   /// The lines of a `*_utf8` data set.

@@ -14,7 +14,8 @@ public final class SmallDisk: Sendable {
     try Self.run("mount", "-t", "tmpfs", "-o", "size=\(kibibytes)k", "tmpfs", path)
   }
 
-  deinit { try? Self.run("umount", path) }
+  /// Lazily: another test's child process may still hold an inherited descriptor for a moment.
+  deinit { try? Self.run("umount", "-l", path) }
 
   private struct Refused: Error {}
 

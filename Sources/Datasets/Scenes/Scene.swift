@@ -143,7 +143,9 @@ struct SceneComposer {
       blueprint.addThread([Point(-1.5, 0.1), Point(-0.3, -0.06), Point(1.4, 0.12)], 0.09, 0.05, grain)
       blueprint.add(.bar(a: Point(-0.2, -0.04), b: Point(0.5, -0.5), ra: 0.05, rb: 0.03), grain)
     case 3:
-      blueprint.add(.barrel(centre: .zero, radii: Point(0.9, 0.6)), Material(a: pool[1], b: pool[2], pattern: .stripes(count: 6, upright: generator.chance(0.5), share: 0.4)))
+      blueprint.add(
+        .barrel(centre: .zero, radii: Point(0.9, 0.6)),
+        Material(a: pool[1], b: pool[2], pattern: .stripes(count: 6, upright: generator.chance(0.5), share: 0.4)))
     default:
       let points = [Point(-0.7, -0.4), Point(0.2, -0.7), Point(0.9, 0), Point(0.4, 0.6), Point(-0.6, 0.5)]
       blueprint.add(.polygon(points, centre: .zero, scale: 0.8), material)

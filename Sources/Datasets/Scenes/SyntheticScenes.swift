@@ -74,10 +74,10 @@ public struct SyntheticScenes: Sendable, Equatable {
     for start in stride(from: 0, to: jobs.count, by: chunk) {
       let part = Array(jobs[start..<min(start + chunk, jobs.count)])
       var results = [Result<ManifestWriter.Row, any Error>?](repeating: nil, count: part.count)
-      results.withUnsafeMutableBufferPointer { results in
-        Parallel.forEach(part.count, threads: threads) { i in
-          results[i] = Result { try write(split: part[i].split, index: part[i].index, table: table, to: folder) }
-        }
+      let lock = NSLock()
+      Parallel.forEach(part.count, threads: threads) { i in
+        let result = Result { try write(split: part[i].split, index: part[i].index, table: table, to: folder) }
+        lock.withLock { results[i] = result }
       }
       rows += try results.compactMap { try $0?.get() }
       progress?(rows.count)

@@ -1,0 +1,133 @@
+import Foundations
+import Tensors
+
+/// Reads the weights that `torch.save` wrote, without PyTorch and without executing anything that the file says.
+public enum PyTorchCheckpoint {
+  /// The tensors of a state dict, in its order, widened to float32.
+  ///
+  /// - Both formats: the zip archive (since PyTorch 1.6; ZIP64 too) and the older run of pickles.
+  /// - The state dict is the pickled dictionary itself, or what it holds under `state_dict`, `model_state_dict` or `model`. Entries that are not tensors are
+  ///   skipped.
+  /// - Half, bfloat16, double, integer and boolean tensors are widened (doubles and integers beyond 2^24 rounded); views of every kind, parameters and
+  ///   tensors that share a storage are read as the tensors they show.
+  /// - `strippingModulePrefix`: leave out the `module.` that DataParallel puts before every name.
+  ///
+  /// Fails with `.data` and the offending name for pickles that ask for anything but what a state dict needs, for compressed entries, files cut short, and
+  /// storages shorter than a tensor on them; sizes are checked before memory is taken. With `.noInput` where there is no such file.
+  public static func read(_ path: String, strippingModulePrefix: Bool = false) throws -> NamedTensors {
+    try read(ByteSource(path: path), strippingModulePrefix)
+  }
+
+  /// The same from memory; `name` stands for the path in messages.
+  package static func read(bytes: [UInt8], name: String, strippingModulePrefix: Bool = false) throws -> NamedTensors {
+    try read(ByteSource(bytes: bytes, name: name), strippingModulePrefix)
+  }
+
+  /// A pickle is read whole; those of state dicts have some hundred bytes a tensor.
+  static let largestPickle = 64 << 20
+
+  private static func read(_ source: ByteSource, _ stripping: Bool) throws -> NamedTensors {
+    let start = try source.read(0, min(16, source.size), "start of the file")
+    let content: Content
+    if start.starts(with: [0x50, 0x4B, 0x03, 0x04]) {
+      content = try zipContent(source)
+    } else if start.count == 16, start[0] == 0x80, Array(start[2..<15]) == legacyMagic {
+      content = try legacyContent(source)
+    } else {
+      throw Failure(.data, "is not a PyTorch checkpoint: neither a zip archive nor the older format", file: source.name)
+    }
+    return try tensors(content, source, stripping)
+  }
+
+  /// What a file holds: the pickled object, and where the bytes of each storage lie.
+  struct Content {
+    let machine: PickleMachine
+    let root: PickleValue
+    /// The place of a storage, for as many bytes as its reference claims.
+    let locate: (StorageReference) throws -> (offset: Int, size: Int)
+  }
+
+  // MARK: The zip format: NAME/data.pkl, NAME/data/KEY, NAME/byteorder
+
+  private static func zipContent(_ source: ByteSource) throws -> Content {
+    let archive = try ZipArchive(source)
+    let pickles = archive.entries.keys.filter { $0 == "data.pkl" || $0.hasSuffix("/data.pkl") }.sorted()
+    guard pickles.count == 1, let pickle = pickles.first, let entry = archive.entries[pickle] else {
+      throw Failure(.data, "is not a PyTorch checkpoint: the archive holds \(pickles.count) entries called data.pkl", file: source.name)
+    }
+    let folder = pickle.dropLast("data.pkl".count)
+    if let order = archive.entries["\(folder)byteorder"] {
+      let place = try archive.content(order)
+      let text = try source.read(place.offset, min(place.size, 16), order.name)
+      guard text == Array("little".utf8) else {
+        throw Failure(.data, expected: "little", found: String(decoding: text, as: UTF8.self), file: source.name, item: order.name)
+      }
+    }
+    let place = try archive.content(entry)
+    guard place.size <= largestPickle else { throw Failure(.data, "has \(place.size) bytes, more than a state dict needs", file: source.name, item: pickle) }
+    var machine = PickleMachine(try source.read(place.offset, place.size, pickle), file: source.name, item: pickle)
+    let root = try machine.run()
+    return Content(machine: machine, root: root) { storage in
+      let name = "\(folder)data/\(storage.key)"
+      guard let entry = archive.entries[name] else { throw Failure(.data, "the storage is missing", file: source.name, item: name) }
+      return try archive.content(entry)
+    }
+  }
+
+  // MARK: The older format: magic, version, system, object, keys, storages
+
+  /// The pickle of the number 0x1950a86a20f9469cfc6c, without its protocol.
+  private static let legacyMagic: [UInt8] = [0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E]
+
+  private static func legacyContent(_ source: ByteSource) throws -> Content {
+    let head = try source.read(0, min(source.size, largestPickle), "pickles")
+    var position = 2 + legacyMagic.count
+    func next(_ item: String) throws -> (PickleMachine, PickleValue) {
+      var machine = PickleMachine(head, from: position, file: source.name, item: item)
+      let value = try machine.run()
+      position = machine.position
+      return (machine, value)
+    }
+    let (_, version) = try next("format version")
+    guard case .integer(1001) = version else { throw Failure(.data, "is of an unknown version of the older format", file: source.name) }
+    let (systemMachine, system) = try next("system")
+    if case .boolean(false)? = systemMachine.value("little_endian", of: system) {
+      throw Failure(.data, "was written on a big-endian machine", file: source.name)
+    }
+    let (machine, root) = try next("pickle")
+    let (keyMachine, keyList) = try next("storage keys")
+    let keys = try keyMachine.elements(keyList, "storage keys").map { key in
+      guard case .string(let text) = key else { throw keyMachine.failure("damaged: a key that is \(key.kind)") }
+      return text
+    }
+    let places = try legacyStorages(source, keys, from: position, types: storageTypes(machine))
+    return Content(machine: machine, root: root) { storage in
+      guard let place = places[storage.key] else { throw Failure(.data, "the storage is missing", file: source.name, item: "storage \(storage.key)") }
+      return place
+    }
+  }
+
+  /// Storages follow the pickles in the order of their keys: the number of elements in 8 bytes, then the elements, whose size the pickle knows.
+  private static func legacyStorages(
+    _ source: ByteSource, _ keys: [String], from start: Int, types: [String: ElementType]
+  ) throws -> [String: (offset: Int, size: Int)] {
+    var places: [String: (offset: Int, size: Int)] = [:]
+    var position = start
+    for key in keys {
+      let item = "storage \(key)"
+      guard let type = types[key] else { throw Failure(.data, "no tensor tells the type of its elements", file: source.name, item: item) }
+      let count = littleEndian(try source.read(position, 8, item), 0, 8)
+      position += 8
+      guard count <= (source.size - position) / type.size else {
+        throw Failure(.data, "the file ends before the end of this (it is cut short, or damaged)", file: source.name, item: item)
+      }
+      places[key] = (position, Int(count) * type.size)
+      position += Int(count) * type.size
+    }
+    return places
+  }
+
+  private static func storageTypes(_ machine: PickleMachine) -> [String: ElementType] {
+    Dictionary(machine.storages.map { ($0.key, $0.type) }, uniquingKeysWith: { first, _ in first })
+  }
+}
