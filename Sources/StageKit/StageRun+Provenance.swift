@@ -1,0 +1,60 @@
+import Foundation
+import Foundations
+import TensorStore
+
+extension StageRun {
+  /// What made the outputs: the stage, its options as given, digests of its inputs, the seed; `.none` with `--no-provenance`.
+  ///
+  /// - Parameter inputs: option name and path, file or folder, of everything read beside the images. Paths themselves are not recorded:
+  ///   the same work in another place gives the same bytes.
+  public func provenance(inputs: [(option: String, path: String)]) throws -> Provenance {
+    guard hasProvenance else { return .none }
+    let digests = try inputs.map { (name: $0.option, sha256: try Self.digest(of: $0.path)) }
+    let unrecorded = Set(inputs.map(\.option) + Self.unrecordedOptions)
+    let parameters = Self.options(CommandLine.arguments).filter { !unrecorded.contains($0.0) }
+    return Provenance(stage: stage, version: String(algorithmVersion), parameters: parameters, inputs: digests, seed: seed)
+  }
+
+  /// Everything that a training's result depends on, as one digest; the thread count too, because it decides the last bits.
+  public func fingerprint(inputs: [(option: String, path: String)]) throws -> String {
+    let digests = try inputs.map { "\($0.option)=\(try Self.digest(of: $0.path))" }
+    let ignored = Set(inputs.map(\.option) + Self.unrecordedOptions)
+    let options = Self.options(CommandLine.arguments).filter { !ignored.contains($0.0) && $0.0 != "checkpoint-every" }.map { "\($0.0)=\($0.1)" }
+    let parts = [stage, String(algorithmVersion), String(seed), String(threads)] + options + digests
+    return SHA256.hexadecimal(of: parts.joined(separator: "\n").utf8)
+  }
+
+  /// Options that say where, how fast or how loudly, not what.
+  private static let unrecordedOptions = ["manifest", "data", "out", "shard", "threads", "seed", "quiet", "no-provenance"]
+
+  /// `--name value`, `--name=value` and flags, by name.
+  static func options(_ arguments: [String]) -> [(String, String)] {
+    var result: [(String, String)] = []
+    var rest = arguments.dropFirst()
+    while let argument = rest.popFirst() {
+      guard argument.hasPrefix("--") else { continue }
+      let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1).map(String.init)
+      guard let name = parts.first else { continue }
+      if parts.count == 2 {
+        result.append((name, parts[1]))
+      } else if let next = rest.first, !next.hasPrefix("--") {
+        rest.removeFirst()
+        result.append((name, next))
+      } else {
+        result.append((name, "true"))
+      }
+    }
+    return result.sorted { $0 < $1 }
+  }
+
+  /// SHA-256 of a file; of a folder, over the completion files of its parts (or, without any, over the names of its files).
+  static func digest(of path: String) throws -> String {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { throw Failure(.noInput, "no such file or folder", file: path) }
+    guard isFolder.boolValue else { return try SHA256.hexadecimal(ofFile: path) }
+    let names = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { !$0.hasPrefix(".") }.sorted()
+    let parts = names.filter { $0.hasPrefix("part-") && $0.hasSuffix(".json") }
+    let texts = try parts.isEmpty ? names : parts.map { try SHA256.hexadecimal(ofFile: "\(path)/\($0)") }
+    return SHA256.hexadecimal(of: texts.joined(separator: "\n").utf8)
+  }
+}

@@ -1,0 +1,87 @@
+import Datasets
+import Foundations
+import Models
+import NeuralNet
+import TensorStore
+import Tensors
+import Training
+
+/// A training as a stage describes it; `StageRun.train` does the rest.
+public struct TrainingJob<Sample: Sendable> {
+  public let module: any Module
+  public var optimizer: SGD
+  public let plan: TrainingPlan
+  public let rate: @Sendable (TrainingPosition) -> Double
+  /// Makes the sample of (item, epoch); runs on a background thread.
+  public let prepare: @Sendable (_ item: Int, _ epoch: Int) throws -> Sample
+  /// Computes the gradients of a batch and says what to log, the loss first.
+  public let accumulate: (_ samples: [Sample], _ position: TrainingPosition) throws -> TrainingRecord
+
+  public init(
+    module: any Module, optimizer: SGD, plan: TrainingPlan, rate: @escaping @Sendable (TrainingPosition) -> Double,
+    prepare: @escaping @Sendable (_ item: Int, _ epoch: Int) throws -> Sample,
+    accumulate: @escaping (_ samples: [Sample], _ position: TrainingPosition) throws -> TrainingRecord
+  ) {
+    self.module = module
+    self.optimizer = optimizer
+    self.plan = plan
+    self.rate = rate
+    self.prepare = prepare
+    self.accumulate = accumulate
+  }
+}
+
+extension StageRun {
+  /// Trains, resuming where a run of the same fingerprint stopped, and leaves `weights.h5` and `log.tsv` in the output folder.
+  ///
+  /// - Parameter inputs: option names and paths of everything read beside the images: part of the fingerprint and of the provenance.
+  public func train<Sample: Sendable>(
+    _ job: TrainingJob<Sample>, kind: NetworkFile.Kind, specification: String, classes: ClassTable, inputs: [(option: String, path: String)]
+  ) throws {
+    try AtomicFile.createFolder(out)
+    let fingerprint = try fingerprint(inputs: inputs)
+    let loop = TrainingLoop<Sample>(plan: job.plan, seed: seed, folder: out, fingerprint: fingerprint, rate: job.rate)
+    var optimizer = job.optimizer
+    var progress = progress(total: job.plan.steps, unit: "steps")
+    let resumed = { (step: Int) in
+      guard step > 0 else { return }
+      log.info("going on after step \(step) of \(job.plan.steps)")
+      progress = self.progress(total: job.plan.steps, unit: "steps", alreadyDone: step)
+    }
+    try loop.run(
+      module: job.module, optimizer: &optimizer, kernels: kernels, prepare: job.prepare, accumulate: job.accumulate, resumed: resumed
+    ) { position, record in
+      progress.advance("epoch \(position.epoch + 1)/\(job.plan.epochs), " + record.entries.prefix(2).map { "\($0.name) \(Self.short($0.value))" }.joined(separator: ", "))
+    }
+    progress.finish()
+    try NetworkFile.save(
+      job.module, kind: kind, specification: specification, classes: classes, to: "\(out)/weights.h5", provenance: provenance(inputs: inputs))
+    loop.removeCheckpoint()
+  }
+
+  private static func short(_ value: Double) -> String {
+    let scaled = (value * 10_000).rounded() / 10_000
+    return String(scaled)
+  }
+}
+
+extension TrainingPlan {
+  /// The plan of a stage's options.
+  public init(items: Int, options: TrainingDefaults, training: TrainingOptions) {
+    self.init(
+      items: items, epochs: options.epochs, batch: options.batch, microBatch: training.microBatch, steps: training.steps,
+      checkpointEvery: training.checkpointEvery)
+  }
+}
+
+extension TrainingOptions {
+  /// How images are resized, cropped and changed in colour.
+  ///
+  /// - Parameter square: resize to a square, as the SSDD reference does, instead of keeping the ratio of the sides.
+  public func policy(_ options: TrainingDefaults, square: Bool = false, jitter: Bool = true, outputStride: Int = 4) -> AugmentationPolicy {
+    if augmentation == .none { return .none(crop: options.crop, outputStride: outputStride) }
+    let range = options.resizeMinimum...options.resizeMaximum
+    return AugmentationPolicy(
+      resize: square ? .square(range) : .longSide(range), jitter: jitter ? AugmentationPolicy.Jitter() : nil, crop: options.crop, outputStride: outputStride)
+  }
+}

@@ -1,0 +1,81 @@
+import Datasets
+import Foundations
+import NeuralNet
+import Tensors
+
+/// The loop around a training step: order of the images, learning rate, update, log, checkpoint and resumption.
+///
+/// What a step computes is the caller's; the loop knows no network. A run that is stopped and started again with the same fingerprint goes on
+/// after its last checkpoint and ends with the same bits as one that was never stopped: every draw depends on (seed, epoch, item) or on
+/// (seed, step), and weights and velocities are stored in full precision.
+public struct TrainingLoop<Sample: Sendable> {
+  public let plan: TrainingPlan
+  public let seed: UInt64
+  /// Learning rate of the trunk at a position; parameter groups multiply it.
+  public let rate: @Sendable (TrainingPosition) -> Double
+  /// Where `log.tsv` and `checkpoint.h5` live while training.
+  public let folder: String
+  /// Names everything that the result depends on; a checkpoint with another fingerprint is not resumed.
+  public let fingerprint: String
+
+  public init(plan: TrainingPlan, seed: UInt64, folder: String, fingerprint: String, rate: @escaping @Sendable (TrainingPosition) -> Double) {
+    self.plan = plan
+    self.seed = seed
+    self.folder = folder
+    self.fingerprint = fingerprint
+    self.rate = rate
+  }
+
+  /// Runs from the last checkpoint, or from the start, to the last step.
+  ///
+  /// - Parameters:
+  ///   - module: everything a checkpoint must hold: weights and running statistics.
+  ///   - optimizer: its velocities are stored too.
+  ///   - prepare: makes the sample of (item, epoch), on a background thread, some batches ahead.
+  ///   - accumulate: computes the gradients of a batch, in micro-batches of the plan, and says what to log; the names must not change.
+  ///   - resumed: told the step at which the run goes on, 0 for a new one.
+  ///   - done: called after each update.
+  /// - Throws: `Failure(.software)` where a logged loss is not finite, naming step and epoch; what `prepare`, `accumulate` and the files throw.
+  ///   The last checkpoint stays.
+  public func run(
+    module: any Module, optimizer: inout SGD, kernels: any Kernels, prepare: @escaping @Sendable (_ item: Int, _ epoch: Int) throws -> Sample,
+    accumulate: (_ samples: [Sample], _ position: TrainingPosition) throws -> TrainingRecord, resumed: (Int) -> Void = { _ in },
+    done: (TrainingPosition, TrainingRecord) -> Void
+  ) throws {
+    let checkpoints = CheckpointFile(path: "\(folder)/checkpoint.h5", fingerprint: fingerprint)
+    let start = try checkpoints.restore(into: module, optimizer: &optimizer) ?? 0
+    resumed(start)
+    var log = try TrainingLog(path: "\(folder)/log.tsv", keepingSteps: start)
+    let sampler = BatchSampler(count: plan.items, batchSize: plan.batch, seed: seed)
+    let batches = Prefetcher(steps: start..<plan.steps) { step in
+      let batch = sampler.batch(step: step)
+      return try batch.indices.map { try prepare($0, batch.epoch) }
+    }
+    for step in start..<plan.steps {
+      let position = TrainingPosition(step: step, plan: plan)
+      let rate = self.rate(position)
+      optimizer.zeroGradients()
+      guard let samples = try batches.next() else { preconditionFailure("no batch for step \(step)") }
+      let record = try accumulate(samples, position)
+      try check(record, position)
+      optimizer.step(rate: Float(rate), kernels: kernels)
+      log.append(record, position: position, rate: rate)
+      if (step + 1) % plan.checkpointEvery == 0, step + 1 < plan.steps {
+        try log.flush()
+        try checkpoints.save(step: step + 1, epoch: position.epoch, module: module, optimizer: optimizer)
+      }
+      done(position, record)
+    }
+    try log.flush()
+  }
+
+  /// Takes away the checkpoint once the final weights are in place.
+  public func removeCheckpoint() { CheckpointFile(path: "\(folder)/checkpoint.h5", fingerprint: fingerprint).remove() }
+
+  private func check(_ record: TrainingRecord, _ position: TrainingPosition) throws {
+    guard let bad = record.entries.first(where: { !$0.value.isFinite }) else { return }
+    throw Failure(
+      .software, "\(bad.name) is \(bad.value); a lower --learning-rate or other weights may help",
+      item: "step \(position.step + 1) of \(plan.steps) (epoch \(position.epoch + 1))")
+  }
+}
