@@ -2,8 +2,10 @@ import NeuralNet
 
 /// The learning rate multipliers and decays of the method, as groups for `SGD`. Frozen parameters are in none.
 public enum ParameterGroups {
-  /// PSA's networks: trunk 1x and new layers 10x with decay; their biases 2x and 20x without.
-  public static func classifier(trunk: [Parameter], heads: [Parameter], decay: Float = 5e-4) -> [ParameterGroup] {
+  /// PSA's networks: trunk 1x and new layers `headMultiplier` times with decay; their biases twice as much without.
+  public static func classifier(
+    trunk: [Parameter], heads: [Parameter], headMultiplier: Float = 10, decay: Float = 5e-4
+  ) -> [ParameterGroup] {
     func group(_ parameters: [Parameter], biases: Bool, multiplier: Float) -> ParameterGroup {
       ParameterGroup(
         parameters.filter { $0.wantsGradient && ($0.role == .bias || $0.role == .shift) == biases },
@@ -11,18 +13,18 @@ public enum ParameterGroups {
     }
     return [
       group(trunk, biases: false, multiplier: 1), group(trunk, biases: true, multiplier: 2),
-      group(heads, biases: false, multiplier: 10), group(heads, biases: true, multiplier: 20),
+      group(heads, biases: false, multiplier: headMultiplier), group(heads, biases: true, multiplier: 2 * headMultiplier),
     ].filter { !$0.parameters.isEmpty }
   }
 
   /// `classifier(trunk:heads:decay:)` of a CAM classifier.
-  public static func classifier(_ network: CAMClassifier, decay: Float = 5e-4) -> [ParameterGroup] {
-    classifier(trunk: network.backbone.parameters, heads: network.headParameters, decay: decay)
+  public static func classifier(_ network: CAMClassifier, headMultiplier: Float = 10, decay: Float = 5e-4) -> [ParameterGroup] {
+    classifier(trunk: network.backbone.parameters, heads: network.headParameters, headMultiplier: headMultiplier, decay: decay)
   }
 
   /// `classifier(trunk:heads:decay:)` of an affinity network.
-  public static func affinity(_ network: AffinityNet, decay: Float = 5e-4) -> [ParameterGroup] {
-    classifier(trunk: network.backbone.parameters, heads: network.headParameters, decay: decay)
+  public static func affinity(_ network: AffinityNet, headMultiplier: Float = 10, decay: Float = 5e-4) -> [ParameterGroup] {
+    classifier(trunk: network.backbone.parameters, heads: network.headParameters, headMultiplier: headMultiplier, decay: decay)
   }
 
   /// The SSDD stages: trunk 1x, heads 10x, DD-Nets 10x, all with decay, biases too (the reference's choice).

@@ -6,7 +6,7 @@ extension StageCatalogue {
     StageDescription(
       "make-scenes",
       parameters: [
-        .count("train"), .count("val"), .init("width", .integer(32...4096)), .init("height", .integer(32...4096)), .init("classes", .integer(1...254)),
+        .count("train"), .count("val"), .init("width", .integer(32...4096)), .init("height", .integer(32...4096)),
       ],
       output: StageOutput([.scenes], .file("manifest.yaml")), usesManifest: false),
     StageDescription(
@@ -22,7 +22,7 @@ extension StageCatalogue {
       inputs: [.init("weights", [.weights], .optional)],
       parameters: training + [
         .init("backbone", .choice(["squeezenet", "resnet38"])), .init("width", .number(0.01...4)), .init("depth", .number(0.01...4)),
-        .init("dropout", .number(0...0.99)), .init("jitter", .flag),
+        .init("dropout", .flag), .init("jitter", .flag),
       ],
       output: .weights),
     StageDescription(
@@ -53,7 +53,7 @@ extension StageCatalogue {
     StageDescription(
       "train-ddnet",
       inputs: [.init("weights", [.weights]), .init("knowledge", [.scores]), .init("advice", [.scores])],
-      parameters: training + [.square, .headDilation] + difference,
+      parameters: training + [.square] + heads + difference,
       output: .weights),
     StageDescription(
       "ssdd-merge",
@@ -63,12 +63,12 @@ extension StageCatalogue {
     StageDescription(
       "train-seg",
       inputs: [.init("weights", [.weights]), .init("seeds", [.masks])],
-      parameters: training + [.square, .headDilation],
+      parameters: training + [.square] + heads,
       output: .weights),
     StageDescription(
       "train-seg-dynamic",
       inputs: [.init("weights", [.weights]), .init("seeds", [.masks]), .init("warm-up", [.weights], .optional)],
-      parameters: training + [.square, .headDilation] + difference + [.init("alpha", .number(0...1)), .count("warm-up-epochs")] + crf(prefix: "crf-"),
+      parameters: training + [.square] + heads + difference + [.init("alpha", .number(0...1)), .count("warm-up-epochs")] + crf(prefix: "crf-"),
       output: .weights),
     StageDescription(
       "infer-seg",
@@ -98,6 +98,12 @@ extension StageCatalogue {
     .init("momentum", .number(0...0.9999)), .count("steps"), .init("augmentation", .choice(["full", "none"])), .count("checkpoint-every"),
   ]
 
+  /// The options of stages that build segmentation heads and DD-Nets.
+  private static let heads: [StageParameter] = [
+    .init("head-dilation", .integer(1...64)), .init("head-channels", .integer(0...4096)), .init("difference-channels", .integer(0...4096)),
+    .init("head-statistics", .choice(["frozen", "batch"])),
+  ]
+
   private static let difference: [StageParameter] = [
     .init("preset", .choice(["default", "paper", "reference"])), .init("dd-bias", .number(-8...8)), .init("bg-bias", .number(-8...8)),
   ]
@@ -116,7 +122,6 @@ extension StageParameter {
   fileprivate static let scales = StageParameter("scales", .numbers(0.05...8))
   fileprivate static let flip = StageParameter("flip", .flag)
   fileprivate static let square = StageParameter("square", .flag)
-  fileprivate static let headDilation = StageParameter("head-dilation", .integer(1...64))
   fileprivate static let backgroundPower = StageParameter("background-power", .number(0...1024))
   fileprivate static func count(_ name: String) -> StageParameter { StageParameter(name, .integer(0...10_000_000)) }
 }

@@ -23,7 +23,7 @@ extension DynamicStep {
     }
   }
 
-  func losses(_ forward: Forward, _ seeds: LabelBatch, _ labelled: Int, _ terms: DifferenceTerms) -> Losses {
+  func losses(_ forward: Forward, _ seeds: LabelBatch, _ labelled: Int, _ terms: DifferenceTerms, isWarmingUp: Bool) -> Losses {
     let (mD1, mD2) = (forward.first.refined, forward.second.refined)
     let advice = parameters.adviceTarget == .firstRefinement ? mD1 : mD2
     let difference1 = differenceMask(forward.knowledge, forward.advice)
@@ -33,8 +33,8 @@ extension DynamicStep {
         ? terms.wholeBatch(logits, difference: difference) : terms.sum(logits, difference: difference, flags: forward.second.flags)
     }
     return Losses(
-      main: crossEntropy(forward.main, mD2, denominator: labelled), subSeed: crossEntropy(forward.sub, seeds, denominator: labelled),
-      subAdvice: crossEntropy(forward.sub, advice, denominator: labelled),
+      main: crossEntropy(forward.main, isWarmingUp ? seeds : mD2, denominator: labelled), subSeed: crossEntropy(forward.sub, seeds, denominator: labelled),
+      subAdvice: crossEntropy(forward.sub, isWarmingUp ? seeds : advice, denominator: labelled),
       first: forward.firstDifferences.map { terms.sum($0, difference: difference1, flags: forward.first.flags) }, second: second)
   }
 

@@ -84,12 +84,15 @@ public struct DynamicStep {
   /// - Returns: `loss`, `loss_main`, `loss_sub_seed`, `loss_sub_advice`, `loss_dd`; shares of foreground of m^D0, m^K1, m^A1, m^D1, m^D2 and the
   ///   sub head; of differing pixels of both pairs; of bad samples of both modules.
   /// - Throws: `Failure(.software)` if a loss is not a number, and what the CRF throws; gradients are incomplete then.
-  public func run(_ batch: DynamicBatch, _ pass: TrainingPass) throws -> StepLog {
-    try run(batch, pass) { _, _ in }
+  ///
+  /// - Parameter isWarmingUp: both heads learn m^D0 alone, while the DD-Nets learn as ever. Fresh heads predict background everywhere, and
+  ///   refinement by such masks keeps them there: the local minimum of section 4.2.
+  public func run(_ batch: DynamicBatch, _ pass: TrainingPass, isWarmingUp: Bool = false) throws -> StepLog {
+    try run(batch, pass, isWarmingUp: isWarmingUp) { _, _ in }
   }
 
   package func run(
-    _ batch: DynamicBatch, _ pass: TrainingPass, observing: (Forward, Losses) throws -> Void
+    _ batch: DynamicBatch, _ pass: TrainingPass, isWarmingUp: Bool = false, observing: (Forward, Losses) throws -> Void
   ) throws -> StepLog {
     guard let detector = model.second else { preconditionFailure("a dynamic model without second detector") }
     model.zeroGradients()
@@ -104,7 +107,7 @@ public struct DynamicStep {
       let thumbnails = Array(batch.thumbnails[range])
       let forward = try self.forward(
         context.constant(batch.images.batch(range)), thumbnails, seeds, present, terms, offset: range.lowerBound)
-      let losses = self.losses(forward, seeds, labelled, terms)
+      let losses = self.losses(forward, seeds, labelled, terms, isWarmingUp: isWarmingUp)
       try observing(forward, losses)
       for loss in losses.all { try loss.requireFinite(what: "loss of step \(pass.step)") }
       backward(losses.weighted(subMix: parameters.subMix))

@@ -1,0 +1,47 @@
+import ArgumentParser
+import Foundation
+import Foundations
+import StageKit
+import TensorStore
+
+@main
+struct ImportWeights: Stage {
+  static let algorithmVersion = 1
+  static let configuration = CommandConfiguration(
+    commandName: "import-weights", abstract: "Read weights from a PyTorch checkpoint or an HDF5 file and write them as weights.h5.",
+    discussion: example(
+      "import-weights --from squeezenet1_1.pth --out runs/imagenet",
+      about: "Nothing in a checkpoint is executed: only what a state dict needs is understood, anything else is refused by name."))
+
+  @OptionGroup var shared: SharedOptions
+
+  @Option(help: ArgumentHelp("The weights to read.", valueName: "FILE"))
+  var from: String
+  @Option(help: "Format of the file: auto, pytorch or hdf5.")
+  var format = Format.auto
+  @Option(name: .customLong("strip-prefix"), help: ArgumentHelp("Taken off the front of every name that has it, such as `module.`.", valueName: "TEXT"))
+  var stripPrefix = ""
+
+  enum Format: String, ExpressibleByArgument, CaseIterable { case auto, pytorch, hdf5 }
+
+  func execute(_ run: StageRun) throws {
+    var weights = try read()
+    if !stripPrefix.isEmpty {
+      weights = try weights.renamed { $0.hasPrefix(stripPrefix) ? String($0.dropFirst(stripPrefix.count)) : $0 }
+    }
+    try WeightsFile.save(weights, to: "\(run.out)/weights.h5", provenance: try run.provenance(inputs: [("from", from)]))
+    run.log.info("\(weights.count) tensors, \(weights.entries.reduce(0) { $0 + $1.tensor.count }) values")
+  }
+
+  private func read() throws -> NamedTensors {
+    switch format {
+    case .pytorch: return try PyTorchCheckpoint.read(from)
+    case .hdf5: return try WeightsFile.load(from)
+    case .auto:
+      guard let handle = FileHandle(forReadingAtPath: from) else { throw Failure(.noInput, "no such file, or it cannot be read", file: from) }
+      let signature = try handle.read(upToCount: 8) ?? Data()
+      let isHDF5 = signature.elementsEqual([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A])
+      return isHDF5 ? try WeightsFile.load(from) : try PyTorchCheckpoint.read(from)
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import ArgumentParser
+import Datasets
+import Foundations
+import Imaging
+import Models
+import NeuralNet
+import SSDD
+import StageKit
+import Tensors
+import Training
+
+@main
+struct TrainDDNet: Stage {
+  static let algorithmVersion = 1
+  static let defaults = TrainingDefaults(
+    epochs: 10, batch: 16, crop: 448, resizeMinimum: 448, resizeMaximum: 512, learningRate: 1e-3, headMultiplier: 10, weightDecay: 2e-4, momentum: 0)
+  static let configuration = CommandConfiguration(
+    commandName: "train-ddnet", abstract: "Static stage: train a segmentation network on m^K0 and a DD-Net on (m^K0, m^A0) (paper, section 4.1).",
+    discussion: example(
+      "train-ddnet --manifest M.yaml --data DIR --weights cam/weights.h5 --knowledge psa --advice crf --out runs/ddnet", about: defaults.help))
+
+  @OptionGroup var shared: SharedOptions
+  @OptionGroup var training: TrainingOptions
+  @OptionGroup var model: ModelOptions
+  @OptionGroup var difference: SSDDOptions
+
+  @Option(help: ArgumentHelp("Classifier whose trunk is the start.", valueName: "FILE"))
+  var weights: String
+  @Option(help: ArgumentHelp("Score maps p^K0 (psa-infer).", valueName: "DIR"))
+  var knowledge: String
+  @Option(help: ArgumentHelp("Score maps p^A0 (crf).", valueName: "DIR"))
+  var advice: String
+  @Flag(inversion: .prefixedNo, help: "Resize to a square instead of keeping the ratio of the sides. Default: the preset's.")
+  var square: Bool?
+
+  func execute(_ run: StageRun) throws {
+    let parameters = difference.parameters(merging: false)
+    let options = try training.resolved(Self.defaults)
+    let data = try run.data(shared, split: training.split)
+    let file = try NetworkFile(weights, accepting: [.classifier, .imported, .segmentation])
+    try file.requireClasses(data.classes)
+    let specification = try model.specification(backbone: file.modelSpecification().backbone, classes: data.classes.count)
+    try specification.validate(height: options.crop, width: options.crop)
+    let network = try SSDDModel(specification, stage: .static)
+    network.initialise(seed: run.seed)
+    try file.loadTrunk(into: network)
+    network.segmentation.backbone.freeze(.firstConvolution)
+
+    let samples = PairSamples(
+      items: data.items, classes: data.classes, policy: training.policy(options, square: square ?? (parameters.trainingResize == .square)), seed: run.seed,
+      knowledge: try SeedScores(knowledge, for: data.items, classes: data.classes, kernels: run.kernels),
+      advice: try SeedScores(advice, for: data.items, classes: data.classes, kernels: run.kernels))
+    let plan = TrainingPlan(items: data.items.count, options: options, training: training)
+    let epochs = training.epochs ?? parameters.staticScheduleEpochs
+    let schedule = CosineSchedule(base: options.learningRate, epochs: epochs, stretch: parameters.scheduleStretch)
+    let groups = ParameterGroups.segmentation(network, headMultiplier: Float(options.headMultiplier), decay: Float(options.weightDecay))
+    let (kernels, seed, classes) = (run.kernels, run.seed, data.classes.count)
+    let job = TrainingJob<PairSample>(
+      module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan,
+      rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
+      prepare: { try samples.sample($0, epoch: $1) },
+      accumulate: { samples, position in
+        let batch = StaticBatch(
+          images: stacked(samples.map(\.input)), knowledge: LabelBatch(samples.map(\.knowledge)), advice: LabelBatch(samples.map(\.advice)),
+          present: try PresentLabels(samples.map(\.labels), classes: classes))
+        let pass = TrainingPass(kernels: kernels, seed: seed, step: position.step, microBatch: plan.microBatch)
+        return TrainingRecord(try StaticStep(model: network, parameters: parameters).run(batch, pass))
+      })
+    try run.train(
+      job, kind: .staticDifference, specification: specification.json, classes: data.classes,
+      inputs: [("weights", weights), ("knowledge", knowledge), ("advice", advice)])
+  }
+}
