@@ -54,6 +54,9 @@ public struct DenseCRF: Sendable {
     switch shape[0] {
     case 1...2: return try infer(probabilities, SIMD2<Float>.self)
     case 3...4: return try infer(probabilities, SIMD4<Float>.self)
+    case 5...8: return try infer(probabilities, SIMD8<Float>.self)
+    case 9...16: return try infer(probabilities, Lanes16.self)
+    case 17...24: return try infer(probabilities, Lanes24.self)
     default: return try infer(probabilities, SIMD8<Float>.self)
     }
   }

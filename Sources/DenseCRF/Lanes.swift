@@ -107,3 +107,33 @@ extension SIMD8<Float>: Lanes {
     return unsafeBitCast(bits, to: Self.self)
   }
 }
+
+/// Two sets of lanes side by side: widths that no vector type has. What is done for each vertex alone, such as reading its number, is shared by both.
+struct Joined<First: Lanes, Second: Lanes>: Lanes {
+  var first: First
+  var second: Second
+
+  @inline(__always) init(_ first: First, _ second: Second) {
+    self.first = first
+    self.second = second
+  }
+
+  static var width: Int { First.width + Second.width }
+  @inline(__always) static var zero: Self { Self(.zero, .zero) }
+  @inline(__always) init(repeating value: Float) { self.init(First(repeating: value), Second(repeating: value)) }
+  @inline(__always) static func + (left: Self, right: Self) -> Self { Self(left.first + right.first, left.second + right.second) }
+  @inline(__always) static func - (left: Self, right: Self) -> Self { Self(left.first - right.first, left.second - right.second) }
+  @inline(__always) static func * (left: Self, right: Self) -> Self { Self(left.first * right.first, left.second * right.second) }
+  @inline(__always) static func * (left: Self, right: Float) -> Self { Self(left.first * right, left.second * right) }
+  @inline(__always) func adding(_ value: Self, times factor: Float) -> Self {
+    Self(first.adding(value.first, times: factor), second.adding(value.second, times: factor))
+  }
+  @inline(__always) func maximum(with other: Self) -> Self { Self(first.maximum(with: other.first), second.maximum(with: other.second)) }
+  @inline(__always) var largest: Float { max(first.largest, second.largest) }
+  @inline(__always) var total: Float { first.total + second.total }
+  @inline(__always) var exponential: Self { Self(first.exponential, second.exponential) }
+}
+
+/// Sixteen and twenty-four labels.
+typealias Lanes16 = Joined<SIMD8<Float>, SIMD8<Float>>
+typealias Lanes24 = Joined<SIMD8<Float>, Lanes16>

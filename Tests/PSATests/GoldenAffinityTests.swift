@@ -37,11 +37,11 @@ struct GoldenAffinityTests {
       let channels = try [0] + golden.integers("\(name)/labels_present").map { $0 + 1 }
       let scores = try golden.tensor("\(name)/cam")
       let cells = pooledScores(scores, kernels: kernels)
-      #expect(try golden.mismatch(Self.spread(cells, channels, [21, rows * columns]), "\(name)/cam_vec") == nil)
+      #expect(try golden.mismatch(Self.spread(cells, channels, golden.shape("\(name)/cam_vec")), "\(name)/cam_vec") == nil)
       let walk = try RandomWalk(affinities: golden.tensor("\(name)/aff"), height: rows, width: columns, beta: beta)
       try Self.compareMatrices(walk, golden, name, cells: rows * columns, logt: logt)
       let walked = walk.walk(cells, logt: logt, threads: 2)
-      #expect(try golden.mismatch(Self.spread(walked, channels, [21, rows, columns]), "\(name)/cam_rw") == nil)
+      #expect(try golden.mismatch(Self.spread(walked, channels, golden.shape("\(name)/cam_rw")), "\(name)/cam_rw") == nil)
       let seeds = upsampledScores(walked, height: scores.shape[1], width: scores.shape[2], kernels: kernels)
       #expect(try golden.mismatch(seeds, "\(name)/cam_rw_crop") == nil)
       try Self.compareMask(seeds, channels, golden, name)
@@ -130,9 +130,9 @@ struct GoldenAffinityTests {
   }
 
   /// Channels at their places among all classes, the others 0.
-  private static func spread(_ tensor: Tensor, _ channels: [Int], _ shape: Shape) -> Tensor {
-    var result = Tensor(zeros: shape)
-    let area = shape.count / shape[0]
+  private static func spread(_ tensor: Tensor, _ channels: [Int], _ shape: [Int]) -> Tensor {
+    var result = Tensor(zeros: Shape(shape))
+    let area = result.count / shape[0]
     let values = tensor.values
     result.withUnsafeMutableBufferPointer { target in
       for (index, channel) in channels.enumerated() {
