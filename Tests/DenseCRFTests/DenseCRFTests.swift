@@ -33,7 +33,9 @@ private struct Scene {
 }
 
 @Suite("Dense CRF") struct DenseCRFTests {
-  @Test("agrees with a lattice kept in a dictionary", arguments: [(7, 5, 2), (9, 8, 3), (6, 11, 4), (5, 4, 7), (8, 3, 8), (5, 6, 9), (4, 4, 21), (3, 4, 17), (3, 3, 40), (1, 9, 2)])
+  @Test(
+    "agrees with a lattice kept in a dictionary",
+    arguments: [(7, 5, 2), (9, 8, 3), (6, 11, 4), (5, 4, 7), (8, 3, 8), (5, 6, 9), (4, 4, 21), (3, 4, 17), (3, 3, 40), (1, 9, 2)])
   func latticeTwin(width: Int, height: Int, labels: Int) throws {
     let scene = Scene(width: width, height: height, labels: labels)
     for p in [
