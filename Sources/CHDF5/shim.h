@@ -59,7 +59,13 @@ static inline hid_t chdf5_make_variable_string(hid_t stored) {
   return type;
 }
 
-static inline void chdf5_silence(void) { H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
+// Builds that are safe for threads, Debian's among them, keep this setting for each thread.
+static inline void chdf5_silence(void) {
+  static _Thread_local int is_silent = 0;
+  if (is_silent) return;
+  is_silent = 1;
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
 
 typedef void (*chdf5_visitor)(void *context, const char *name);
 typedef struct {

@@ -2,18 +2,17 @@ import CHDF5
 import Foundation
 import Foundations
 
-/// The seam to the C library: one lock around every call (Debian builds HDF5 without thread safety), errors as `Failure`, nothing printed.
+/// The seam to the C library: one lock around every call (not every build of it is safe for threads), errors as `Failure`, nothing printed.
 enum HDF5Library {
   private static let lock = NSRecursiveLock()
 
-  /// Opens the library and switches its own error printing off, once.
+  /// Opens the library, once.
   ///
   /// The library's own clean-up at exit is switched off too: every file is closed by whoever opened it, and after a full disk that clean-up, which tries
   /// to write again what could not be written, crashes (1.10.8).
   private static let ready: Bool = {
     H5dont_atexit()
     H5open()
-    chdf5_silence()
     return true
   }()
 
@@ -22,6 +21,7 @@ enum HDF5Library {
     lock.lock()
     defer { lock.unlock() }
     _ = ready
+    chdf5_silence()
     return try body()
   }
 
