@@ -109,7 +109,7 @@ public struct DynamicStep {
         context.constant(batch.images.batch(range)), thumbnails, seeds, present, terms, offset: range.lowerBound)
       let losses = self.losses(forward, seeds, labelled, terms, isWarmingUp: isWarmingUp)
       try observing(forward, losses)
-      for loss in losses.all { try loss.requireFinite(what: "loss of step \(pass.step)") }
+      for loss in losses.all { try loss.requireFinite(what: "loss") }
       backward(losses.weighted(subMix: parameters.subMix))
       totals.add(forward, losses, wholeBatch: parameters.secondModuleLoss == .wholeBatch)
       tally.add(forward, seeds)

@@ -39,7 +39,7 @@ public struct SegmentationStep {
       let context = pass.context(for: range, dropout: parameters.channelDropout)
       let logits = model.logits(context.constant(batch.images.batch(range)), upsampling: 2)
       let masks = batch.masks.batch(range)
-      let loss = try crossEntropy(logits, masks, denominator: labelled).requireFinite(what: "loss of step \(pass.step)")
+      let loss = try crossEntropy(logits, masks, denominator: labelled).requireFinite(what: "loss")
       tally.add("loss", Double(loss.value.item))
       tally.addForeground("target", masks)
       tally.addForeground("prediction", argMax(logits.value).voided(by: masks))

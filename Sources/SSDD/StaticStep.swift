@@ -73,7 +73,7 @@ public struct StaticStep {
       let difference = differenceMask(knowledge, advice)
       let base = crossEntropy(forward.logits, knowledge, denominator: labelled)
       let diff0 = forward.differences.map { terms.sum($0, difference: difference, flags: forward.merged.flags) }
-      for loss in [base] + diff0 { try loss.requireFinite(what: "loss of step \(pass.step)") }
+      for loss in [base] + diff0 { try loss.requireFinite(what: "loss") }
       backward(([base] + diff0).map { ($0, Tensor(1)) })
 
       segmentationLoss += Double(base.value.item)

@@ -35,7 +35,7 @@ public struct TrainingLoop<Sample: Sendable> {
   ///   - accumulate: computes the gradients of a batch, in micro-batches of the plan, and says what to log; the names must not change.
   ///   - resumed: told the step at which the run goes on, 0 for a new one.
   ///   - done: called after each update.
-  /// - Throws: `Failure(.software)` where a logged loss is not finite, naming step and epoch; what `prepare`, `accumulate` and the files throw.
+  /// - Throws: `Failure(.software)` where a logged loss, or a weight about to be saved, is not finite, naming step and epoch; what `prepare`, `accumulate` and the files throw.
   ///   The last checkpoint stays.
   public func run(
     module: any Module, optimizer: inout SGD, kernels: any Kernels, prepare: @escaping @Sendable (_ item: Int, _ epoch: Int) throws -> Sample,
@@ -56,11 +56,19 @@ public struct TrainingLoop<Sample: Sendable> {
       let rate = self.rate(position)
       optimizer.zeroGradients()
       guard let samples = try batches.next() else { preconditionFailure("no batch for step \(step)") }
-      let record = try accumulate(samples, position)
+      let record: TrainingRecord
+      do {
+        record = try accumulate(samples, position)
+      } catch let failure as Failure where failure.kind == .software {
+        throw diverged(failure.description, position)
+      }
       try check(record, position)
       optimizer.step(rate: Float(rate), kernels: kernels)
       log.append(record, position: position, rate: rate)
-      if (step + 1) % plan.checkpointEvery == 0, step + 1 < plan.steps {
+      let isLast = step + 1 == plan.steps
+      let isSaved = (step + 1) % plan.checkpointEvery == 0 && !isLast
+      if isSaved || isLast { try check(module, position) }
+      if isSaved {
         try log.flush()
         try checkpoints.save(step: step + 1, epoch: position.epoch, module: module, optimizer: optimizer)
       }
@@ -74,8 +82,16 @@ public struct TrainingLoop<Sample: Sendable> {
 
   private func check(_ record: TrainingRecord, _ position: TrainingPosition) throws {
     guard let bad = record.entries.first(where: { !$0.value.isFinite }) else { return }
-    throw Failure(
-      .software, "\(bad.name) is \(bad.value); a lower --learning-rate or other weights may help",
-      item: "step \(position.step + 1) of \(plan.steps) (epoch \(position.epoch + 1))")
+    throw diverged("\(bad.name) is \(bad.value.isNaN ? "not a number" : "infinite")", position)
+  }
+
+  /// An update may spoil the weights with no later loss to tell.
+  private func check(_ module: any Module, _ position: TrainingPosition) throws {
+    guard let bad = module.parameters.first(where: { !$0.value.values.allSatisfy { $0.isFinite } }) else { return }
+    throw diverged("\(bad.name) holds values that are not finite", position)
+  }
+
+  private func diverged(_ what: String, _ position: TrainingPosition) -> Failure {
+    Failure(.software, "\(what); a lower --learning-rate or other weights may help", item: position.description)
   }
 }

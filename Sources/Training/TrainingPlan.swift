@@ -38,7 +38,7 @@ public struct TrainingPlan: Sendable, Equatable {
 }
 
 /// Where a training is: what the learning rate, the draws and the log depend on.
-public struct TrainingPosition: Sendable, Equatable {
+public struct TrainingPosition: Sendable, Equatable, CustomStringConvertible {
   /// Update, from 0 over the whole training.
   public let step: Int
   public let epoch: Int
@@ -52,6 +52,9 @@ public struct TrainingPosition: Sendable, Equatable {
     epoch = plan.epoch(ofStep: step)
     stepInEpoch = step % plan.stepsPerEpoch
   }
+
+  /// Counted from 1, as the log does: `step 8 of 25 (epoch 2)`.
+  public var description: String { "step \(step + 1) of \(plan.steps) (epoch \(epoch + 1))" }
 }
 
 /// What one update tells the log: names and values in a fixed order.
