@@ -43,42 +43,70 @@ struct PartIndex: Codable {
 extension StageRun {
   /// Computes this shard's images one after another and writes `part-I-of-N.h5` (where there are maps), masks, and last `part-I-of-N.json`.
   ///
-  /// Parts of another division of the work are taken away first, so that a folder never holds two. A failure of one image is reported with
-  /// its id; what other shards have done stays.
+  /// Everything is made in a hidden folder beside its final place and moved when the last image is done: until then, and where an image fails
+  /// (reported with its id), earlier outputs are as they were. Moving takes away the parts of another division of the work, so that a folder
+  /// never holds two; what other shards of this division have done stays.
   public func writeMaps(
     _ data: StageData, hasMaps: Bool, provenance: Provenance, _ compute: (Manifest.Item) throws -> MapResult
   ) throws {
-    try AtomicFile.createFolder(out)
-    try removeStaleParts()
+    let staging = "\(out)/.\(shard.stem).partial"
+    // One that a killed run left behind.
+    try? FileManager.default.removeItem(atPath: staging)
+    try AtomicFile.createFolder(staging)
+    defer { try? FileManager.default.removeItem(atPath: staging) }
+    do {
+      let (index, files) = try makeMaps(data, in: staging, hasMaps: hasMaps, provenance: provenance, compute)
+      try removeStaleParts()
+      for folder in index.masks { try AtomicFile.createFolder("\(out)/\(folder)") }
+      for file in files { try move(file, from: staging) }
+      try AtomicFile.write(index.json, to: "\(out)/\(shard.stem).json")
+    } catch let failure as Failure {
+      // The user knows the final places only.
+      throw Failure(failure.kind, failure.message, file: failure.file?.replacingOccurrences(of: staging, with: out), item: failure.item)
+    }
+  }
+
+  /// Makes everything in `folder`; returns the completion file's content and the names of the files made.
+  private func makeMaps(
+    _ data: StageData, in folder: String, hasMaps: Bool, provenance: Provenance, _ compute: (Manifest.Item) throws -> MapResult
+  ) throws -> (index: PartIndex, files: [String]) {
     let items = shard.select(data.items)
     var digest = SHA256()
-    var folders: [String] = []
+    var (files, kinds) = ([String](), Set<String>())
     let progress = progress(total: items.count, unit: "images")
     func process(_ writer: ScoreMapWriter?) throws {
       for item in items {
         let result = try attributed(to: item) { try compute(item) }
         if let writer { try write(result, of: item, to: writer) }
-        for (folder, mask) in result.masks {
-          if !folders.contains(folder) { folders.append(folder) }
+        for (kind, mask) in result.masks {
           let values = data.classes.values(ofIndices: mask)
           digest.update(values.labels)
-          try values.write(to: "\(out)/\(folder)/\(item.id).png", palette: data.classes.palette, text: provenance.pairs)
+          kinds.insert(kind)
+          files.append("\(kind)/\(item.id).png")
+          try values.write(to: "\(folder)/\(kind)/\(item.id).png", palette: data.classes.palette, text: provenance.pairs)
         }
         progress.advance()
       }
     }
     if hasMaps {
       let part = MapPart(index: shard.index, count: shard.count)
-      try ScoreMapWriter.write(to: out, part: part, provenance: provenance, process)
-      digest.update(Array(try SHA256.hexadecimal(ofFile: "\(out)/\(part.fileName)").utf8))
+      try ScoreMapWriter.write(to: folder, part: part, provenance: provenance, process)
+      digest.update(Array(try SHA256.hexadecimal(ofFile: "\(folder)/\(part.fileName)").utf8))
+      files.append(part.fileName)
     } else {
       try process(nil)
     }
-    let index = PartIndex(
-      shard: shard.index, shards: shard.count, ids: items.map(\.id), masks: folders.sorted(), content: digest.hexadecimal(),
-      provenance: Dictionary(provenance.pairs) { $1 })
-    try AtomicFile.write(index.json, to: "\(out)/\(shard.stem).json")
     progress.finish()
+    let index = PartIndex(
+      shard: shard.index, shards: shard.count, ids: items.map(\.id), masks: kinds.sorted(), content: digest.hexadecimal(),
+      provenance: Dictionary(provenance.pairs) { $1 })
+    return (index, files)
+  }
+
+  private func move(_ name: String, from staging: String) throws {
+    guard rename("\(staging)/\(name)", "\(out)/\(name)") == 0 else {
+      throw Failure(.io, "cannot move into place: \(String(cString: strerror(errno)))", file: "\(out)/\(name)")
+    }
   }
 
   private func attributed<R>(to item: Manifest.Item, _ body: () throws -> R) throws -> R {

@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import Foundations
 import TensorStore
@@ -16,8 +17,11 @@ extension StageRun {
   }
 
   /// Everything that a training's result depends on, as one digest; the thread count too, because it decides the last bits.
-  public func fingerprint(inputs: [(option: String, path: String)]) throws -> String {
-    let digests = try inputs.map { "\($0.option)=\(try Self.digest(of: $0.path))" }
+  ///
+  /// Of the images it takes the digests that the table of items may hold, not the files.
+  func fingerprint(manifest: Manifest, inputs: [(option: String, path: String)]) throws -> String {
+    let files = [(option: "manifest", path: manifest.path), (option: "items", path: manifest.itemsPath)] + inputs
+    let digests = try files.map { "\($0.option)=\(try Self.digest(of: $0.path))" }
     let ignored = Set(inputs.map(\.option) + Self.unrecordedOptions)
     let options = Self.options(CommandLine.arguments).filter { !ignored.contains($0.0) && $0.0 != "checkpoint-every" }.map { "\($0.0)=\($0.1)" }
     let parts = [stage, String(algorithmVersion), String(seed), String(threads)] + options + digests
@@ -27,34 +31,41 @@ extension StageRun {
   /// Options that say where, how fast or how loudly, not what.
   private static let unrecordedOptions = ["manifest", "data", "out", "shard", "threads", "seed", "quiet", "no-provenance"]
 
-  /// `--name value`, `--name=value` and flags, by name.
+  /// `--name value`, `--name=value` and flags, by name. Of an option given twice the last counts, as it does for the stage.
   static func options(_ arguments: [String]) -> [(String, String)] {
-    var result: [(String, String)] = []
+    var result: [String: String] = [:]
     var rest = arguments.dropFirst()
     while let argument = rest.popFirst() {
       guard argument.hasPrefix("--") else { continue }
       let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1).map(String.init)
       guard let name = parts.first else { continue }
       if parts.count == 2 {
-        result.append((name, parts[1]))
+        result[name] = parts[1]
       } else if let next = rest.first, !next.hasPrefix("--") {
         rest.removeFirst()
-        result.append((name, next))
+        result[name] = next
       } else {
-        result.append((name, "true"))
+        result[name] = "true"
       }
     }
-    return result.sorted { $0 < $1 }
+    return result.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
-  /// SHA-256 of a file; of a folder, over the completion files of its parts (or, without any, over the names of its files).
+  /// SHA-256 of a file; of a folder, over the completion files of its parts, which hold the digests of what they tell of, or, without any, over
+  /// the names and digests of all its files.
   static func digest(of path: String) throws -> String {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { throw Failure(.noInput, "no such file or folder", file: path) }
     guard isFolder.boolValue else { return try SHA256.hexadecimal(ofFile: path) }
-    let names = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { !$0.hasPrefix(".") }.sorted()
+    let names = ((try? FileManager.default.subpathsOfDirectory(atPath: path)) ?? []).filter { !$0.hasPrefix(".") }.sorted()
     let parts = names.filter { $0.hasPrefix("part-") && $0.hasSuffix(".json") }
-    let texts = try parts.isEmpty ? names : parts.map { try SHA256.hexadecimal(ofFile: "\(path)/\($0)") }
-    return SHA256.hexadecimal(of: texts.joined(separator: "\n").utf8)
+    if !parts.isEmpty {
+      return SHA256.hexadecimal(of: try parts.map { try SHA256.hexadecimal(ofFile: "\(path)/\($0)") }.joined(separator: "\n").utf8)
+    }
+    let lines = try names.compactMap { name -> String? in
+      guard FileManager.default.fileExists(atPath: "\(path)/\(name)", isDirectory: &isFolder), !isFolder.boolValue else { return nil }
+      return "\(name) \(try SHA256.hexadecimal(ofFile: "\(path)/\(name)"))"
+    }
+    return SHA256.hexadecimal(of: lines.joined(separator: "\n").utf8)
   }
 }

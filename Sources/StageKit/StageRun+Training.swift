@@ -1,4 +1,5 @@
 import Datasets
+import Foundation
 import Foundations
 import Models
 import NeuralNet
@@ -36,10 +37,11 @@ extension StageRun {
   ///
   /// - Parameter inputs: option names and paths of everything read beside the images: part of the fingerprint and of the provenance.
   public func train<Sample: Sendable>(
-    _ job: TrainingJob<Sample>, kind: NetworkFile.Kind, specification: String, classes: ClassTable, inputs: [(option: String, path: String)]
+    _ job: TrainingJob<Sample>, kind: NetworkFile.Kind, specification: String, data: StageData, inputs: [(option: String, path: String)]
   ) throws {
     try AtomicFile.createFolder(out)
-    let fingerprint = try fingerprint(inputs: inputs)
+    removeLeftovers()
+    let fingerprint = try fingerprint(manifest: data.manifest, inputs: inputs)
     let loop = TrainingLoop<Sample>(plan: job.plan, seed: seed, folder: out, fingerprint: fingerprint, rate: job.rate)
     var optimizer = job.optimizer
     var progress = progress(total: job.plan.steps, unit: "steps")
@@ -51,12 +53,20 @@ extension StageRun {
     try loop.run(
       module: job.module, optimizer: &optimizer, kernels: kernels, prepare: job.prepare, accumulate: job.accumulate, resumed: resumed
     ) { position, record in
-      progress.advance("epoch \(position.epoch + 1)/\(job.plan.epochs), " + record.entries.prefix(2).map { "\($0.name) \(Self.short($0.value))" }.joined(separator: ", "))
+      progress.advance(
+        "epoch \(position.epoch + 1)/\(job.plan.epochs), " + record.entries.prefix(2).map { "\($0.name) \(Self.short($0.value))" }.joined(separator: ", "))
     }
     progress.finish()
     try NetworkFile.save(
-      job.module, kind: kind, specification: specification, classes: classes, to: "\(out)/weights.h5", provenance: provenance(inputs: inputs))
+      job.module, kind: kind, specification: specification, classes: data.classes, to: "\(out)/weights.h5", provenance: provenance(inputs: inputs))
     loop.removeCheckpoint()
+  }
+
+  /// Takes away what killed runs were writing: hidden files that nobody will finish.
+  private func removeLeftovers() {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: out)) ?? [] where name.hasPrefix(".") && name.contains(".partial.") {
+      try? FileManager.default.removeItem(atPath: "\(out)/\(name)")
+    }
   }
 
   private static func short(_ value: Double) -> String {

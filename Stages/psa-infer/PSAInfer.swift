@@ -57,7 +57,11 @@ struct PSAInfer: Stage {
       let labels = item.labels ?? []
       let cam: Tensor
       if let stored {
-        cam = try stored.scores(of: item, width: image.width, height: image.height).values
+        let map = try stored.scores(of: item, width: image.width, height: image.height)
+        guard map.labels == labels else {
+          throw Failure(.data, "expected maps of the image's classes \(labels), without background, found \(map.labels)", file: scores, item: item.id)
+        }
+        cam = map.values
       } else if let activations {
         cam = try activations.scores(of: image, labels: labels)
       } else {

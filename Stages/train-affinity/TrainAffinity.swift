@@ -56,6 +56,6 @@ struct TrainAffinity: Stage {
       rate: { schedule.rate(step: $0.step, of: plan.steps) }, prepare: { try samples.sample($0, epoch: $1) },
       accumulate: { try step.run($0, position: $1, kernels: kernels, seed: seed) })
     try run.train(
-      job, kind: .affinity, specification: specification.json, classes: data.classes, inputs: [("weights", weights), ("low", low), ("high", high)])
+      job, kind: .affinity, specification: specification.json, data: data, inputs: [("weights", weights), ("low", low), ("high", high)])
   }
 }

@@ -61,7 +61,7 @@ struct TrainCAM: Stage {
         try ClassifierStep(network: network).run(
           samples, classes: data.classes.objectCount, position: position, kernels: kernels, seed: seed, dropout: dropout)
       })
-    try run.train(job, kind: .classifier, specification: specification.json, classes: data.classes, inputs: weights.map { [("weights", $0)] } ?? [])
+    try run.train(job, kind: .classifier, specification: specification.json, data: data, inputs: weights.map { [("weights", $0)] } ?? [])
   }
 }
 

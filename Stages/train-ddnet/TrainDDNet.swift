@@ -67,7 +67,7 @@ struct TrainDDNet: Stage {
         return TrainingRecord(try StaticStep(model: network, parameters: parameters).run(batch, pass))
       })
     try run.train(
-      job, kind: .staticDifference, specification: specification.json, classes: data.classes,
+      job, kind: .staticDifference, specification: specification.json, data: data,
       inputs: [("weights", weights), ("knowledge", knowledge), ("advice", advice)])
   }
 }

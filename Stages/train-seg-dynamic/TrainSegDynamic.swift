@@ -70,7 +70,7 @@ struct TrainSegDynamic: Stage {
         return TrainingRecord(try step.run(batch, pass, isWarmingUp: position.epoch < warmUpEpochs))
       })
     try run.train(
-      job, kind: .dynamicDifference, specification: network.specification.json, classes: data.classes,
+      job, kind: .dynamicDifference, specification: network.specification.json, data: data,
       inputs: [("weights", weights), ("seeds", seeds)] + (warmUp.map { [("warm-up", $0)] } ?? []))
   }
 

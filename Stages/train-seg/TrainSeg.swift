@@ -57,6 +57,6 @@ struct TrainSeg: Stage {
         return TrainingRecord(try SegmentationStep(model: network).run(batch, pass))
       })
     try run.train(
-      job, kind: .segmentation, specification: specification.json, classes: data.classes, inputs: [("weights", weights), ("seeds", seeds)])
+      job, kind: .segmentation, specification: specification.json, data: data, inputs: [("weights", weights), ("seeds", seeds)])
   }
 }
