@@ -1,0 +1,110 @@
+import Testing
+
+/// The layers of ARCHITECTURE.md, checked against the sources. A new import, unsafe pointer or reader of truth masks has to be entered here, where
+/// a reviewer sees it.
+@Suite struct ArchitectureTests {
+  private static let system: Set = ["Foundation", "Dispatch", "Synchronization"]
+
+  /// What each library may import beside the system's modules, lowest layer first. A module imports only what stands above it.
+  private static let layers: [(module: String, imports: [String])] = [
+    ("Foundations", []),
+    ("Tensors", ["COpenBLAS", "Foundations"]),
+    ("NeuralNet", ["Tensors", "Foundations"]),
+    ("Imaging", ["CImageCodecs", "Foundations"]),
+    ("TensorStore", ["CHDF5", "Tensors", "Foundations"]),
+    ("DenseCRF", ["Tensors", "Foundations"]),
+    ("Models", ["NeuralNet", "Tensors", "Foundations"]),
+    ("Datasets", ["Imaging", "Tensors", "Foundations", "Yams"]),
+    // It judges masks: no network, no data set reader, nothing that makes what it scores.
+    ("Evaluation", ["Imaging", "Foundations"]),
+    ("PSA", ["NeuralNet", "Imaging", "Models", "Tensors", "Foundations"]),
+    ("SSDD", ["NeuralNet", "DenseCRF", "Models", "Tensors", "Foundations"]),
+    ("Training", ["NeuralNet", "TensorStore", "Datasets", "Tensors", "Foundations"]),
+    // Wiring knows names and files: no numeric module.
+    ("PipelineGraph", ["Foundations", "Yams"]),
+    (
+      "StageKit",
+      [
+        "Training", "Datasets", "Imaging", "TensorStore", "Models", "PSA", "SSDD", "DenseCRF", "NeuralNet", "Tensors", "Foundations", "COpenBLAS",
+        "ArgumentParser", "Logging",
+      ]
+    ),
+    ("pipeline", ["PipelineGraph", "Foundations", "ArgumentParser"]),
+  ]
+
+  /// What a stage may import. `Evaluation` is for the two that score.
+  private static let stageImports: Set = [
+    "StageKit", "Training", "Datasets", "Imaging", "TensorStore", "Models", "PSA", "SSDD", "DenseCRF", "NeuralNet", "Tensors", "Foundations",
+    "ArgumentParser",
+  ]
+  private static let scoring: Set = ["evaluate", "summarize"]
+
+  /// Module maps and C code, without Swift files.
+  private static let cTargets: Set = ["CHDF5", "CImageCodecs", "CJPEG", "COpenBLAS", "CPNG"]
+
+  @Test func everyModuleHasItsRow() throws {
+    let rows = Self.layers.map(\.module)
+    #expect(try SourceTree.targets(in: "Sources").filter { !Self.cTargets.contains($0) } == rows.sorted())
+    for (index, layer) in Self.layers.enumerated() {
+      let above = Set(rows[..<index]).union(Self.cTargets).union(["Yams", "ArgumentParser", "Logging"])
+      #expect(Set(layer.imports).isSubset(of: above), "\(layer.module) imports a module that stands below it")
+    }
+  }
+
+  @Test func librariesImportOnlyLowerLayers() throws {
+    let allowed = Dictionary(uniqueKeysWithValues: Self.layers.map { ($0.module, Set($0.imports).union(Self.system)) })
+    for file in try SourceTree.files(in: ["Sources"]) {
+      let wrong = Set(file.imports).subtracting(allowed[file.target] ?? [])
+      #expect(wrong.isEmpty, "\(file) imports \(wrong.sorted().joined(separator: ", "))")
+    }
+  }
+
+  @Test func stagesImportLibrariesAndOnlyScoringStagesEvaluation() throws {
+    let files = try SourceTree.files(in: ["Stages"])
+    #expect(Set(files.map(\.target)).count >= 14)
+    for file in files {
+      let allowed = Self.stageImports.union(Self.system).union(Self.scoring.contains(file.target) ? ["Evaluation"] : [])
+      let wrong = Set(file.imports).subtracting(allowed)
+      #expect(wrong.isEmpty, "\(file) imports \(wrong.sorted().joined(separator: ", "))")
+    }
+  }
+
+  /// Training learns from image-level labels alone: only the type that scoring programs name reads truth masks.
+  @Test func truthMasksAreReadForScoringOnly() throws {
+    let readers: Set = ["Sources/Datasets/EvaluationMasks.swift", "Stages/evaluate/Evaluate.swift", "Stages/summarize/Summarize.swift"]
+    let files = try SourceTree.files(in: ["Sources", "Stages"])
+    let naming = files.filter { !$0.places(of: "EvaluationMasks").isEmpty }.map(\.path)
+    #expect(Set(naming) == readers)
+    let knowingPaths = files.filter { !$0.places(of: "maskPath").isEmpty }.map(\.path)
+    let manifest = ["Manifest.swift", "Manifest+Digests.swift", "Manifest+Items.swift"].map { "Sources/Datasets/\($0)" }
+    #expect(Set(knowingPaths).isSubset(of: manifest + ["Sources/Datasets/EvaluationMasks.swift"]), "\(knowingPaths)")
+  }
+
+  /// What a file, a flag or a disk can cause is a `Failure`, never a trap.
+  @Test func nothingTrapsOnBadData() throws {
+    let files = try SourceTree.files(in: ["Sources", "Stages"])
+    for text in ["try!", "as!", "fatalError("] {
+      let places = files.flatMap { $0.places(of: text) }
+      #expect(places.isEmpty, "\(text) in \(places.joined(separator: ", "))")
+    }
+  }
+
+  /// Kernels and codecs may use pointers; elsewhere each file that does is listed.
+  @Test func unsafePointersStayInKernelsAndCodecs() throws {
+    let modules: Set = ["Tensors", "DenseCRF", "Imaging", "TensorStore", "PSA"]
+    let listed: Set = [
+      "Sources/Evaluation/ConfusionMatrix.swift",
+      "Sources/Foundations/AtomicFile.swift",
+      "Sources/Foundations/SHA256.swift",
+      "Sources/NeuralNet/DifferenceLoss.swift",
+      "Sources/NeuralNet/Losses.swift",
+      "Sources/NeuralNet/Variable.swift",
+      "Sources/StageKit/Padding.swift",
+      "Sources/StageKit/Seeds.swift",
+    ]
+    let words = ["Unsafe", "OpaquePointer", "Unmanaged", "unsafeBitCast", "unsafeDowncast", "unowned(unsafe)", "nonisolated(unsafe)"]
+    let users = try SourceTree.files(in: ["Sources", "Stages"]).filter { file in words.contains { !file.places(of: $0).isEmpty } }
+    let elsewhere = users.filter { !modules.contains($0.target) }.map(\.path)
+    #expect(Set(elsewhere) == listed)
+  }
+}
