@@ -6,7 +6,7 @@ extension StageCatalogue {
     StageDescription(
       "make-scenes",
       parameters: [
-        .count("train"), .count("val"), .init("width", .integer(32...4096)), .init("height", .integer(32...4096)),
+        .count("train"), .count("val"), .count("close-ups"), .init("width", .integer(32...4096)), .init("height", .integer(32...4096)),
       ],
       output: StageOutput([.scenes], .file("manifest.yaml")), usesManifest: false),
     StageDescription(
@@ -22,7 +22,8 @@ extension StageCatalogue {
       inputs: [.init("weights", [.weights], .optional)],
       parameters: training + [
         .init("backbone", .choice(["squeezenet", "resnet38"])), .init("width", .number(0.01...4)), .init("depth", .number(0.01...4)),
-        .init("dropout", .flag), .init("jitter", .flag),
+        .init("dropout", .flag),
+        .init("statistics", .choice(["frozen", "batch"])), .init("frozen", .choice(["none", "firstConvolution", "firstStage"])), .init("jitter", .flag),
       ],
       output: .weights),
     StageDescription(

@@ -28,6 +28,10 @@ struct TrainCAM: Stage {
   var width = 1.0
   @Option(help: "Factor on the trunk's blocks (resnet38).")
   var depth = 1.0
+  @Option(help: "Batch norm of the trunk: frozen as in the method, or batch. Default: frozen with --weights, batch without.")
+  var statistics: HeadStatistics?
+  @Option(help: "Layers that keep their weights: none, firstConvolution or firstStage. Default: PSA's firstStage for resnet38 with --weights, else none.")
+  var frozen: FrozenPart?
   @Flag(inversion: .prefixedNo, help: "Channel dropout in front of the classifier and inside the trunk.")
   var dropout = true
   @Flag(inversion: .prefixedNo, help: "Change brightness, contrast, saturation and hue at random.")
@@ -36,17 +40,16 @@ struct TrainCAM: Stage {
   func execute(_ run: StageRun) throws {
     let options = try training.resolved(Self.defaults)
     let data = try run.data(shared, split: training.split)
+    let hasBatchStatistics = statistics.map { $0 == .batch } ?? (weights == nil)
     let specification = ModelSpecification(backbone: BackboneSpecification(kind: backbone, width: width, depth: depth), classes: data.classes.count)
     let network = CAMClassifier(
-      backbone: try specification.backbone.build(statistics: weights == nil ? .batch : .frozen), classes: data.classes.objectCount)
+      backbone: try specification.backbone.build(statistics: hasBatchStatistics ? .batch : .frozen), classes: data.classes.objectCount)
     network.initialise(seed: run.seed)
     if let weights {
       let file = try NetworkFile(weights, accepting: [.imported, .classifier])
       try load(file.trunk, into: network, missing: .prefixes(["fc8"]), unexpected: .prefixes(["classifier.", "fc", "linear"]), file: weights)
-      network.backbone.freeze(backbone == .resnet38 ? .firstStage : .none)
-    } else {
-      network.backbone.freeze(.none)
     }
+    network.backbone.freeze(frozen ?? (weights != nil && backbone == .resnet38 ? .firstStage : .none))
 
     let plan = TrainingPlan(items: data.items.count, options: options, training: training)
     let policy = training.policy(options, jitter: jitter, outputStride: 8)
@@ -66,3 +69,4 @@ struct TrainCAM: Stage {
 }
 
 extension BackboneSpecification.Kind: ExpressibleByArgument {}
+extension FrozenPart: ExpressibleByArgument {}

@@ -18,11 +18,13 @@ struct SceneComposer {
   private let unit: Float
   private let aspect: Float
   private let light: Light
+  private let isCloseUp: Bool
 
-  init(generator: SeededGenerator, width: Int, height: Int) {
+  init(generator: SeededGenerator, width: Int, height: Int, isCloseUp: Bool = false) {
     self.generator = generator
     self.width = width
     self.height = height
+    self.isCloseUp = isCloseUp
     unit = Float(height)
     aspect = Float(width) / Float(height)
     light = Light(&self.generator)
@@ -66,6 +68,7 @@ struct SceneComposer {
 
   /// Classes and whether each specimen is small, back to front undecided.
   private mutating func drawCast(first: SceneClass) -> [(kind: SceneClass, isSmall: Bool)] {
+    if isCloseUp { return [(first, false)] }
     let dice = generator.unit()
     let classCount = dice < 0.45 ? 1 : (dice < 0.87 ? 2 : 3)
     var others = SceneClass.allCases.filter { $0 != first }
@@ -84,7 +87,7 @@ struct SceneComposer {
   private mutating func stage(_ cast: [(kind: SceneClass, isSmall: Bool)], on canvas: inout Canvas, _ colours: [Colour], crowding: Float) -> Bool {
     var actors: [Actor] = []
     for member in cast {
-      let large = cast.count > 2 ? Float(0.22)...0.3 : (cast.count == 1 ? 0.27...0.42 : 0.25...0.36)
+      let large = cast.count > 2 ? Float(0.22)...0.3 : (isCloseUp ? 0.42...0.6 : cast.count == 1 ? 0.27...0.42 : 0.25...0.36)
       let size = generator.uniform(member.isSmall ? 0.085...0.13 : large) * (1 - 0.3 * crowding)
       // The ambiguous parts often have the very colours of this background.
       let pool = generator.chance(0.5) ? colours : PaletteFamily.draw(&generator).drawColours(&generator)

@@ -14,10 +14,13 @@ public struct SyntheticScenes: Sendable, Equatable {
   public struct Split: Sendable, Equatable {
     public let name: String
     public let count: Int
+    /// One object that fills the picture instead of a scene: what a classifier that starts from nothing learns first.
+    public let isCloseUp: Bool
 
-    public init(_ name: String, _ count: Int) {
+    public init(_ name: String, _ count: Int, isCloseUp: Bool = false) {
       self.name = name
       self.count = count
+      self.isCloseUp = isCloseUp
     }
   }
 
@@ -48,9 +51,11 @@ public struct SyntheticScenes: Sendable, Equatable {
   }
 
   /// One scene. The class that it shows for certain is that of `index` modulo 5, so that every split has all of them.
-  public func scene(split: String, index: Int) -> Scene {
+  ///
+  /// - Parameter isCloseUp: show that one object alone, as large as the picture.
+  public func scene(split: String, index: Int, isCloseUp: Bool = false) -> Scene {
     let generator = SeededGenerator(seed: seed, "scene", split, String(index), "\(width)x\(height)")
-    var composer = SceneComposer(generator: generator, width: width, height: height)
+    var composer = SceneComposer(generator: generator, width: width, height: height, isCloseUp: isCloseUp)
     return composer.compose(first: SceneClass.allCases[index % SceneClass.allCases.count])
   }
 
@@ -64,7 +69,7 @@ public struct SyntheticScenes: Sendable, Equatable {
     for split in splits {
       if let problem = SafeName.problem(with: split.name) { throw Failure(.usage, "the split \"\(split.name)\" \(problem)") }
     }
-    let jobs = splits.flatMap { split in (0..<max(split.count, 0)).map { (split: split.name, index: $0) } }
+    let jobs = splits.flatMap { split in (0..<max(split.count, 0)).map { (split: split, index: $0) } }
     guard !jobs.isEmpty else { throw Failure(.usage, "no scenes: all splits are empty") }
     let table = try Self.classTable()
     for part in ["images", "masks"] { try AtomicFile.createFolder("\(folder)/\(part)") }
@@ -86,10 +91,10 @@ public struct SyntheticScenes: Sendable, Equatable {
     return try ManifestWriter(name: "scenes", description: description, classes: table).write(rows, to: folder)
   }
 
-  private func write(split: String, index: Int, table: ClassTable, to folder: String) throws -> ManifestWriter.Row {
-    let scene = scene(split: split, index: index)
-    let id = Self.id(split: split, index: index)
-    var row = ManifestWriter.Row(id: id, split: split, labels: scene.labels.map { table.names[$0] })
+  private func write(split: Split, index: Int, table: ClassTable, to folder: String) throws -> ManifestWriter.Row {
+    let scene = scene(split: split.name, index: index, isCloseUp: split.isCloseUp)
+    let id = Self.id(split: split.name, index: index)
+    var row = ManifestWriter.Row(id: id, split: split.name, labels: scene.labels.map { table.names[$0] })
     let image = try scene.image.pngBytes(file: "\(folder)/images/\(id).png")
     let mask = try table.values(ofIndices: scene.mask).pngBytes(palette: table.palette, file: "\(folder)/masks/\(id).png")
     try Self.write(image, to: "\(folder)/images/\(id).png")
