@@ -34,7 +34,7 @@ extension StageCatalogue {
     StageDescription(
       "train-affinity",
       inputs: [.init("weights", [.weights]), .init("low", [.scores]), .init("high", [.scores])],
-      parameters: training + [.init("radius", .integer(2...32))],
+      parameters: training + [.init("radius", .integer(2...32)), .init("jitter", .flag)],
       output: .weights),
     StageDescription(
       "psa-infer",
@@ -94,7 +94,7 @@ extension StageCatalogue {
   /// The options that all training stages share.
   private static let training: [StageParameter] = [
     .split, .init("epochs", .integer(1...100_000)), .init("batch", .integer(1...4096)), .init("micro-batch", .integer(0...4096)),
-    .init("crop", .integer(32...4096)), .init("resize-min", .integer(16...8192)), .init("resize-max", .integer(16...8192)),
+    .init("crop", .integer(32...4096)), .init("resize-min", .integer(0...8192)), .init("resize-max", .integer(0...8192)),
     .init("learning-rate", .number(1e-12...1e3)), .init("head-multiplier", .number(1e-6...1e6)), .init("weight-decay", .number(0...1)),
     .init("momentum", .number(0...0.9999)), .count("steps"), .init("augmentation", .choice(["full", "none"])), .count("checkpoint-every"),
   ]

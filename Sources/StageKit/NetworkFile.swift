@@ -62,12 +62,14 @@ public struct NetworkFile {
 
   /// Writes a network's weights atomically.
   public static func save(
-    _ module: any Module, kind: Kind, specification: String, classes: ClassTable, to path: String, provenance: Provenance
+    _ module: any Module, kind: Kind, specification: String, classes: ClassTable, attributes: [String: AttributeValue] = [:], to path: String,
+    provenance: Provenance
   ) throws {
-    let attributes: [String: AttributeValue] = [
+    let own: [String: AttributeValue] = [
       "network": .string(kind.rawValue), "specification": .string(specification), "classes": .strings(classes.names),
       "mask_values": AttributeValue(classes.entries.map { Int($0.value) }),
     ]
-    try WeightsFile.save(NamedTensors(module.stateDictionary, attributes: attributes), to: path, provenance: provenance)
+    let all = own.merging(attributes) { own, _ in own }
+    try WeightsFile.save(NamedTensors(module.stateDictionary, attributes: all), to: path, provenance: provenance)
   }
 }

@@ -26,3 +26,17 @@ public struct SSDDOptions: ParsableArguments {
 }
 
 extension Preset: ExpressibleByArgument {}
+
+extension TrainingDefaults {
+  /// These defaults with what a preset says of the optimisation.
+  public func with(_ parameters: SSDDParameters, epochs: Int, batch: Int) -> TrainingDefaults {
+    var result = self
+    result.epochs = epochs
+    result.batch = batch
+    result.learningRate = parameters.learningRate
+    result.headMultiplier = Double(parameters.headMultiplier)
+    result.weightDecay = Double(parameters.weightDecay)
+    result.momentum = parameters.momentum
+    return result
+  }
+}

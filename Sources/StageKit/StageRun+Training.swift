@@ -91,7 +91,8 @@ extension TrainingOptions {
   public func policy(_ options: TrainingDefaults, square: Bool = false, jitter: Bool = true, outputStride: Int = 4) -> AugmentationPolicy {
     if augmentation == .none { return .none(crop: options.crop, outputStride: outputStride) }
     let range = options.resizeMinimum...options.resizeMaximum
+    let resize = options.resizeMaximum == 0 ? AugmentationPolicy.Resize.none : square ? .square(range) : .longSide(range)
     return AugmentationPolicy(
-      resize: square ? .square(range) : .longSide(range), jitter: jitter ? AugmentationPolicy.Jitter() : nil, crop: options.crop, outputStride: outputStride)
+      resize: resize, jitter: jitter ? AugmentationPolicy.Jitter() : nil, crop: options.crop, outputStride: outputStride)
   }
 }

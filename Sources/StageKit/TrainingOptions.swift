@@ -18,7 +18,7 @@ public struct TrainingOptions: ParsableArguments {
   @Option(help: "Side of the square training crop, a multiple of 8.")
   public var crop: Int?
 
-  @Option(name: .customLong("resize-min"), help: "Smallest long side that an image is resized to.")
+  @Option(name: .customLong("resize-min"), help: "Smallest long side that an image is resized to; 0 in both: no resizing.")
   public var resizeMinimum: Int?
 
   @Option(name: .customLong("resize-max"), help: "Largest long side that an image is resized to.")
@@ -109,7 +109,7 @@ public struct TrainingDefaults: Sendable {
     try require(epochs >= 1, "epochs", "1 or more", epochs)
     try require(batch >= 1, "batch", "1 or more", batch)
     try require(crop >= 32 && crop % 8 == 0, "crop", "a multiple of 8, at least 32", crop)
-    try require(resizeMinimum >= 16, "resize-min", "16 or more", resizeMinimum)
+    if resizeMinimum != 0 || resizeMaximum != 0 { try require(resizeMinimum >= 16, "resize-min", "16 or more", resizeMinimum) }
     try require(resizeMaximum >= resizeMinimum, "resize-max", "at least --resize-min \(resizeMinimum)", resizeMaximum)
     try require(learningRate > 0 && learningRate.isFinite, "learning-rate", "a positive number", learningRate)
     try require(headMultiplier > 0 && headMultiplier.isFinite, "head-multiplier", "a positive number", headMultiplier)

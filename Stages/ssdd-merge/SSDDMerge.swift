@@ -36,6 +36,10 @@ struct SSDDMerge: Stage {
     let data = try run.data(shared, split: split)
     let file = try NetworkFile(weights, accepting: [.staticDifference])
     try file.requireClasses(data.classes)
+    // What the DD-Net's output means was decided when it was trained.
+    if let target = file.tensors.attributes["difference_target"]?.asString.flatMap(SSDDParameters.DifferenceTarget.init(rawValue:)) {
+      parameters.differenceTarget = target
+    }
     let network = try SSDDModel(file.modelSpecification(), stage: .static)
     try load(file.tensors.entries, into: network, file: weights)
     let merge = SeedMerge(model: network, parameters: parameters)

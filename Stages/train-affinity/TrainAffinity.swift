@@ -12,7 +12,7 @@ import Training
 struct TrainAffinity: Stage {
   static let algorithmVersion = 1
   static let defaults = TrainingDefaults(
-    epochs: 8, batch: 8, crop: 448, resizeMinimum: 448, resizeMaximum: 512, learningRate: 0.01, headMultiplier: 10, weightDecay: 5e-4, momentum: 0)
+    epochs: 8, batch: 8, crop: 448, resizeMinimum: 0, resizeMaximum: 0, learningRate: 0.01, headMultiplier: 10, weightDecay: 5e-4, momentum: 0)
   static let configuration = CommandConfiguration(
     commandName: "train-affinity", abstract: "Train AffinityNet on labels that two CRFs of the activation maps are confident of (PSA, section 3.2).",
     discussion: example(
@@ -29,6 +29,8 @@ struct TrainAffinity: Stage {
   var high: String
   @Option(help: "Cells further apart than this make no pair.")
   var radius = 5
+  @Flag(inversion: .prefixedNo, help: "Change brightness, contrast, saturation and hue at random.")
+  var jitter = true
 
   func execute(_ run: StageRun) throws {
     guard (2...32).contains(radius) else { throw Failure(.usage, expected: "2 to 32", found: "\(radius)", item: "--radius") }
@@ -44,7 +46,7 @@ struct TrainAffinity: Stage {
 
     let (kernels, seed, pairs) = (run.kernels, run.seed, AffinityPairs(radius: radius))
     let samples = AffinitySamples(
-      items: data.items, policy: training.policy(options, jitter: false, outputStride: 1), seed: seed, kernels: CPUKernels(threads: 1),
+      items: data.items, policy: training.policy(options, jitter: jitter, outputStride: 1), seed: seed, kernels: CPUKernels(threads: 1),
       low: try SeedScores(low, for: data.items, classes: data.classes, kernels: CPUKernels(threads: 1)),
       high: try SeedScores(high, for: data.items, classes: data.classes, kernels: CPUKernels(threads: 1)))
     let plan = TrainingPlan(items: data.items.count, options: options, training: training)

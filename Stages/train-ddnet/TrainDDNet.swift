@@ -35,9 +35,9 @@ struct TrainDDNet: Stage {
 
   func execute(_ run: StageRun) throws {
     let parameters = difference.parameters(merging: false)
-    let options = try training.resolved(Self.defaults)
+    let options = try training.resolved(Self.defaults.with(parameters, epochs: parameters.staticEpochs, batch: parameters.staticBatch))
     let data = try run.data(shared, split: training.split)
-    let file = try NetworkFile(weights, accepting: [.classifier, .imported, .segmentation])
+    let file = try NetworkFile(weights, accepting: [.classifier, .segmentation])
     try file.requireClasses(data.classes)
     let specification = try model.specification(backbone: file.modelSpecification().backbone, classes: data.classes.count)
     try specification.validate(height: options.crop, width: options.crop)
@@ -68,6 +68,7 @@ struct TrainDDNet: Stage {
       })
     try run.train(
       job, kind: .staticDifference, specification: specification.json, data: data,
-      inputs: [("weights", weights), ("knowledge", knowledge), ("advice", advice)])
+      inputs: [("weights", weights), ("knowledge", knowledge), ("advice", advice)],
+      attributes: ["difference_target": .string(parameters.differenceTarget.rawValue)])
   }
 }

@@ -43,7 +43,7 @@ struct TrainSegDynamic: Stage {
   func execute(_ run: StageRun) throws {
     var parameters = difference.parameters(merging: false)
     parameters.subMix = alpha
-    let options = try training.resolved(Self.defaults)
+    let options = try training.resolved(Self.defaults.with(parameters, epochs: parameters.dynamicEpochs, batch: parameters.dynamicBatch))
     guard (0...1).contains(alpha) else { throw Failure(.usage, expected: "0 to 1", found: "\(alpha)", item: "--alpha") }
     guard (0...options.epochs).contains(warmUpEpochs) else {
       throw Failure(.usage, expected: "0 to --epochs \(options.epochs)", found: "\(warmUpEpochs)", item: "--warm-up-epochs")
