@@ -35,9 +35,12 @@ public struct TrainingJob<Sample: Sendable> {
 extension StageRun {
   /// Trains, resuming where a run of the same fingerprint stopped, and leaves `weights.h5` and `log.tsv` in the output folder.
   ///
-  /// - Parameter inputs: option names and paths of everything read beside the images: part of the fingerprint and of the provenance.
+  /// - Parameters:
+  ///   - inputs: option names and paths of everything read beside the images: part of the fingerprint and of the provenance.
+  ///   - attributes: further root attributes of the weights file.
   public func train<Sample: Sendable>(
-    _ job: TrainingJob<Sample>, kind: NetworkFile.Kind, specification: String, data: StageData, inputs: [(option: String, path: String)]
+    _ job: TrainingJob<Sample>, kind: NetworkFile.Kind, specification: String, data: StageData, inputs: [(option: String, path: String)],
+    attributes: [String: AttributeValue] = [:]
   ) throws {
     try AtomicFile.createFolder(out)
     removeLeftovers()
@@ -58,7 +61,8 @@ extension StageRun {
     }
     progress.finish()
     try NetworkFile.save(
-      job.module, kind: kind, specification: specification, classes: data.classes, to: "\(out)/weights.h5", provenance: provenance(inputs: inputs))
+      job.module, kind: kind, specification: specification, classes: data.classes, attributes: attributes, to: "\(out)/weights.h5",
+      provenance: provenance(inputs: inputs))
     loop.removeCheckpoint()
   }
 
