@@ -33,14 +33,15 @@ enum Programs {
     return Outcome(status: process.terminationStatus, output: String(decoding: data, as: UTF8.self), wasKilled: process.terminationReason == .uncaughtSignal)
   }
 
-  /// Runs a program and kills it (SIGKILL) as soon as `condition` holds, looking every millisecond.
+  /// Runs a program and kills it and its children (SIGKILL) as soon as `condition` holds, looking every millisecond.
   static func run(_ program: String, _ arguments: [String], in folder: String, killingWhen condition: () -> Bool) throws -> Outcome {
     let process = prepared(program, arguments, in: folder)
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     try process.run()
     while process.isRunning, !condition() { usleep(1000) }
-    kill(process.processIdentifier, SIGKILL)
+    // Foundation gives each child a process group of its own.
+    if kill(-process.processIdentifier, SIGKILL) != 0 { kill(process.processIdentifier, SIGKILL) }
     process.waitUntilExit()
     return Outcome(status: process.terminationStatus, output: "", wasKilled: process.terminationReason == .uncaughtSignal)
   }
