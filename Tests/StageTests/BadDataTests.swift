@@ -10,44 +10,36 @@ extension StageSuites {
 
     init() throws { workshop = try .shared }
 
-    /// A copy of the scenes whose manifest says nothing about digests, so that tests may change files and rows.
-    private func scenes(named name: String) throws -> String {
-      let copy = try workshop.copy("scenes", to: name)
-      let lines = try workshop.text("\(copy)/manifest.yaml").split(separator: "\n").filter { !$0.hasPrefix("items_sha256") }
-      try workshop.write(lines.joined(separator: "\n") + "\n", to: "\(copy)/manifest.yaml")
-      return copy
-    }
-
     // MARK: Manifest
 
     @Test(arguments: [
-      ("outside", "train-0001", "a/../../x", "the id \"a/../../x\" holds characters other than A-Z a-z 0-9 . _ -"),
-      ("above", "train-0001", "../x", "the id \"../x\" starts with \".\""),
-      ("shell", "train-0001", "x;touch hacked", "the id \"x;touch hacked\" holds characters other than A-Z a-z 0-9 . _ -"),
-      ("dollar", "train-0001", "$(touch hacked)", "the id \"$(touch hacked)\" holds characters other than A-Z a-z 0-9 . _ -"),
-      ("option", "train-0001", "-rf", "the id \"-rf\" starts with \"-\""),
+      ("outside", "id", "a/../../x", "the id \"a/../../x\" holds characters other than A-Z a-z 0-9 . _ -"),
+      ("above", "id", "../x", "the id \"../x\" starts with \".\""),
+      ("shell", "id", "x;touch hacked", "the id \"x;touch hacked\" holds characters other than A-Z a-z 0-9 . _ -"),
+      ("dollar", "id", "$(touch hacked)", "the id \"$(touch hacked)\" holds characters other than A-Z a-z 0-9 . _ -"),
+      ("option", "id", "-rf", "the id \"-rf\" starts with \"-\""),
       (
-        "class", "fish mushroom", "fisch mushroom",
+        "class", "labels", "kite fisch",
         "train-0001 has the unknown class \"fisch\"; did you mean \"fish\"? (classes: beetle, fish, kite, lantern, mushroom)"
       ),
     ])
-    func wrongRow(name: String, old: String, new: String, message: String) throws {
-      let scenes = try scenes(named: name)
-      try workshop.edit("\(scenes)/items.tsv", old, new)
+    func wrongRow(name: String, column: String, value: String, message: String) throws {
+      let scenes = try workshop.scenes(named: name)
+      try workshop.changeCell(column, of: scenes, to: value)
       try workshop.expectFailure("cam", ["--manifest", "\(scenes)/manifest.yaml"], status: 65, "cam-infer: \(scenes)/items.tsv: line 3: \(message)")
       #expect(!workshop.exists("hacked"))
     }
 
     @Test func changedTable() throws {
       let scenes = try workshop.copy("scenes", to: "changed")
-      try workshop.edit("\(scenes)/items.tsv", "fish mushroom", "fish")
+      try workshop.changeCell("labels", of: scenes, to: "beetle cup")
       let outcome = try workshop.run(try workshop.command("cam", out: "o", ["--manifest", "\(scenes)/manifest.yaml"]))
       #expect(outcome.status == 65)
       #expect(outcome.output.hasPrefix("cam-infer: changed/items.tsv: expected SHA-256 "), "\(outcome.output)")
     }
 
     @Test func manifestNamesAMissingImage() throws {
-      let scenes = try scenes(named: "missing")
+      let scenes = try workshop.scenes(named: "missing")
       try FileManager.default.removeItem(atPath: workshop.path("\(scenes)/images/train-0004.png"))
       try workshop.expectFailure(
         "cam", ["--manifest", "\(scenes)/manifest.yaml"], status: 66,
@@ -55,7 +47,7 @@ extension StageSuites {
     }
 
     @Test func manifestNamesAMissingMask() throws {
-      let scenes = try scenes(named: "maskless")
+      let scenes = try workshop.scenes(named: "maskless")
       try FileManager.default.removeItem(atPath: workshop.path("\(scenes)/masks/val-0001.png"))
       try workshop.expectFailure(
         "evaluation", ["--manifest", "\(scenes)/manifest.yaml"], status: 66,
@@ -71,7 +63,7 @@ extension StageSuites {
 
     /// The fourth image is cut short: three are done by then, and leave no trace.
     @Test(arguments: ["cam", "cam-train"]) func truncatedJPEG(step: String) throws {
-      let scenes = try scenes(named: "jpeg-\(step)")
+      let scenes = try workshop.scenes(named: "jpeg-\(step)")
       for id in (0..<6).map({ "train-000\($0)" }) {
         let image = try RGBImage(contentsOf: workshop.path("\(scenes)/images/\(id).png"))
         try image.writeJPEG(to: workshop.path("\(scenes)/images/\(id).jpg"))
@@ -85,7 +77,7 @@ extension StageSuites {
     }
 
     @Test func anImageThatIsNone() throws {
-      let scenes = try scenes(named: "text")
+      let scenes = try workshop.scenes(named: "text")
       try workshop.write("not an image", to: "\(scenes)/images/train-0002.png")
       try workshop.expectFailure(
         "cam", ["--manifest", "\(scenes)/manifest.yaml"], status: 65,
@@ -93,7 +85,7 @@ extension StageSuites {
     }
 
     @Test func anImageOfAnotherSizeThanTheManifestSays() throws {
-      let scenes = try scenes(named: "size")
+      let scenes = try workshop.scenes(named: "size")
       try RGBImage(width: 32, height: 40, colour: .white).writePNG(to: workshop.path("\(scenes)/images/train-0002.png"))
       try workshop.expectFailure(
         "cam", ["--manifest", "\(scenes)/manifest.yaml"], status: 65,
@@ -102,7 +94,7 @@ extension StageSuites {
 
     /// Maps that were made of images of another size.
     @Test func mapsOfAnotherSizeThanTheImage() throws {
-      let scenes = try scenes(named: "resized")
+      let scenes = try workshop.scenes(named: "resized")
       try workshop.write(
         try workshop.text("\(scenes)/items.tsv").replacingOccurrences(of: "\t64\t48", with: "\t32\t40"), to: "\(scenes)/items.tsv")
       for id in (0..<6).map({ "train-000\($0)" }) {
@@ -132,7 +124,7 @@ extension StageSuites {
     }
 
     @Test func truthMaskOfAnotherSize() throws {
-      let scenes = try scenes(named: "small-truth")
+      let scenes = try workshop.scenes(named: "small-truth")
       try LabelMask(width: 20, height: 10).write(to: workshop.path("\(scenes)/masks/val-0000.png"), palette: .voc)
       try workshop.expectFailure(
         "evaluation", ["--manifest", "\(scenes)/manifest.yaml"], status: 65,
@@ -152,7 +144,7 @@ extension StageSuites {
     }
 
     @Test func truthMaskValueOutsideTheClassTable() throws {
-      let scenes = try scenes(named: "odd-truth")
+      let scenes = try workshop.scenes(named: "odd-truth")
       try LabelMask(width: 64, height: 48, label: 6).write(to: workshop.path("\(scenes)/masks/val-0000.png"), palette: .voc)
       try workshop.expectFailure(
         "evaluation", ["--manifest", "\(scenes)/manifest.yaml"], status: 65,

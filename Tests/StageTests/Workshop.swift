@@ -91,6 +91,26 @@ final class Workshop: Sendable {
     try write(text.replacingOccurrences(of: old, with: new), to: name)
   }
 
+  /// A copy of the scenes whose manifest says nothing about digests, so that a test may change files and rows.
+  func scenes(named name: String) throws -> String {
+    let copy = try copy("scenes", to: name)
+    let lines = try text("\(copy)/manifest.yaml").split(separator: "\n").filter { !$0.hasPrefix("items_sha256") }
+    try write(lines.joined(separator: "\n") + "\n", to: "\(copy)/manifest.yaml")
+    return copy
+  }
+
+  /// Changes one cell of the row of `train-0001`, line 3 of a table of items; returns what it held.
+  @discardableResult
+  func changeCell(_ column: String, of scenes: String, to value: String) throws -> String {
+    var rows = try text("\(scenes)/items.tsv").components(separatedBy: "\n").map { $0.components(separatedBy: "\t") }
+    let index = try #require(rows[0].firstIndex(of: column))
+    try #require(rows[2][0] == "train-0001")
+    let old = rows[2][index]
+    rows[2][index] = value
+    try write(rows.map { $0.joined(separator: "\t") }.joined(separator: "\n"), to: "\(scenes)/items.tsv")
+    return old
+  }
+
   /// Leaves the first part of a file.
   func cutShort(_ name: String) throws {
     let data = try Data(contentsOf: URL(fileURLWithPath: path(name)))
