@@ -12,8 +12,11 @@ extension StageCatalogue {
     StageDescription(
       "import-weights",
       inputs: [.init("from", [.externalFile])],
-      parameters: [.init("format", .choice(["auto", "pytorch", "hdf5"])), .init("strip-prefix", .text)],
-      output: .weights, usesManifest: false),
+      parameters: [
+        .init("format", .choice(["auto", "pytorch", "hdf5"])), .init("strip-prefix", .text),
+        .init("network", .choice(["any", "classifier", "affinity"])), .init("backbone", .choice(["squeezenet", "resnet38"])),
+      ],
+      output: .weights),
   ]
 
   private static let seeds = [

@@ -29,6 +29,7 @@ public struct ModelOptions: ParsableArguments {
 }
 
 extension HeadStatistics: ExpressibleByArgument {}
+extension BackboneSpecification.Kind: ExpressibleByArgument {}
 
 extension NetworkFile {
   /// The architecture that the file declares.

@@ -1,6 +1,9 @@
 import ArgumentParser
+import Datasets
 import Foundation
 import Foundations
+import Models
+import NeuralNet
 import StageKit
 import TensorStore
 
@@ -22,6 +25,12 @@ struct ImportWeights: Stage {
   @Option(name: .customLong("strip-prefix"), help: ArgumentHelp("Taken off the front of every name that has it, such as `module.`.", valueName: "TEXT"))
   var stripPrefix = ""
 
+  @Option(help: "What the weights are of, so that other stages take them for it: any, classifier or affinity. Names and shapes are checked.")
+  var network = Network.any
+  @Option(help: "Trunk of that network: resnet38 or squeezenet.")
+  var backbone = BackboneSpecification.Kind.resnet38
+
+  enum Network: String, ExpressibleByArgument, CaseIterable { case any, classifier, affinity }
   enum Format: String, ExpressibleByArgument, CaseIterable { case auto, pytorch, hdf5 }
 
   func execute(_ run: StageRun) throws {
@@ -29,8 +38,24 @@ struct ImportWeights: Stage {
     if !stripPrefix.isEmpty {
       weights = try weights.renamed { $0.hasPrefix(stripPrefix) ? String($0.dropFirst(stripPrefix.count)) : $0 }
     }
-    try WeightsFile.save(weights, to: "\(run.out)/weights.h5", provenance: try run.provenance(inputs: [("from", from)]))
+    let provenance = try run.provenance(inputs: [("from", from)])
+    switch network {
+    case .any: try WeightsFile.save(weights, to: "\(run.out)/weights.h5", provenance: provenance)
+    case .classifier, .affinity: try saveNetwork(weights, run, provenance)
+    }
     run.log.info("\(weights.count) tensors, \(weights.entries.reduce(0) { $0 + $1.tensor.count }) values")
+  }
+
+  /// Checks that the weights are those of the network and writes them as that, for the manifest's classes.
+  private func saveNetwork(_ weights: NamedTensors, _ run: StageRun, _ provenance: Provenance) throws {
+    let classes = try Manifest(contentsOf: try shared.requireManifest(), dataRoot: shared.data).classes
+    let specification = ModelSpecification(backbone: BackboneSpecification(kind: backbone), classes: classes.count)
+    let trunk = try specification.backbone.build()
+    let module: any Module = network == .classifier ? CAMClassifier(backbone: trunk, classes: classes.objectCount) : AffinityNet(backbone: trunk)
+    try load(weights.entries, into: module, unexpected: .prefixes(network == .affinity ? ["fc8."] : []), file: from)
+    try NetworkFile.save(
+      module, kind: network == .classifier ? .classifier : .affinity, specification: specification.json, classes: classes,
+      to: "\(run.out)/weights.h5", provenance: provenance)
   }
 
   private func read() throws -> NamedTensors {

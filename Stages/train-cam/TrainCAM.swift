@@ -67,6 +67,4 @@ struct TrainCAM: Stage {
     try run.train(job, kind: .classifier, specification: specification.json, data: data, inputs: weights.map { [("weights", $0)] } ?? [])
   }
 }
-
-extension BackboneSpecification.Kind: ExpressibleByArgument {}
 extension FrozenPart: ExpressibleByArgument {}
