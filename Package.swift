@@ -7,9 +7,9 @@ import PackageDescription
 /// `SSDD_MARCH=native make` compiles for the building machine, `SSDD_MARCH=x86-64` for any x86-64.
 let environment = ProcessInfo.processInfo.environment
 #if arch(x86_64)
-let machine = environment["SSDD_MARCH"] ?? "x86-64-v3"
+  let machine = environment["SSDD_MARCH"] ?? "x86-64-v3"
 #else
-let machine = environment["SSDD_MARCH"] ?? ""
+  let machine = environment["SSDD_MARCH"] ?? ""
 #endif
 let machineFlags = machine.isEmpty ? [] : ["-Xcc", "-march=\(machine)"]
 

@@ -14,7 +14,7 @@ enum BLASEnvironment {
       // The engine splits work over its own threads; OpenBLAS' pool would only hold memory.
       setenv("OPENBLAS_NUM_THREADS", "1", 0)
       execv("/proc/self/exe", CommandLine.unsafeArgv)
-      // Reached only where exec is not possible: the slower kernels give the same numbers to rounding.
+    // Reached only where exec is not possible: the slower kernels give the same numbers to rounding.
     #endif
   }
 

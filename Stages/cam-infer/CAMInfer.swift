@@ -34,7 +34,8 @@ struct CAMInfer: Stage {
     try run.writeMaps(data, hasMaps: true, provenance: try run.provenance(inputs: [("weights", weights)])) { item in
       let image = try item.image()
       let scores = try activations.scores(of: image, labels: item.labels ?? [])
-      let background = backgroundThreshold < 0
+      let background =
+        backgroundThreshold < 0
         ? withBackground(scores, alpha: backgroundPower) : withConstantBackground(scores, threshold: backgroundThreshold)
       return MapResult(
         scores: ScoreMap(scores: scores, labels: data.classes.values(of: item.labels ?? []), height: image.height, width: image.width),

@@ -16,7 +16,8 @@ struct MakeScenes: Stage {
   var train = 400
   @Option(help: "Number of held-out scenes.")
   var val = 100
-  @Option(name: .customLong("close-ups"), help: "Number of pictures of one large object each, in a split close-up: what a network can learn classes from first.")
+  @Option(
+    name: .customLong("close-ups"), help: "Number of pictures of one large object each, in a split close-up: what a network can learn classes from first.")
   var closeUps = 0
   @Option(help: "Width of a scene in pixels.")
   var width = 160
