@@ -27,7 +27,9 @@ public final class AffinityNet: Module {
     f9 = Convolution2D(name: "f9", in: channels, out: channels, kernel: 1, bias: false)
     for (layer, fanIn) in zip([f8_3, f8_4, f8_5], taps) { layer.weight.initialiser = .heNormal(fanIn: fanIn) }
     // PSA starts f9 by Xavier's rule with gain 4: the features begin far enough apart for exp(-|difference|) to be well below 1.
-    f9.weight.initialiser = .uniform(bound: 4 * Float((3 / Double(channels)).squareRoot()))
+    // Behind a trunk without batch norm that gain puts all pairs so far apart that the loss saturates and nothing is learned.
+    let gain: Float = backbone.hasNormalisedTaps ? 4 : 0.4
+    f9.weight.initialiser = .uniform(bound: gain * Float((3 / Double(channels)).squareRoot()))
   }
 
   public var parameters: [Parameter] { backbone.parameters + headParameters }

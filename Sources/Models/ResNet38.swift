@@ -11,6 +11,7 @@ public final class ResNet38: Backbone {
   public let lowStride = 2
   public let affinityChannels: [Int]
   public var highChannels: Int { affinityChannels[2] }
+  public let hasNormalisedTaps = true
 
   private let prefix: String
   private let conv1a: Convolution2D

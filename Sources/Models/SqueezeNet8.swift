@@ -12,6 +12,7 @@ public final class SqueezeNet8: Backbone {
   public let lowStride = 4
   public let affinityChannels = [256, 384, 512]
   public let highChannels = 512
+  public let hasNormalisedTaps = false
 
   private let prefix: String
   private let conv1: Convolution2D
