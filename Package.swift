@@ -66,6 +66,7 @@ let package = Package(
     // Executables
     .executableTarget(name: "pipeline", dependencies: ["PipelineGraph", arguments], path: "Sources/pipeline"),
     stage("make-scenes", []),
+    stage("import-voc", []),
     stage("import-weights", []),
     stage("train-cam", []),
     stage("cam-infer", []),

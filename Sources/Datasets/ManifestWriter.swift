@@ -3,12 +3,15 @@ import Foundations
 
 /// Writes a manifest and its table of items, so that `Manifest(contentsOf:)` reads the same back.
 public struct ManifestWriter {
-  /// One row of the table. Paths follow the manifest's templates.
+  /// One row of the table. Paths follow the manifest's templates where the row has none of its own.
   public struct Row: Sendable, Equatable {
     public var id: String
     public var split: String
     /// Class names; empty is written as `-`, not known.
     public var labels: [String]
+    /// Paths below the data root, in place of the templates.
+    public var image: String?
+    public var mask: String?
     /// Lower-case hexadecimal, or empty.
     public var imageDigest = ""
     public var maskDigest = ""
@@ -50,11 +53,15 @@ public struct ManifestWriter {
   }
 
   private static func table(_ rows: [Row]) -> String {
-    var lines = ["id\tsplit\tlabels\timage_sha256\tmask_sha256\twidth\theight"]
+    // Columns of paths only where there is one.
+    let (hasImages, hasMasks) = (rows.contains { $0.image != nil }, rows.contains { $0.mask != nil })
+    let paths = (hasImages ? ["image"] : []) + (hasMasks ? ["mask"] : [])
+    var lines = [(["id", "split", "labels"] + paths + ["image_sha256", "mask_sha256", "width", "height"]).joined(separator: "\t")]
     for row in rows {
       let labels = row.labels.isEmpty ? "-" : row.labels.joined(separator: " ")
+      let paths = (hasImages ? [row.image ?? ""] : []) + (hasMasks ? [row.mask ?? ""] : [])
       let size = [row.width, row.height].map { $0.map(String.init) ?? "" }
-      lines.append(([row.id, row.split, labels, row.imageDigest, row.maskDigest] + size).joined(separator: "\t"))
+      lines.append(([row.id, row.split, labels] + paths + [row.imageDigest, row.maskDigest] + size).joined(separator: "\t"))
     }
     return lines.joined(separator: "\n") + "\n"
   }

@@ -10,6 +10,11 @@ extension StageCatalogue {
       ],
       output: StageOutput([.scenes], .file("manifest.yaml")), usesManifest: false),
     StageDescription(
+      "import-voc",
+      inputs: ["root", "train-aug", "images", "labels", "classes"].map { .init($0, [.externalFile], .optional) },
+      parameters: [.init("name", .text), .init("digests", .flag), .init("strict", .flag)],
+      output: StageOutput([.scenes], .file("manifest.yaml")), usesManifest: false),
+    StageDescription(
       "import-weights",
       inputs: [.init("from", [.externalFile])],
       parameters: [

@@ -8,7 +8,7 @@ enum Programs {
   static func path(_ name: String) -> String { "\(folder)/\(name)" }
 
   static let stages = [
-    "make-scenes", "import-weights", "train-cam", "cam-infer", "train-affinity", "psa-infer", "crf", "train-ddnet", "ssdd-merge", "train-seg",
+    "make-scenes", "import-voc", "import-weights", "train-cam", "cam-infer", "train-affinity", "psa-infer", "crf", "train-ddnet", "ssdd-merge", "train-seg",
     "train-seg-dynamic", "infer-seg", "evaluate", "summarize",
   ]
   static let areBuilt = (stages + ["pipeline"]).allSatisfy { FileManager.default.isExecutableFile(atPath: path($0)) }
