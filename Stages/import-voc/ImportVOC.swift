@@ -1,5 +1,6 @@
 import ArgumentParser
 import Datasets
+import Foundation
 import Foundations
 import StageKit
 
@@ -48,6 +49,9 @@ struct ImportVOC: Stage {
   }
 
   func execute(_ run: StageRun) throws {
+    if let labels, Self.place(labels) == Self.place("\(run.out)/items.tsv") {
+      throw Failure(.usage, "the manifest's table would take the place of the table of labels: give another --out", file: labels)
+    }
     let found = try look()
     report(found, run)
     if check {
@@ -63,6 +67,8 @@ struct ImportVOC: Stage {
     if let images, let labels { return try DatasetImport.folder(images: images, labels: labels, classes: classes, name: name ?? "own-images") }
     return try DatasetImport.voc2012(root: root ?? "", trainAugList: trainAug, name: name ?? "voc2012")
   }
+
+  private static func place(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
 
   /// To standard output under --check, where it is the result; else to the log, where --quiet leaves the warnings.
   private func report(_ found: DatasetImport, _ run: StageRun) {

@@ -69,6 +69,9 @@ extension StageSuites {
       #expect(try workshop.run("import-voc", images) == Programs.Outcome(status: 0, output: ""))
       let manifest = try Manifest(contentsOf: workshop.path("o-own/manifest.yaml"), dataRoot: workshop.path("own/JPEGImages"))
       #expect(manifest.classes.names == ["background", "beech"] && manifest.splits == ["train", "unlabelled"])
+      try workshop.write("id\tlabels\n2007_01\tbeech\n", to: "items.tsv")
+      let over = try workshop.run("import-voc", ["--images", "\(root)/JPEGImages", "--labels", "items.tsv", "--out", "."])
+      #expect(over.status == 64 && over.output.contains("items.tsv: the manifest's table would take the place"), "\(over.output)")
       #expect(try workshop.run("import-voc", ["--out", "o"]).output.contains("Give either --root or --images."))
     }
   }
