@@ -21,7 +21,7 @@ extension StageCatalogue {
         .init("format", .choice(["auto", "pytorch", "hdf5"])), .init("strip-prefix", .text),
         .init("network", .choice(["any", "classifier", "affinity"])), .init("backbone", .choice(["squeezenet", "resnet38"])),
       ],
-      output: .weights),
+      output: .weights, usesManifest: false),
   ]
 
   private static let seeds = [

@@ -3,8 +3,8 @@ import Foundation
 
 /// Chooses OpenBLAS' kernels before the library is loaded.
 ///
-/// Debian 12's OpenBLAS does not know processors newer than itself and falls back to its Haswell kernels, at half the speed of its AVX-512
-/// ones. The variable that overrules it is read while the library loads, so the program sets it and starts itself again. A user's own
+/// Debian 12's OpenBLAS guesses on processors newer than itself, on some of them kernels that are half as fast as its AVX-512 ones. The
+/// variable that overrules it is read while the library loads, so the program sets it and starts itself again. A user's own
 /// `OPENBLAS_CORETYPE` is never overruled.
 enum BLASEnvironment {
   static func prepare() {
