@@ -68,6 +68,7 @@ let package = Package(
     stage("make-scenes", []),
     stage("import-voc", []),
     stage("import-weights", []),
+    stage("export-weights", []),
     stage("train-cam", []),
     stage("cam-infer", []),
     stage("train-affinity", []),

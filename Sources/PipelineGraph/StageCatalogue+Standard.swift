@@ -18,7 +18,7 @@ extension StageCatalogue {
       "import-weights",
       inputs: [.init("from", [.externalFile])],
       parameters: [
-        .init("format", .choice(["auto", "pytorch", "hdf5"])), .init("strip-prefix", .text),
+        .init("format", .choice(["auto", "pytorch", "safetensors", "mxnet", "hdf5"])), .init("keep-names", .flag), .init("strip-prefix", .text),
         .init("network", .choice(["any", "classifier", "affinity"])), .init("backbone", .choice(["squeezenet", "resnet38"])),
       ],
       output: .weights, usesManifest: false),
@@ -87,6 +87,11 @@ extension StageCatalogue {
   ]
 
   private static let reports = [
+    StageDescription(
+      "export-weights",
+      inputs: [.init("weights", [.weights])],
+      parameters: [.init("file", .text), .init("format", .choice(["auto", "pytorch", "safetensors", "hdf5"]))],
+      output: StageOutput([.exportedWeights], .file("export.json")), usesManifest: false),
     StageDescription(
       "evaluate",
       inputs: [.init("masks", [.masks])],

@@ -55,6 +55,8 @@ public struct StageDescription: Sendable {
 /// What an output holds and an input accepts.
 public enum Content: String, Sendable {
   case weights, scores, masks, scenes, evaluation, table
+  /// Weights in the format of other programs.
+  case exportedWeights = "exported weights"
   /// A file from outside the pipeline, such as pretrained weights.
   case externalFile = "file"
 }

@@ -25,7 +25,7 @@ public struct Checkpoint: Sendable {
   /// Writes the checkpoint atomically, everything in single precision: a run that resumes from it continues with the same bits.
   public func save(to path: String, provenance: Provenance = .none) throws {
     try HDF5Writer.write(to: path, provenance: provenance) { file in
-      try WeightsFile.write(weights, to: file, reserved: Set(provenance.pairs.map(\.0)))
+      try WeightsFile.write(WeightsSource(weights), to: file, reserved: Set(provenance.pairs.map(\.0)))
       try file.createGroup("training")
       try file.setAttribute("step", AttributeValue(step), of: "training")
       try file.setAttribute("epoch", AttributeValue(epoch), of: "training")

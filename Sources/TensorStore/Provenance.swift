@@ -57,6 +57,11 @@ public struct Provenance: Hashable, Sendable {
     return pairs
   }
 
+  /// Whether an attribute of this name is provenance.
+  static func isKey(_ name: String) -> Bool {
+    ["stage", "version", "seed"].contains(name) || name.hasPrefix("parameter.") || name.hasPrefix("input.")
+  }
+
   /// The same as HDF5 attributes, all strings.
   public var attributes: [(name: String, value: AttributeValue)] { pairs.map { ($0.0, .string($0.1)) } }
 }

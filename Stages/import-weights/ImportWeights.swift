@@ -1,6 +1,5 @@
 import ArgumentParser
 import Datasets
-import Foundation
 import Foundations
 import Models
 import NeuralNet
@@ -11,7 +10,7 @@ import TensorStore
 struct ImportWeights: Stage {
   static let algorithmVersion = 1
   static let configuration = CommandConfiguration(
-    commandName: "import-weights", abstract: "Read weights from a PyTorch checkpoint or an HDF5 file and write them as weights.h5.",
+    commandName: "import-weights", abstract: "Read weights of PyTorch, safetensors, MXNet or HDF5 and write them as weights.h5.",
     discussion: example(
       "import-weights --from squeezenet1_1.pth --out runs/imagenet",
       about: "Nothing in a checkpoint is executed: only what a state dict needs is understood, anything else is refused by name."))
@@ -20,8 +19,10 @@ struct ImportWeights: Stage {
 
   @Option(help: ArgumentHelp("The weights to read.", valueName: "FILE"))
   var from: String
-  @Option(help: "Format of the file: auto, pytorch or hdf5.")
+  @Option(help: "Format of the file: auto (told by its content), pytorch, safetensors, mxnet or hdf5.")
   var format = Format.auto
+  @Flag(inversion: .prefixedNo, help: "Leave the names of an MXNet file as they are, instead of changing them to PyTorch's.")
+  var keepNames = false
   @Option(name: .customLong("strip-prefix"), help: ArgumentHelp("Taken off the front of every name that has it, such as `module.`.", valueName: "TEXT"))
   var stripPrefix = ""
 
@@ -31,19 +32,19 @@ struct ImportWeights: Stage {
   var backbone = BackboneSpecification.Kind.resnet38
 
   enum Network: String, ExpressibleByArgument, CaseIterable { case any, classifier, affinity }
-  enum Format: String, ExpressibleByArgument, CaseIterable { case auto, pytorch, hdf5 }
+  enum Format: String, ExpressibleByArgument, CaseIterable { case auto, pytorch, safetensors, mxnet, hdf5 }
 
   func execute(_ run: StageRun) throws {
-    var weights = try read()
+    var weights = try WeightsSource(from, format: WeightsSource.Format(rawValue: format.rawValue), keepingNames: keepNames)
     if !stripPrefix.isEmpty {
       weights = try weights.renamed { $0.hasPrefix(stripPrefix) ? String($0.dropFirst(stripPrefix.count)) : $0 }
     }
     let provenance = try run.provenance(inputs: [("from", from)])
     switch network {
     case .any: try WeightsFile.save(weights, to: "\(run.out)/weights.h5", provenance: provenance)
-    case .classifier, .affinity: try saveNetwork(weights, run, provenance)
+    case .classifier, .affinity: try saveNetwork(weights.load(), run, provenance)
     }
-    run.log.info("\(weights.count) tensors, \(weights.entries.reduce(0) { $0 + $1.tensor.count }) values")
+    run.log.info("\(weights.items.count) tensors, \(weights.elementCount) values")
   }
 
   /// Checks that the weights are those of the network and writes them as that, for the manifest's classes.
@@ -56,17 +57,5 @@ struct ImportWeights: Stage {
     try NetworkFile.save(
       module, kind: network == .classifier ? .classifier : .affinity, specification: specification.json, classes: classes,
       to: "\(run.out)/weights.h5", provenance: provenance)
-  }
-
-  private func read() throws -> NamedTensors {
-    switch format {
-    case .pytorch: return try PyTorchCheckpoint.read(from)
-    case .hdf5: return try WeightsFile.load(from)
-    case .auto:
-      guard let handle = FileHandle(forReadingAtPath: from) else { throw Failure(.noInput, "no such file, or it cannot be read", file: from) }
-      let signature = try handle.read(upToCount: 8) ?? Data()
-      let isHDF5 = signature.elementsEqual([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A])
-      return isHDF5 ? try WeightsFile.load(from) : try PyTorchCheckpoint.read(from)
-    }
   }
 }

@@ -58,6 +58,7 @@ final class Workbench {
         train-*|import-weights) target=weights.h5;;
         evaluate) target=evaluation.json;;
         summarize) target=table.txt;;
+        export-weights) target=export.json;;
         *) s=${shard:-1/1}; target=part-${s%/*}-of-${s#*/}.json;;
       esac
       if [ -e \(folder)/fail-$stage ]; then echo half > "$out/.$target.partial"; exit 65; fi

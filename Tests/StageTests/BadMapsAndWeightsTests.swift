@@ -129,7 +129,7 @@ extension StageSuites {
       #expect(
         outcome
           == Programs.Outcome(
-            status: 65, output: "import-weights: weights.pth: is not a PyTorch checkpoint: neither a zip archive nor the older format\n"))
+            status: 65, output: "import-weights: weights.pth: is none of the formats that can be read: PyTorch, safetensors, MXNet, HDF5\n"))
       #expect(try workshop.contents(of: "o").isEmpty)
     }
 

@@ -9,7 +9,7 @@ enum Programs {
 
   static let stages = [
     "make-scenes", "import-voc", "import-weights", "train-cam", "cam-infer", "train-affinity", "psa-infer", "crf", "train-ddnet", "ssdd-merge", "train-seg",
-    "train-seg-dynamic", "infer-seg", "evaluate", "summarize",
+    "train-seg-dynamic", "infer-seg", "evaluate", "summarize", "export-weights",
   ]
   static let areBuilt = (stages + ["pipeline"]).allSatisfy { FileManager.default.isExecutableFile(atPath: path($0)) }
 

@@ -126,21 +126,11 @@ struct PyTorchCheckpointTests {
   }
 
   @Test func changedBytesNeverCrash() {
-    var generator = SeededGenerator(seed: 11, "checkpoint bytes")
+    var mutations = Mutations("checkpoint bytes")
     var refused = 0
     for bytes in formats {
       for _ in 0..<3000 {
-        var changed = bytes
-        for _ in 0..<generator.integer(1...6) {
-          let at = generator.integer(0...changed.count - 1)
-          switch generator.integer(0...4) {
-          case 0: changed[at] = UInt8(generator.integer(0...255))
-          case 1: changed[at] = [0, 1, 0x7F, 0x80, 0xFF][generator.integer(0...4)]
-          case 2: changed[at] ^= 1 << UInt8(generator.integer(0...7))
-          case 3: changed.insert(UInt8(generator.integer(0...255)), at: at)
-          default: if changed.count > 20 { changed.remove(at: at) }
-          }
-        }
+        let changed = mutations.mutated(bytes)
         do {
           _ = try read(changed)
         } catch {

@@ -18,9 +18,6 @@ struct PickleMachine {
   private var marks: [Int] = []
   private var memo: [Int: PickleValue] = [:]
 
-  /// The highest rank that a tensor may have.
-  private static let highestRank = 32
-
   /// `item` names the pickle in messages.
   init(_ bytes: [UInt8], from position: Int = 0, file: String, item: String) {
     self.bytes = bytes
@@ -206,7 +203,7 @@ struct PickleMachine {
 
   private func naturals(_ value: PickleValue, _ what: String) throws -> [Int] {
     let values = try elements(value, what)
-    guard values.count <= Self.highestRank else { throw failure("refused: a tensor with \(values.count) axes") }
+    guard values.count <= highestRank else { throw failure("refused: a tensor with \(values.count) axes") }
     return try values.map { value in
       guard case .integer(let number) = value, number >= 0 else { throw failure("damaged: \(what): \(value.kind) that is not a natural number") }
       return number

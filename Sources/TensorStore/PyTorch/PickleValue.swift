@@ -70,36 +70,6 @@ enum PickleGlobal: Equatable {
   }
 }
 
-/// The types of elements that can be widened to float32.
-enum ElementType: CaseIterable, Equatable {
-  case float, double, half, bfloat16, int64, int32, int16, int8, uint8, boolean
-
-  var storageName: String {
-    switch self {
-    case .float: "FloatStorage"
-    case .double: "DoubleStorage"
-    case .half: "HalfStorage"
-    case .bfloat16: "BFloat16Storage"
-    case .int64: "LongStorage"
-    case .int32: "IntStorage"
-    case .int16: "ShortStorage"
-    case .int8: "CharStorage"
-    case .uint8: "ByteStorage"
-    case .boolean: "BoolStorage"
-    }
-  }
-
-  /// Bytes.
-  var size: Int {
-    switch self {
-    case .double, .int64: 8
-    case .float, .int32: 4
-    case .half, .bfloat16, .int16: 2
-    case .int8, .uint8, .boolean: 1
-    }
-  }
-}
-
 /// A run of elements kept outside the pickle, by key.
 struct StorageReference {
   let key: String
@@ -115,14 +85,16 @@ struct TensorReference {
   let strides: [Int]
 
   /// The number of elements; nil where it does not fit, even if an extent of 0 elsewhere makes it 0.
-  var count: Int? {
-    var product = 1
-    for extent in shape {
-      let (value, overflow) = product.multipliedReportingOverflow(by: max(1, extent))
-      if overflow { return nil }
-      product = value
+  var count: Int? { elementCount(shape) }
+
+  /// Whether the elements lie one behind the other in C order.
+  var isContiguous: Bool {
+    var step = 1
+    for (extent, stride) in zip(shape, strides).reversed() where extent != 1 {
+      if stride != step { return false }
+      step *= extent
     }
-    return shape.contains(0) ? 0 : product
+    return true
   }
 
   /// The largest position within the storage that an element has; nil where it does not fit, -1 for a tensor without elements.

@@ -1,7 +1,7 @@
 import Foundations
 import Tensors
 
-/// Reads the weights that `torch.save` wrote, without PyTorch and without executing anything that the file says.
+/// Reads the weights that `torch.save` wrote, without PyTorch and without executing anything that the file says; and writes such files.
 public enum PyTorchCheckpoint {
   /// The tensors of a state dict, in its order, widened to float32.
   ///
@@ -15,29 +15,36 @@ public enum PyTorchCheckpoint {
   /// Fails with `.data` and the offending name for pickles that ask for anything but what a state dict needs, for compressed entries, files cut short, and
   /// storages shorter than a tensor on them; sizes are checked before memory is taken. With `.noInput` where there is no such file.
   public static func read(_ path: String, strippingModulePrefix: Bool = false) throws -> NamedTensors {
-    try read(ByteSource(path: path), strippingModulePrefix)
+    try open(ByteSource(path: path), strippingModulePrefix).load()
   }
 
   /// The same from memory; `name` stands for the path in messages.
   package static func read(bytes: [UInt8], name: String, strippingModulePrefix: Bool = false) throws -> NamedTensors {
-    try read(ByteSource(bytes: bytes, name: name), strippingModulePrefix)
+    try open(ByteSource(bytes: bytes, name: name), strippingModulePrefix).load()
   }
 
   /// A pickle is read whole; those of state dicts have some hundred bytes a tensor.
   static let largestPickle = 64 << 20
 
-  private static func read(_ source: ByteSource, _ stripping: Bool) throws -> NamedTensors {
+  /// The names and shapes of the tensors, all checked; their elements are read when they are asked for.
+  static func open(_ source: ByteSource, _ stripping: Bool = false) throws -> WeightsSource {
     let start = try source.read(0, min(16, source.size), "start of the file")
     let content: Content
-    if start.starts(with: [0x50, 0x4B, 0x03, 0x04]) {
+    if isArchive(start) {
       content = try zipContent(source)
-    } else if start.count == 16, start[0] == 0x80, Array(start[2..<15]) == legacyMagic {
+    } else if isLegacy(start) {
       content = try legacyContent(source)
     } else {
       throw Failure(.data, "is not a PyTorch checkpoint: neither a zip archive nor the older format", file: source.name)
     }
-    return try tensors(content, source, stripping)
+    return try weights(content, source, stripping)
   }
+
+  /// Whether a file that starts with these 16 bytes is to be read as a PyTorch checkpoint.
+  static func recognises(_ start: [UInt8]) -> Bool { isArchive(start) || isLegacy(start) }
+
+  private static func isArchive(_ start: [UInt8]) -> Bool { start.starts(with: [0x50, 0x4B, 0x03, 0x04]) }
+  private static func isLegacy(_ start: [UInt8]) -> Bool { start.count == 16 && start[0] == 0x80 && Array(start[2..<15]) == legacyMagic }
 
   /// What a file holds: the pickled object, and where the bytes of each storage lie.
   struct Content {
