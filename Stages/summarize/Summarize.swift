@@ -75,7 +75,8 @@ struct Summarize: Stage {
     let data = try run.data(shared, split: split, labelled: false)
     let truths = EvaluationMasks(data.manifest)
     let count = min(images, data.items.count)
-    let chosen = (0..<count).map { data.items[$0 * data.items.count / count] }
+    // Evenly spread, one further each time: data sets are often ordered by class in a regular way.
+    let chosen = (0..<count).map { data.items[($0 * data.items.count / count + $0) % data.items.count] }
     let sources = try masks.map { (name: $0.name, masks: try SeedMasks($0.path, for: chosen, classes: data.classes)) }
     var montage = Montage(columns: ["image"] + sources.map(\.name) + ["truth"])
     for item in chosen {
