@@ -58,7 +58,7 @@ public struct MakeRules: Sendable {
       "MAKEFLAGS += --no-builtin-rules",
       ".SUFFIXES:",
       ".DELETE_ON_ERROR:",
-      ".PHONY: all show \(pipeline.steps.map(\.name).joined(separator: " "))",
+      ".PHONY: all show \((pipeline.steps.map(\.name) + matrices).joined(separator: " "))",
       "",
       "all: \(pipeline.steps.flatMap(pipeline.targets(of:)).joined(separator: " \\\n  "))",
       "\t@$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) show",
@@ -67,9 +67,13 @@ public struct MakeRules: Sendable {
     ]
     lines += closing().map { "\t@\($0)" }
     for step in pipeline.steps { lines += ["", "# \(step.name)"] + rules(of: step, forDryRun: forDryRun) }
+    for family in matrices { lines += ["", "\(family): \(pipeline.cells(of: family).map(\.name).joined(separator: " \\\n  "))"] }
     for stamp in outOfDate { lines += ["", ".PHONY: \(stamp)", "\(stamp): ;"] }
     return lines.joined(separator: "\n") + "\n"
   }
+
+  /// The steps with a matrix, each a goal that stands for all its cells.
+  private var matrices: [String] { pipeline.families.filter { pipeline[$0] == nil } }
 
   private func rules(of step: Step, forDryRun: Bool) -> [String] {
     let targets = pipeline.targets(of: step)

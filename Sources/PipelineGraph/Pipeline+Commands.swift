@@ -1,3 +1,5 @@
+import Foundation
+
 extension Pipeline {
   /// The command line of one shard of a step, without the folder of the program: `cam-infer --manifest ... --out ... --shard 1/2 ...`.
   ///
@@ -12,7 +14,7 @@ extension Pipeline {
     if let seed = step.seed { words += ["--seed", "\(seed)"] }
     for input in step.inputs {
       let path = path(of: input.source)
-      words += ["--\(input.name)", input.label.map { "\($0)=\(path)" } ?? path]
+      words += ["--\(input.name)", input.title.map { "\($0)=\(path)" } ?? path]
     }
     for parameter in step.parameters {
       switch parameter.value {
@@ -33,15 +35,21 @@ extension Pipeline {
     }
   }
 
-  /// The files that make the step's outputs out of date when they are newer: the data set's tables, the inputs, the stamp.
+  /// The files that make the step's outputs out of date when they are newer: the data set's tables, the inputs, the stamp. A folder from outside is
+  /// none of them: its time says when a file came or went, not whether what it holds changed.
   public func prerequisites(of step: Step) -> [String] {
     var paths: [String] = []
     if let manifest = step.manifest, manifest.step == nil { paths += [manifest.path] + (manifest.items.map { [$0] } ?? []) }
-    for input in step.inputs { if case .file(let path) = input.source { paths.append(path) } }
+    for input in step.inputs { if case .file(let path) = input.source, !Self.isFolder(path) { paths.append(path) } }
     paths += dependencies(of: step).flatMap(targets(of:))
     paths.append(stamp(of: step))
     var seen: Set<String> = []
     return paths.filter { seen.insert($0).inserted }
+  }
+
+  private static func isFolder(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
   }
 
   /// What a step's outputs depend on besides its input files, a line each: stage, algorithm version, wiring, parameters.
@@ -57,7 +65,7 @@ extension Pipeline {
     }
     if let seed = step.seed { lines.append("parameter seed \(seed)") }
     for input in step.inputs {
-      let name = input.label.map { "\(input.name) \($0)" } ?? input.name
+      let name = input.title.map { "\(input.name) \($0)" } ?? input.name
       switch input.source {
       case .step(let other): lines.append("input \(name) from step \(other)")
       case .file(let path): lines.append("input \(name) from \(path)")

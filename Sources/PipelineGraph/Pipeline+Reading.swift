@@ -33,6 +33,8 @@ struct PipelineReader {
   var stages: [String: StageDescription] = [:]
   /// Every declared step, in the order of the file, those with errors too.
   var stepNames: [String] = []
+  /// Of every step, once `resolveAxes` has run.
+  var axes: [String: [MatrixAxis]] = [:]
   var defaults: [(key: Node, name: String, value: Node)] = []
   var out = "runs"
   var pipelineName = ""
@@ -54,7 +56,10 @@ struct PipelineReader {
     let declared = declareSteps(root["steps"])
     let manifest = readManifest(root["manifest"], data: root["data"])
     let threads = readThreads()
-    let steps = declared.compactMap { readStep($0.name, $0.key, $0.fields, manifest: manifest, threads: threads) }
+    let drafts = declared.compactMap { readStep($0.name, $0.key, $0.fields, threads: threads) }
+    resolveAxes(drafts)
+    let steps = expand(drafts, manifest: manifest)
+    checkManifestStep(manifest, at: root["manifest"])
     try yaml.throwProblems()
     let pipeline = Pipeline(name: pipelineName, file: yaml.file, out: out, steps: steps)
     checkCycles(pipeline, declared.map { ($0.name, $0.key) })
@@ -108,7 +113,7 @@ struct PipelineReader {
     let folder = data.flatMap { yaml.path($0, "data") }
     if let folder, !isFolder(folder) { yaml.report("data: no such folder: \(folder)", at: data, kind: .noInput) }
     if data != nil, folder == nil { return nil }
-    guard let source = readSource(node, "manifest", bareIsPath: true) else { return nil }
+    guard let source = readSource(node, "manifest", bareIsPath: true, takesCell: false)?.source else { return nil }
     switch source {
     case .step(let name):
       guard let stage = stages[name] else { return nil }
@@ -123,6 +128,11 @@ struct PipelineReader {
       guard let items = findItems(manifest: path, data: data, at: node) else { return nil }
       return Manifest(step: nil, path: path, data: data, items: items)
     }
+  }
+
+  private mutating func checkManifestStep(_ manifest: Manifest?, at node: Node?) {
+    guard let name = manifest?.step, let axes = axes[name], !axes.isEmpty else { return }
+    yaml.report("manifest: expected a step without a matrix, found \"\(name)\" with the axes \(axes.map(\.name).joined(separator: ", "))", at: node)
   }
 
   /// The table that the manifest names: beside the data, or beside the manifest.
@@ -180,11 +190,11 @@ struct PipelineReader {
 
   private mutating func checkCycles(_ pipeline: Pipeline, _ declared: [(name: String, key: Node)]) {
     var finished: Set<String> = []
-    var path: [String] = []
-    func visit(_ step: Step) -> [String]? {
-      if let start = path.firstIndex(of: step.name) { return Array(path[start...]) + [step.name] }
+    var path: [Step] = []
+    func visit(_ step: Step) -> [Step]? {
+      if let start = path.firstIndex(where: { $0.name == step.name }) { return Array(path[start...]) + [step] }
       guard !finished.contains(step.name) else { return nil }
-      path.append(step.name)
+      path.append(step)
       for other in pipeline.dependencies(of: step) { if let cycle = visit(other) { return cycle } }
       path.removeLast()
       finished.insert(step.name)
@@ -192,19 +202,24 @@ struct PipelineReader {
     }
     for step in pipeline.steps {
       guard let cycle = visit(step) else { continue }
-      let key = declared.first { $0.name == cycle[0] }?.key
-      yaml.report("expected steps that can run one after the other, found a cycle: \(cycle.joined(separator: " needs "))", at: key)
+      let key = declared.first { $0.name == cycle[0].family }?.key
+      let names = cycle.map(\.family).joined(separator: " needs ")
+      yaml.report("expected steps that can run one after the other, found a cycle: \(names)", at: key)
       return
     }
   }
 
   private mutating func checkFinal(_ pipeline: Pipeline, _ declared: [(name: String, key: Node)]) {
-    let finals = pipeline.steps.filter(\.isFinal)
+    func key(_ step: Step) -> Node? { declared.first { $0.name == step.family }?.key }
+    let finals = pipeline.families.compactMap { pipeline.cells(of: $0).first }.filter(\.isFinal)
     for step in finals.dropFirst() {
-      yaml.report("expected one final step, found \(finals[0].name) and \(step.name)", at: declared.first { $0.name == step.name }?.key)
+      yaml.report("expected one final step, found \(finals[0].family) and \(step.family)", at: key(step))
     }
-    for step in finals where !step.stage.output.contents.contains(.table) {
-      yaml.report("final: expected a step that makes a table, found \(step.stage.name)", at: declared.first { $0.name == step.name }?.key)
+    for step in finals {
+      if !step.stage.output.contents.contains(.table) { yaml.report("final: expected a step that makes a table, found \(step.stage.name)", at: key(step)) }
+      if !step.cell.isEmpty {
+        yaml.report("final: expected one table, found step \(step.family) with the axes \(step.cell.map(\.axis).joined(separator: ", "))", at: key(step))
+      }
     }
   }
 

@@ -2,30 +2,35 @@ import Foundations
 import Yams
 
 extension PipelineReader {
-  static let stepKeys = ["stage", "inputs", "parameters", "shards", "final"]
+  static let stepKeys = ["stage", "inputs", "parameters", "matrix", "shards", "final"]
   /// Parameters that every step has: `--seed` and `--threads`.
   static let commonParameters = ["seed", "threads"]
 
-  /// One step with everything in it checked; nil where something is wrong, which is then reported.
-  mutating func readStep(_ name: String, _ key: Node, _ node: Node, manifest: Manifest?, threads: Int?) -> Step? {
+  /// One step with everything in it checked but what depends on other steps' matrices; nil where something is wrong, which is then reported.
+  mutating func readStep(_ name: String, _ key: Node, _ node: Node, threads: Int?) -> StepDraft? {
     guard let stage = stages[name], let fields = node.mapping else { return nil }
     for (key, field, _) in yaml.pairs(fields) where !Self.stepKeys.contains(field) {
       yaml.reportUnknown("key of step \(name)", field, among: Self.stepKeys, at: key)
     }
     let inputs = readInputs(fields["inputs"], of: name, stage, key)
     let (parameters, common) = readParameters(fields["parameters"], of: stage)
+    let matrix = readMatrix(fields["matrix"], of: stage, parameters: fields["parameters"])
     let shards = fields["shards"].flatMap { yaml.integer($0, "shards", in: 1...9999) } ?? 1
     if shards > 1, !stage.isShardable {
       let able = catalogue.stages.filter(\.isShardable).map(\.name).joined(separator: ", ")
       yaml.report("stage \(stage.name) works on the whole data set at once and takes no shards; these do: \(able)", at: fields["shards"])
     }
-    if stage.usesManifest, manifest == nil, !hasManifestProblem {
-      yaml.report("step \(name): stage \(stage.name) reads a data set: expected `manifest:` at the top of the file, found none", at: key)
-    }
-    return Step(
-      name: name, stage: stage, inputs: inputs, parameters: parameters, seed: common["seed"].flatMap(UInt64.init),
+    let step = Step(
+      family: name, stage: stage, inputs: [], parameters: parameters, seed: common["seed"].flatMap(UInt64.init),
       threads: threads ?? common["threads"].flatMap(Int.init) ?? 0, shards: shards,
-      isFinal: fields["final"].flatMap { yaml.flag($0, "final") } ?? false, manifest: stage.usesManifest ? manifest : nil)
+      isFinal: fields["final"].flatMap { yaml.flag($0, "final") } ?? false, manifest: nil)
+    return StepDraft(key: key, step: step, inputs: inputs, matrix: matrix)
+  }
+
+  mutating func reportMissingManifest(_ draft: StepDraft) {
+    guard !hasManifestProblem else { return }
+    let (name, stage) = (draft.step.family, draft.step.stage.name)
+    yaml.report("step \(name): stage \(stage) reads a data set: expected `manifest:` at the top of the file, found none", at: draft.key)
   }
 
   /// Whether the missing manifest is explained by another message already.
@@ -35,13 +40,13 @@ extension PipelineReader {
 
   // MARK: Inputs
 
-  private mutating func readInputs(_ node: Node?, of step: String, _ stage: StageDescription, _ key: Node) -> [Step.Input] {
+  private mutating func readInputs(_ node: Node?, of step: String, _ stage: StageDescription, _ key: Node) -> [StepDraft.Input] {
     let pairs = yaml.pairs(node, "inputs")
     let unknown = pairs.filter { stage.input($0.name) == nil }
     for (key, name, _) in unknown {
       yaml.reportUnknown("input of stage \(stage.name)", name, among: stage.inputs.map(\.name), at: key)
     }
-    var result: [Step.Input] = []
+    var result: [StepDraft.Input] = []
     for input in stage.inputs {
       guard let (_, _, value) = pairs.first(where: { $0.name == input.name }) else {
         // A misspelt input is told once.
@@ -50,27 +55,27 @@ extension PipelineReader {
         }
         continue
       }
-      result += input.isNamed ? readNamed(value, input) : readSource(value, for: input).map { [Step.Input(name: input.name, label: nil, source: $0)] } ?? []
+      result += input.isNamed ? readNamed(value, input) : readSource(value, for: input, label: nil).map { [$0] } ?? []
     }
     return result
   }
 
-  private mutating func readNamed(_ node: Node, _ input: StageInput) -> [Step.Input] {
+  private mutating func readNamed(_ node: Node, _ input: StageInput) -> [StepDraft.Input] {
     let pairs = yaml.pairs(node, "\(input.name)")
     if pairs.isEmpty, input.isRequired { yaml.report("\(input.name): expected at least one `NAME: STEP`", at: node) }
-    var result: [Step.Input] = []
+    var result: [StepDraft.Input] = []
     for (key, label, value) in pairs {
       guard SafeText.isLabel(label) else {
         yaml.report("\(input.name): a name has letters, digits, spaces and . _ + ( ) - only and starts with a letter or digit, found \"\(label)\"", at: key)
         continue
       }
-      if let source = readSource(value, for: input) { result.append(Step.Input(name: input.name, label: label, source: source)) }
+      if let source = readSource(value, for: input, label: label) { result.append(source) }
     }
     return result
   }
 
-  private mutating func readSource(_ node: Node, for input: StageInput) -> Step.Source? {
-    guard let source = readSource(node, input.name, bareIsPath: input.accepts == [.externalFile]) else { return nil }
+  private mutating func readSource(_ node: Node, for input: StageInput, label: String?) -> StepDraft.Input? {
+    guard let (source, pins) = readSource(node, input.name, bareIsPath: input.accepts == [.externalFile], takesCell: true) else { return nil }
     if case .step(let name) = source {
       guard let stage = stages[name] else { return nil }
       guard !stage.output.contents.allSatisfy({ !input.accepts.contains($0) }) else {
@@ -79,20 +84,26 @@ extension PipelineReader {
         return nil
       }
     }
-    return source
+    return StepDraft.Input(name: input.name, label: label, source: source, pins: pins, node: node)
   }
 
-  /// `STEP`, `{step: STEP}` or `{path: FILE}`; with `bareIsPath` a text alone is a path. A file must exist, a step be declared.
-  mutating func readSource(_ node: Node, _ what: String, bareIsPath: Bool) -> Step.Source? {
+  /// `STEP`, `{step: STEP}`, `{step: STEP, cell: {AXIS: VALUE}}` or `{path: FILE}`; with `bareIsPath` a text alone is a path. A file must exist, a
+  /// step be declared.
+  mutating func readSource(
+    _ node: Node, _ what: String, bareIsPath: Bool, takesCell: Bool
+  ) -> (source: Step.Source, pins: [(key: Node, name: String, value: Node)])? {
     var kind = bareIsPath ? "path" : "step"
     var value = node
+    var pins: [(key: Node, name: String, value: Node)] = []
     if let mapping = node.mapping {
       let pairs = yaml.pairs(mapping)
-      guard pairs.count == 1, let pair = pairs.first, ["step", "path"].contains(pair.name) else {
+      let isCell = takesCell && pairs.count == 2 && Set(pairs.map(\.name)) == ["step", "cell"]
+      guard isCell || pairs.count == 1, let pair = pairs.first(where: { ["step", "path"].contains($0.name) }) else {
         yaml.report("\(what): expected {step: NAME} or {path: FILE}, found \(pairs.map(\.name).joined(separator: ", "))", at: node)
         return nil
       }
       (kind, value) = (pair.name, pair.value)
+      if isCell { pins = yaml.pairs(mapping["cell"], "cell") }
     }
     if kind == "path" {
       guard let path = yaml.path(value, what) else { return nil }
@@ -100,7 +111,7 @@ extension PipelineReader {
         yaml.report("\(what): no such file: \(path)", at: value, kind: .noInput)
         return nil
       }
-      return .file(path)
+      return (.file(path), [])
     }
     guard let name = yaml.text(value, "\(what): the name of a step") else { return nil }
     guard stepNames.contains(name) else {
@@ -108,7 +119,7 @@ extension PipelineReader {
       yaml.report("\(what): unknown step \"\(name)\"\(hint)", at: value)
       return nil
     }
-    return .step(name)
+    return (.step(name), pins)
   }
 
   private func describe(_ contents: [Content]) -> String { contents.map(\.rawValue).joined(separator: " or ") }
@@ -137,7 +148,7 @@ extension PipelineReader {
     return (parameters, common)
   }
 
-  private mutating func readValue(_ node: Node, _ parameter: StageParameter) -> Step.Value? {
+  mutating func readValue(_ node: Node, _ parameter: StageParameter) -> Step.Value? {
     let name = parameter.name
     switch parameter.kind {
     case .flag: return yaml.flag(node, name).map(Step.Value.flag)

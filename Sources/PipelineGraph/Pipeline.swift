@@ -6,10 +6,31 @@ public struct Pipeline: Sendable {
   public let file: String
   /// The folder of all pipelines' outputs; this one's are under `OUT/NAME`.
   public let out: String
-  /// In the order of the file.
+  /// In the order of the file; a step with a matrix is there once for each cell, the last axis changing fastest.
   public let steps: [Step]
+  private let places: [String: Int]
 
-  public subscript(name: String) -> Step? { steps.first { $0.name == name } }
+  init(name: String, file: String, out: String, steps: [Step]) {
+    self.name = name
+    self.file = file
+    self.out = out
+    self.steps = steps
+    places = Dictionary(steps.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  public subscript(name: String) -> Step? { places[name].map { steps[$0] } }
+
+  /// The cells of the step that the file calls so, or that one step without a matrix; empty for an unknown name.
+  public func cells(of family: String) -> [Step] {
+    if let step = self[family] { return [step] }
+    return steps.filter { $0.family == family }
+  }
+
+  /// The steps' names in the file, in its order.
+  public var families: [String] {
+    var seen: Set<String> = []
+    return steps.map(\.family).filter { seen.insert($0).inserted }
+  }
 
   /// `OUT/NAME`.
   public var folder: String { "\(out)/\(name)" }
@@ -59,28 +80,45 @@ public struct Pipeline: Sendable {
 
 /// One run of a stage with its inputs and parameters.
 public struct Step: Sendable {
-  public let name: String
+  /// The step's name in the file.
+  public let family: String
+  /// Which cell of the step's matrix this is; empty for a step without one.
+  public var cell: [Coordinate] = []
   public let stage: StageDescription
   /// In the order of the stage's catalogue entry; inputs with names in the order of the file.
-  public let inputs: [Input]
+  public var inputs: [Input]
   /// In the order of the stage's catalogue entry; only what the file sets.
-  public let parameters: [Parameter]
+  public var parameters: [Parameter]
   /// Nil leaves the stage its default.
-  public let seed: UInt64?
+  public var seed: UInt64?
   /// Worker threads; 0 for every core. A resource, not a parameter: another number does not make the step run again.
   public let threads: Int
   /// At least 1.
   public let shards: Int
   public let isFinal: Bool
   /// The data set, for stages that read it.
-  public let manifest: Manifest?
+  public var manifest: Manifest?
+
+  /// Also the step's folder and its goal for make: `crf`, or `crf/bilateral-weight-3+colour-spread-13` for a cell of a matrix.
+  public var name: String { Self.name(family: family, cell: cell) }
+
+  static func name(family: String, cell: [Coordinate]) -> String {
+    cell.isEmpty ? family : "\(family)/\(cell.map(\.name).joined(separator: "+"))"
+  }
 
   public struct Input: Sendable, Equatable {
     /// The stage's name for it.
     public let name: String
     /// The user's name for it, where the stage takes several.
     public let label: String?
+    /// Where that name stands for several cells, what tells this one from the others.
+    public var cell: [Coordinate] = []
     public let source: Source
+
+    /// The label as the stage is given it: `CRF`, or `CRF (bilateral-weight 3, colour-spread 13)` for a cell.
+    public var title: String? {
+      label.map { cell.isEmpty ? $0 : "\($0) (\(cell.map { "\($0.axis) \($0.value)" }.joined(separator: ", ")))" }
+    }
   }
 
   public enum Source: Sendable, Equatable {
@@ -93,10 +131,28 @@ public struct Step: Sendable {
     public let value: Value
   }
 
-  public enum Value: Sendable, Equatable {
+  public enum Value: Sendable, Equatable, CustomStringConvertible {
     case flag(Bool)
     /// As passed on the command line: canonical, so that 0.10 and 0.1 are the same.
     case text(String)
+
+    /// For names of cells and for messages: numbers without a fraction of zero.
+    public var description: String {
+      switch self {
+      case .flag(let isOn): "\(isOn)"
+      case .text(let text): text.split(separator: ",", omittingEmptySubsequences: false).map { $0.hasSuffix(".0") ? $0.dropLast(2) : $0 }.joined(separator: ",")
+      }
+    }
+  }
+
+  /// A place on one axis of a matrix.
+  public struct Coordinate: Sendable, Equatable {
+    /// The parameter that the axis is of.
+    public let axis: String
+    public let value: Value
+
+    /// `AXIS-VALUE`, good as a part of a path.
+    public var name: String { "\(axis)-\(value.description.map { $0 == "," ? "_" : String($0) }.joined())" }
   }
 }
 

@@ -8,12 +8,12 @@ extension StageCatalogue {
       parameters: [
         .count("train"), .count("val"), .count("close-ups"), .init("width", .integer(32...4096)), .init("height", .integer(32...4096)),
       ],
-      output: StageOutput([.scenes], .file("manifest.yaml")), usesManifest: false),
+      output: StageOutput([.scenes], .file("manifest.yaml")), manifest: .never),
     StageDescription(
       "import-voc",
       inputs: ["root", "train-aug", "images", "labels", "classes"].map { .init($0, [.externalFile], .optional) },
       parameters: [.init("name", .text), .init("digests", .flag), .init("strict", .flag)],
-      output: StageOutput([.scenes], .file("manifest.yaml")), usesManifest: false),
+      output: StageOutput([.scenes], .file("manifest.yaml")), manifest: .never),
     StageDescription(
       "import-weights",
       inputs: [.init("from", [.externalFile])],
@@ -21,7 +21,7 @@ extension StageCatalogue {
         .init("format", .choice(["auto", "pytorch", "safetensors", "mxnet", "hdf5"])), .init("keep-names", .flag), .init("strip-prefix", .text),
         .init("network", .choice(["any", "classifier", "affinity"])), .init("backbone", .choice(["squeezenet", "resnet38"])),
       ],
-      output: .weights, usesManifest: false),
+      output: .weights, manifest: .when(parameter: "network", isOneOf: ["classifier", "affinity"])),
   ]
 
   private static let seeds = [
@@ -91,7 +91,7 @@ extension StageCatalogue {
       "export-weights",
       inputs: [.init("weights", [.weights])],
       parameters: [.init("file", .text), .init("format", .choice(["auto", "pytorch", "safetensors", "hdf5"]))],
-      output: StageOutput([.exportedWeights], .file("export.json")), usesManifest: false),
+      output: StageOutput([.exportedWeights], .file("export.json")), manifest: .never),
     StageDescription(
       "evaluate",
       inputs: [.init("masks", [.masks])],

@@ -29,14 +29,14 @@ public struct StageDescription: Sendable {
   public let output: StageOutput
   /// Whether `--shard i/n` divides its work; only a stage with an output of parts can be.
   public let isShardable: Bool
-  /// Whether it reads the data set: gets `--manifest` and `--data`.
-  public let usesManifest: Bool
+  /// When it reads the data set: gets `--manifest` and `--data`.
+  public let manifestUse: ManifestUse
   /// Raised when the same inputs and parameters would give other outputs than before: steps of this stage then run again.
   public var algorithmVersion: Int
 
   public init(
     _ name: String, inputs: [StageInput] = [], parameters: [StageParameter] = [], output: StageOutput, shardable: Bool = false,
-    usesManifest: Bool = true, algorithmVersion: Int = 1
+    manifest: ManifestUse = .always, algorithmVersion: Int = 1
   ) {
     precondition(!shardable || output.target == .parts, "\(name): only a stage that writes parts can be sharded")
     self.name = name
@@ -44,12 +44,27 @@ public struct StageDescription: Sendable {
     self.parameters = parameters
     self.output = output
     isShardable = shardable
-    self.usesManifest = usesManifest
+    manifestUse = manifest
     self.algorithmVersion = algorithmVersion
   }
 
   public func input(_ name: String) -> StageInput? { inputs.first { $0.name == name } }
   public func parameter(_ name: String) -> StageParameter? { parameters.first { $0.name == name } }
+}
+
+/// Whether a stage reads the data set.
+public enum ManifestUse: Sendable {
+  case always, never
+  /// Where the parameter has one of the values.
+  case when(parameter: String, isOneOf: [String])
+
+  func holds(for parameters: [Step.Parameter]) -> Bool {
+    switch self {
+    case .always: true
+    case .never: false
+    case .when(let name, let values): parameters.contains { $0.name == name && values.contains($0.value.description) }
+    }
+  }
 }
 
 /// What an output holds and an input accepts.

@@ -6,6 +6,11 @@ enum SafeText {
     return text.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") }
   }
 
+  /// The letters of a name, and `+`, anywhere.
+  static func isPartOfName(_ text: String) -> Bool {
+    !text.isEmpty && text.utf8.allSatisfy { isAlphanumeric($0) || "._+-".utf8.contains($0) }
+  }
+
   /// Names that a user gives to inputs, shown in tables: as names, with spaces, `+`, `(` and `)` inside.
   static func isLabel(_ text: String) -> Bool {
     guard let first = text.utf8.first, isAlphanumeric(first), text.utf8.last != UInt8(ascii: " ") else { return false }

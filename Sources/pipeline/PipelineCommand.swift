@@ -43,10 +43,13 @@ struct PipelineOptions: ParsableArguments {
 }
 
 extension Pipeline {
-  /// The step of that name; a usage error that tells the nearest name where there is none.
-  func step(named name: String) throws -> Step {
-    if let step = self[name] { return step }
-    let nearest = nearestName(to: name, among: steps.map(\.name)).map { "; did you mean \"\($0)\"?" } ?? "; `make status` lists them"
+  /// The step of that name, one cell or all cells of a matrix; a usage error that tells the nearest name where there is none.
+  func cells(named name: String) throws -> [Step] {
+    let found = cells(of: name)
+    if !found.isEmpty { return found }
+    let family = name.split(separator: "/").first.map(String.init) ?? name
+    let names = name.contains("/") && families.contains(family) ? cells(of: family).map(\.name) : families
+    let nearest = nearestName(to: name, among: names).map { "; did you mean \"\($0)\"?" } ?? "; `make status` lists them"
     FileHandle.standardError.write(Data("pipeline: \(file) has no step \"\(name)\"\(nearest)\n".utf8))
     throw ExitCode(Failure.Kind.usage.rawValue)
   }
@@ -82,8 +85,11 @@ struct Rules: ParsableCommand {
 
   func run() throws {
     let pipeline = try options.load()
-    // A goal with a slash is a file, which make itself knows or not.
-    for goal in goals where !goal.contains("/") && goal != "show" { _ = try pipeline.step(named: goal) }
+    // A goal with a slash is a cell, or else a file, which make itself knows or not.
+    for goal in goals where goal != "show" {
+      let isFile = goal.contains("/") && !pipeline.families.contains { goal.hasPrefix("\($0)/") }
+      if !isFile { _ = try pipeline.cells(named: goal) }
+    }
     let rules = MakeRules(pipeline, programs: programs)
     let path = output ?? "\(pipeline.folder)/rules.mk"
     try reportingFailure { try isDryRun ? rules.writeForDryRun(to: path) : rules.write(to: path) }
@@ -96,7 +102,8 @@ struct Check: ParsableCommand {
 
   func run() throws {
     let pipeline = try options.load()
-    print("\(options.file): \(pipeline.steps.count) steps, nothing wrong")
+    let cells = pipeline.steps.count > pipeline.families.count ? " with \(pipeline.steps.count) cells" : ""
+    print("\(options.file): \(pipeline.families.count) steps\(cells), nothing wrong")
   }
 }
 
@@ -114,13 +121,13 @@ struct Explain: ParsableCommand {
 
   func run() throws {
     let pipeline = try options.load()
-    let states = StepState.all(of: pipeline)
-    let name = try pipeline.step(named: step).name
-    guard let state = states.first(where: { $0.step.name == name }) else { return }
-    print(state.willRun ? "\(step) will run:" : "\(step) is up to date")
-    for reason in state.reasons { print("  \(reason)") }
-    print("command:")
-    for shard in 1...state.step.shards { print("  \(pipeline.command(of: state.step, shard: shard).joined(separator: " "))") }
+    let names = Set(try pipeline.cells(named: step).map(\.name))
+    for state in StepState.all(of: pipeline) where names.contains(state.step.name) {
+      print(state.willRun ? "\(state.step.name) will run:" : "\(state.step.name) is up to date")
+      for reason in state.reasons { print("  \(reason)") }
+      print("command:")
+      for shard in 1...state.step.shards { print("  \(pipeline.command(of: state.step, shard: shard).joined(separator: " "))") }
+    }
   }
 }
 
