@@ -84,6 +84,7 @@ let package = Package(
 
     // Tests: `make test`
     .target(name: "TestSupport", dependencies: ["Tensors", "TensorStore"], path: "Tests/TestSupport"),
+    .executableTarget(name: "fuzz-importers", dependencies: ["TestSupport"], path: "Tests/FuzzImporters"),
     tests("Foundations", ["Foundations"]),
     tests("Tensors", ["Tensors"]),
     tests("NeuralNet", ["NeuralNet"]),

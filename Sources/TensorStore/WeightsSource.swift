@@ -63,15 +63,21 @@ public struct WeightsSource {
   /// `keepingNames`: leave MXNet's names as they are; otherwise they become PyTorch's (`MXNetParameters`).
   /// - Throws: `Failure(.noInput)` where there is no such file, `.data` where its content is damaged or of no known format.
   public init(_ path: String, format: Format? = nil, keepingNames: Bool = false) throws {
-    let source = try ByteSource(path: path)
+    try self.init(ByteSource(path: path), format: format, keepingNames: keepingNames)
+  }
+
+  /// The same from memory, except HDF5; `name` stands for the path in messages.
+  package init(bytes: [UInt8], name: String) throws { try self.init(ByteSource(bytes: bytes, name: name)) }
+
+  private init(_ source: ByteSource, format: Format? = nil, keepingNames: Bool = false) throws {
     guard let format = try format ?? Self.format(of: source) else {
-      throw Failure(.data, "is none of the formats that can be read: PyTorch, safetensors, MXNet, HDF5", file: path)
+      throw Failure(.data, "is none of the formats that can be read: PyTorch, safetensors, MXNet, HDF5", file: source.name)
     }
     switch format {
     case .pytorch: self = try PyTorchCheckpoint.open(source)
     case .safetensors: self = try Safetensors.open(source)
     case .mxnet: self = try MXNetParameters.open(source, keepingNames: keepingNames)
-    case .hdf5: self = try WeightsFile.open(path)
+    case .hdf5: self = try WeightsFile.open(source.name)
     }
   }
 

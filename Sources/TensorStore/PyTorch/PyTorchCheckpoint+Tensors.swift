@@ -4,8 +4,8 @@ import Tensors
 extension PyTorchCheckpoint {
   static func weights(_ content: Content, _ source: ByteSource, _ stripping: Bool) throws -> WeightsSource {
     let references = try stateDictionary(content, source)
-    // Shared and expanded views may show more than the file holds, but not without limit: a small file must not be able to take all memory.
-    let limit = source.size * 16 + (1 << 22)
+    // Shared and expanded views may show more than the file holds, but not without limit: a file must not be able to take all memory.
+    let limit = source.size * 2 + (1 << 20)
     var total = 0
     let reader = ViewReader(source)
     let items = try references.map { name, reference in
@@ -14,10 +14,10 @@ extension PyTorchCheckpoint {
       guard let last = reference.last, last < storage.count else {
         throw failure("a tensor of shape \(Shape(reference.shape)) does not fit in its storage of \(storage.count) elements")
       }
-      guard let count = reference.count, count <= limit, total + count <= limit else {
+      guard let count = reference.count, count <= limit, total + count * storage.type.size <= limit else {
         throw failure("a tensor of shape \(reference.shape) shows far more than the file holds")
       }
-      total += count
+      total += count * storage.type.size
       let (size, overflow) = storage.count.multipliedReportingOverflow(by: storage.type.size)
       let place = try content.locate(storage)
       guard !overflow, place.size == size else {
@@ -25,7 +25,10 @@ extension PyTorchCheckpoint {
           "the storage \(storage.key) holds \(place.size) bytes, but \(storage.count) elements of \(storage.type.size) bytes are expected")
       }
       let name = stripping && name.hasPrefix("module.") ? String(name.dropFirst(7)) : name
-      return WeightsSource.Item(name, Shape(reference.shape)) { try reader.tensor(reference, at: place.offset, name) }
+      return WeightsSource.Item(name, Shape(reference.shape)) {
+        try content.verify(storage, name)
+        return try reader.tensor(reference, at: place.offset, name)
+      }
     }
     return try WeightsSource(items, format: .pytorch, path: source.name)
   }

@@ -12,8 +12,9 @@ public enum PyTorchCheckpoint {
   ///   tensors that share a storage are read as the tensors they show.
   /// - `strippingModulePrefix`: leave out the `module.` that DataParallel puts before every name.
   ///
-  /// Fails with `.data` and the offending name for pickles that ask for anything but what a state dict needs, for compressed entries, files cut short, and
-  /// storages shorter than a tensor on them; sizes are checked before memory is taken. With `.noInput` where there is no such file.
+  /// Fails with `.data` and the offending name for pickles that ask for anything but what a state dict needs, for compressed entries, files cut short,
+  /// storages shorter than a tensor on them, tensors that together show more than twice the bytes of the file, and bytes that contradict the archive's
+  /// checksum (the older format has none); sizes are checked before memory is taken. With `.noInput` where there is no such file.
   public static func read(_ path: String, strippingModulePrefix: Bool = false) throws -> NamedTensors {
     try open(ByteSource(path: path), strippingModulePrefix).load()
   }
@@ -24,7 +25,7 @@ public enum PyTorchCheckpoint {
   }
 
   /// A pickle is read whole; those of state dicts have some hundred bytes a tensor.
-  static let largestPickle = 64 << 20
+  static let largestPickle = 16 << 20
 
   /// The names and shapes of the tensors, all checked; their elements are read when they are asked for.
   static func open(_ source: ByteSource, _ stripping: Bool = false) throws -> WeightsSource {
@@ -52,6 +53,8 @@ public enum PyTorchCheckpoint {
     let root: PickleValue
     /// The place of a storage, for as many bytes as its reference claims.
     let locate: (StorageReference) throws -> (offset: Int, size: Int)
+    /// Compares a storage with its checksum, once, where the format has one; the tensor that it is for is named in the failure.
+    let verify: (_ storage: StorageReference, _ tensor: String) throws -> Void
   }
 
   // MARK: The zip format: NAME/data.pkl, NAME/data/KEY, NAME/byteorder
@@ -65,6 +68,7 @@ public enum PyTorchCheckpoint {
     let folder = pickle.dropLast("data.pkl".count)
     if let order = archive.entries["\(folder)byteorder"] {
       let place = try archive.content(order)
+      try archive.verify(order)
       let text = try source.read(place.offset, min(place.size, 16), order.name)
       guard text == Array("little".utf8) else {
         throw Failure(.data, expected: "little", found: String(decoding: text, as: UTF8.self), file: source.name, item: order.name)
@@ -72,12 +76,28 @@ public enum PyTorchCheckpoint {
     }
     let place = try archive.content(entry)
     guard place.size <= largestPickle else { throw Failure(.data, "has \(place.size) bytes, more than a state dict needs", file: source.name, item: pickle) }
+    try archive.verify(entry)
     var machine = PickleMachine(try source.read(place.offset, place.size, pickle), file: source.name, item: pickle)
     let root = try machine.run()
-    return Content(machine: machine, root: root) { storage in
+    func stored(_ storage: StorageReference) throws -> ZipArchive.Entry {
       let name = "\(folder)data/\(storage.key)"
       guard let entry = archive.entries[name] else { throw Failure(.data, "the storage is missing", file: source.name, item: name) }
-      return try archive.content(entry)
+      return entry
+    }
+    let verified = VerifiedKeys()
+    return Content(
+      machine: machine, root: root, locate: { try archive.content(stored($0)) },
+      verify: { storage, tensor in try verified.once(storage.key) { try archive.verify(stored(storage), of: tensor) } })
+  }
+
+  /// Which storages have been compared with their checksums.
+  private final class VerifiedKeys {
+    private var keys: Set<String> = []
+
+    func once(_ key: String, _ verify: () throws -> Void) throws {
+      guard !keys.contains(key) else { return }
+      try verify()
+      keys.insert(key)
     }
   }
 
@@ -108,10 +128,11 @@ public enum PyTorchCheckpoint {
       return text
     }
     let places = try legacyStorages(source, keys, from: position, types: storageTypes(machine))
-    return Content(machine: machine, root: root) { storage in
+    let locate = { (storage: StorageReference) in
       guard let place = places[storage.key] else { throw Failure(.data, "the storage is missing", file: source.name, item: "storage \(storage.key)") }
       return place
     }
+    return Content(machine: machine, root: root, locate: locate, verify: { _, _ in })
   }
 
   /// Storages follow the pickles in the order of their keys: the number of elements in 8 bytes, then the elements, whose size the pickle knows.

@@ -10,6 +10,8 @@ struct ZipArchive {
     let isEncrypted: Bool
     let storedSize: Int
     let headerOffset: Int
+    /// CRC-32 of the content; 0 where the writer recorded none.
+    let checksum: UInt32
   }
 
   let entries: [String: Entry]
@@ -22,8 +24,12 @@ struct ZipArchive {
     let bytes = try source.read(directory.offset, directory.size, "central directory")
     var entries: [String: Entry] = [:]
     var position = 0
+    var total = 0
     for _ in 0..<directory.count {
       let (entry, next) = try Self.entry(bytes, position, source)
+      // Entries that share bytes would make a small file much work.
+      total += entry.storedSize
+      guard total <= source.size else { throw Failure(.data, "overlaps another entry of the archive", file: source.name, item: entry.name) }
       guard entries.updateValue(entry, forKey: entry.name) == nil else {
         throw Failure(.data, "is twice in the archive", file: source.name, item: entry.name)
       }
@@ -44,6 +50,23 @@ struct ZipArchive {
     let offset = entry.headerOffset + skipped
     guard offset <= source.size, entry.size <= source.size - offset else { throw failure("reaches beyond the end of the file") }
     return (offset, entry.size)
+  }
+
+  /// Compares the content of `entry` with its checksum; reads it in pieces of 1 MiB. `user`: what is damaged then, by default the entry.
+  func verify(_ entry: Entry, of user: String? = nil) throws {
+    guard entry.checksum != 0 else { return }
+    let place = try content(entry)
+    var found = CRC32()
+    var done = 0
+    while done < place.size {
+      let piece = try source.read(place.offset + done, min(place.size - done, 1 << 20), entry.name)
+      piece.withUnsafeBytes { found.update($0) }
+      done += piece.count
+    }
+    guard found.checksum == entry.checksum else {
+      let part = user == nil ? "" : ": \(entry.name)"
+      throw Failure(.data, "damaged\(part): the bytes do not have the checksum that the archive states", file: source.name, item: user ?? entry.name)
+    }
   }
 
   // MARK: The central directory
@@ -93,7 +116,8 @@ struct ZipArchive {
     }
     let entry = Entry(
       name: name, size: sizes[0], method: Int(littleEndian(bytes, position + 10, 2)),
-      isEncrypted: littleEndian(bytes, position + 8, 2) & 1 != 0, storedSize: sizes[1], headerOffset: sizes[2])
+      isEncrypted: littleEndian(bytes, position + 8, 2) & 1 != 0, storedSize: sizes[1], headerOffset: sizes[2],
+      checksum: UInt32(truncatingIfNeeded: littleEndian(bytes, position + 16, 4)))
     return (entry, next)
   }
 

@@ -1,42 +1,51 @@
+import TensorStore
+
 /// Builds PyTorch checkpoints as bytes: just enough of pickle and zip for the tests.
-struct CheckpointBytes {
-  struct Item {
-    var name: String
-    var storageType = "FloatStorage"
-    var key: String
-    var elements: Int
-    var offset = 0
-    var shape: [Int]
-    var strides: [Int]
+package struct CheckpointBytes {
+  package struct Item {
+    package var name: String
+    package var storageType: String
+    package var key: String
+    package var elements: Int
+    package var offset: Int
+    package var shape: [Int]
+    package var strides: [Int]
+
+    package init(name: String, storageType: String = "FloatStorage", key: String, elements: Int, offset: Int = 0, shape: [Int], strides: [Int]) {
+      (self.name, self.storageType, self.key, self.elements) = (name, storageType, key, elements)
+      (self.offset, self.shape, self.strides) = (offset, shape, strides)
+    }
   }
 
-  var items: [Item]
+  package var items: [Item]
   /// The bytes of each storage, by key, in order.
-  var storages: [(key: String, bytes: [UInt8])]
+  package var storages: [(key: String, bytes: [UInt8])]
   /// Put before the STOP of the pickle's dictionary, as a value under the key "extra".
-  var extra: [UInt8] = []
+  package var extra: [UInt8] = []
+
+  package init(items: [Item], storages: [(key: String, bytes: [UInt8])]) { (self.items, self.storages) = (items, storages) }
 
   /// Two tensors: a 2x3 matrix, and its transpose on the same storage.
-  static var small: CheckpointBytes {
+  package static var small: CheckpointBytes {
     let matrix = Item(name: "module.a.weight", key: "0", elements: 6, shape: [2, 3], strides: [3, 1])
     let transposed = Item(name: "module.b.weight", key: "0", elements: 6, shape: [3, 2], strides: [1, 3])
     return CheckpointBytes(items: [matrix, transposed], storages: [("0", floats([1, 2, 3, 4, 5, 6]))])
   }
 
-  static func floats(_ values: [Float]) -> [UInt8] { values.flatMap { little($0.bitPattern, 4) } }
+  package static func floats(_ values: [Float]) -> [UInt8] { values.flatMap { little($0.bitPattern, 4) } }
 
-  static func little(_ value: some FixedWidthInteger, _ count: Int) -> [UInt8] {
+  package static func little(_ value: some FixedWidthInteger, _ count: Int) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: UInt64(truncatingIfNeeded: value) >> UInt64(8 * $0)) }
   }
 
   // MARK: Pickle
 
-  static func text(_ text: String) -> [UInt8] { [0x58] + little(text.utf8.count, 4) + Array(text.utf8) }
-  static func integer(_ value: Int) -> [UInt8] { [0x8A, 8] + little(value, 8) }
-  static func global(_ module: String, _ name: String) -> [UInt8] { Array("c\(module)\n\(name)\n".utf8) }
-  static func tuple(_ parts: [[UInt8]]) -> [UInt8] { [0x28] + parts.flatMap { $0 } + [0x74] }
+  package static func text(_ text: String) -> [UInt8] { [0x58] + little(text.utf8.count, 4) + Array(text.utf8) }
+  package static func integer(_ value: Int) -> [UInt8] { [0x8A, 8] + little(value, 8) }
+  package static func global(_ module: String, _ name: String) -> [UInt8] { Array("c\(module)\n\(name)\n".utf8) }
+  package static func tuple(_ parts: [[UInt8]]) -> [UInt8] { [0x28] + parts.flatMap { $0 } + [0x74] }
 
-  static func tensor(_ item: Item, legacy: Bool) -> [UInt8] {
+  package static func tensor(_ item: Item, legacy: Bool) -> [UInt8] {
     var identifier = [text("storage"), global("torch", item.storageType), text(item.key), text("cpu"), integer(item.elements)]
     if legacy { identifier.append([0x4E]) }
     let arguments = tuple([
@@ -46,7 +55,7 @@ struct CheckpointBytes {
     return global("torch._utils", "_rebuild_tensor_v2") + arguments + [0x52]
   }
 
-  func pickle(legacy: Bool = false) -> [UInt8] {
+  package func pickle(legacy: Bool = false) -> [UInt8] {
     var bytes: [UInt8] = [0x80, 2] + Self.global("collections", "OrderedDict") + [0x29, 0x52, 0x28]
     for item in items { bytes += Self.text(item.name) + Self.tensor(item, legacy: legacy) }
     if !extra.isEmpty { bytes += Self.text("extra") + extra }
@@ -55,7 +64,7 @@ struct CheckpointBytes {
 
   // MARK: Files
 
-  var legacy: [UInt8] {
+  package var legacy: [UInt8] {
     let magic: [UInt8] = [0x80, 2, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E]
     let version: [UInt8] = [0x80, 2, 0x4D, 0xE9, 0x03, 0x2E]
     let system: [UInt8] = [0x80, 2, 0x7D] + Self.text("little_endian") + [0x88, 0x73, 0x2E]
@@ -65,19 +74,19 @@ struct CheckpointBytes {
     return magic + version + system + pickle(legacy: true) + keys + data
   }
 
-  var zip: [UInt8] { Self.zip(entries) }
+  package var zip: [UInt8] { Self.zip(entries) }
 
-  var entries: [(name: String, bytes: [UInt8])] {
+  package var entries: [(name: String, bytes: [UInt8])] {
     [("archive/data.pkl", pickle()), ("archive/byteorder", Array("little".utf8))] + storages.map { ("archive/data/\($0.key)", $0.bytes) }
   }
 
-  /// `wide`: sizes and offsets in ZIP64 fields. `method`: what the headers claim.
-  static func zip(_ entries: [(name: String, bytes: [UInt8])], wide: Bool = false, method: Int = 0) -> [UInt8] {
+  /// `wide`: sizes and offsets in ZIP64 fields. `method`: what the headers claim. `checksum`: instead of that of an entry's bytes.
+  package static func zip(_ entries: [(name: String, bytes: [UInt8])], wide: Bool = false, method: Int = 0, checksum: UInt32? = nil) -> [UInt8] {
     var file: [UInt8] = []
     var directory: [UInt8] = []
     for (name, bytes) in entries {
       let offset = file.count
-      let common = little(method, 2) + little(0, 4) + little(0, 4)
+      let common = little(method, 2) + little(0, 4) + little(checksum ?? bytes.withUnsafeBytes(CRC32.checksum), 4)
       let size = little(bytes.count, 4)
       file += little(0x0403_4B50, 4) + little(20, 2) + little(0, 2) + common + size + size + little(name.utf8.count, 2) + little(3, 2)
       file += Array(name.utf8) + [0, 0, 0] + bytes
