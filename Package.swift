@@ -83,7 +83,7 @@ let package = Package(
     stage("summarize", ["Evaluation"]),
 
     // Tests: `make test`
-    .target(name: "TestSupport", dependencies: ["Tensors", "TensorStore"], path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["NeuralNet", "TensorStore"], path: "Tests/TestSupport"),
     .executableTarget(name: "fuzz-importers", dependencies: ["TestSupport"], path: "Tests/FuzzImporters"),
     tests("Foundations", ["Foundations"]),
     tests("Tensors", ["Tensors"]),
@@ -98,6 +98,7 @@ let package = Package(
     tests("SSDD", ["SSDD"]),
     tests("Training", ["Training"]),
     tests("PipelineGraph", ["PipelineGraph"]),
+    tests("StageKit", ["StageKit"]),
     tests("Stage", ["TensorStore", "Imaging", "Datasets"]),
   ]
 )

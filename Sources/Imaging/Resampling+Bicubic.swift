@@ -163,4 +163,18 @@ extension RGBImage {
     precondition(width > 0 && height > 0, "resizing to \(width) x \(height)")
     return Bicubic.resize(self, width: width, height: height)
   }
+
+  /// The sides times `scale`, each rounded to the nearest integer, halves to even (as Python's `round`), at least 1. Precondition: `scale` is
+  /// positive.
+  public func scaledSize(by scale: Double) -> (width: Int, height: Int) {
+    precondition(scale > 0, "scaling by \(scale)")
+    func scaled(_ side: Int) -> Int { max(1, Int((Double(side) * scale).rounded(.toNearestOrEven))) }
+    return (scaled(width), scaled(height))
+  }
+
+  /// The image at `scaledSize(by: scale)`, by `resizedBicubic`.
+  public func scaledBicubic(by scale: Double) -> RGBImage {
+    let size = scaledSize(by: scale)
+    return resizedBicubic(width: size.width, height: size.height)
+  }
 }

@@ -45,4 +45,10 @@ public final class AffinityNet: Module {
     let high = f8_5(taps.high).elu()
     return f9(low.concatenated(with: middle, high)).elu()
   }
+
+  /// The features of a normalised image (1, 3, H, W) whose sides need not be multiples of 8: zeros are put on its right and below.
+  public func features(of image: Tensor, kernels: any Kernels) -> Tensor {
+    let padded = image.resizingPlanes(height: (image.shape[2] + 7) / 8 * 8, width: (image.shape[3] + 7) / 8 * 8)
+    return features(Context(kernels: kernels, mode: .inference).constant(padded)).value
+  }
 }

@@ -11,12 +11,6 @@ public struct CAMFusion {
   /// The sizes that PSA looks at, relative to the image.
   public static let scales: [Double] = [1, 0.5, 1.5, 2]
 
-  /// The size of an image at `scale`: rounded to the nearest integer, halves to even, at least 1.
-  public static func scaledSize(width: Int, height: Int, scale: Double) -> (width: Int, height: Int) {
-    func scaled(_ side: Int) -> Int { max(1, Int((Double(side) * scale).rounded(.toNearestOrEven))) }
-    return (scaled(width), scaled(height))
-  }
-
   public let width: Int
   public let height: Int
   /// The channels of the maps that are kept, in the order of the result.

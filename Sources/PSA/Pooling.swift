@@ -9,7 +9,7 @@ public func pooledScores(_ scores: Tensor, stride: Int = 8, kernels: any Kernels
   precondition(stride > 0, "a stride of \(stride)")
   let (channels, height, width) = (scores.shape[0], scores.shape[1], scores.shape[2])
   let (rows, columns) = ((height + stride - 1) / stride, (width + stride - 1) / stride)
-  let padded = resized(scores, height: rows * stride, width: columns * stride)
+  let padded = scores.resizingPlanes(height: rows * stride, width: columns * stride)
   let pooled = kernels.averagePool(padded.reshaped([1, channels, rows * stride, columns * stride]), kernel: stride)
   return pooled.reshaped([channels, rows, columns])
 }
@@ -24,21 +24,5 @@ public func upsampledScores(_ cells: Tensor, height: Int, width: Int, stride: In
   precondition(
     shape[1] == (height + stride - 1) / stride && shape[2] == (width + stride - 1) / stride, "cells \(shape) for an image of \(width)x\(height)")
   let full = kernels.resizeBilinear(cells.reshaped([1, shape[0], shape[1], shape[2]]), height: shape[1] * stride, width: shape[2] * stride)
-  return resized(full.reshaped([shape[0], shape[1] * stride, shape[2] * stride]), height: height, width: width)
-}
-
-/// The upper left part of planes, zeros where they end.
-private func resized(_ planes: Tensor, height: Int, width: Int) -> Tensor {
-  let (oldHeight, oldWidth) = (planes.shape[1], planes.shape[2])
-  if oldHeight == height && oldWidth == width { return planes }
-  return planes.withUnsafeBufferPointer { source in
-    Tensor([planes.shape[0], height, width]) { target in
-      target.update(repeating: 0)
-      for plane in 0..<planes.shape[0] {
-        for y in 0..<min(height, oldHeight) {
-          for x in 0..<min(width, oldWidth) { target[(plane * height + y) * width + x] = source[(plane * oldHeight + y) * oldWidth + x] }
-        }
-      }
-    }
-  }
+  return full.reshaped([shape[0], shape[1] * stride, shape[2] * stride]).resizingPlanes(height: height, width: width)
 }

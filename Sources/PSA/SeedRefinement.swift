@@ -22,23 +22,36 @@ public struct SeedParameters: Sendable, Hashable, Codable {
   }
 }
 
-/// p^K0: the scores of background and present classes after the random walk over an image.
+/// The random walk over an image: scores of pixels to scores of cells.
 ///
 /// - Parameters:
-///   - maps: (present classes, height, width) in 0...1, of `CAMFusion.normalised`.
+///   - scores: (1 + present classes, height, width), background first, of `withBackground`.
 ///   - features: (1, C, h, w) of AffinityNet for the image padded on the right and below to a multiple of the stride.
-/// - Returns: (1 + present classes, height, width), background first. They are scores, not probabilities: their sum is not 1.
+/// - Returns: (1 + present classes, h, w), h and w being the image's sides over the stride, rounded up.
 /// - Throws: `Failure` `.data` where features are not finite.
-public func refinedSeeds(_ maps: Tensor, features: Tensor, parameters: SeedParameters = SeedParameters(), kernels: any Kernels) throws -> Tensor {
-  let scores = withBackground(maps, alpha: parameters.alpha)
+public func walkedCells(
+  _ scores: Tensor, features: Tensor, parameters: SeedParameters = SeedParameters(), kernels: any Kernels
+) throws -> Tensor {
   let cells = pooledScores(scores, stride: parameters.stride, kernels: kernels)
   precondition(
     features.shape.rank == 4 && features.shape[0] == 1 && features.shape[2] == cells.shape[1] && features.shape[3] == cells.shape[2],
     "features \(features.shape) for cells \(cells.shape)")
+  // An image of few cells has fewer neighbours.
   let pairs = AffinityPairs(radius: parameters.radius).fitting(height: cells.shape[1], width: cells.shape[2])
   let walk = try RandomWalk(
     affinities: affinities(features, pairs: pairs, threads: kernels.threads), height: cells.shape[1], width: cells.shape[2], pairs: pairs,
     beta: parameters.beta)
-  let walked = walk.walk(cells, logt: parameters.logt, threads: kernels.threads)
-  return upsampledScores(walked, height: maps.shape[1], width: maps.shape[2], stride: parameters.stride, kernels: kernels)
+  return walk.walk(cells, logt: parameters.logt, threads: kernels.threads)
+}
+
+/// p^K0: the scores of background and present classes after the random walk over an image.
+///
+/// - Parameters:
+///   - maps: (present classes, height, width) in 0...1, of `CAMFusion.normalised`.
+///   - features: as for `walkedCells`.
+/// - Returns: (1 + present classes, height, width), background first. They are scores, not probabilities: their sum is not 1.
+/// - Throws: `Failure` `.data` where features are not finite.
+public func refinedSeeds(_ maps: Tensor, features: Tensor, parameters: SeedParameters = SeedParameters(), kernels: any Kernels) throws -> Tensor {
+  let cells = try walkedCells(withBackground(maps, alpha: parameters.alpha), features: features, parameters: parameters, kernels: kernels)
+  return upsampledScores(cells, height: maps.shape[1], width: maps.shape[2], stride: parameters.stride, kernels: kernels)
 }

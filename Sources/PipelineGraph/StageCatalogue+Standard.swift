@@ -82,7 +82,10 @@ extension StageCatalogue {
     StageDescription(
       "infer-seg",
       inputs: [.init("weights", [.weights])],
-      parameters: [.split, .scales, .flip, .init("labels", .choice(["none", "image"])), .init("crf", .flag)] + crf(prefix: "crf-"),
+      parameters: [
+        .split, .scales, .flip, preset, .init("fusion", .choice(["meanKeepingRatio", "softmaxOfSumSquare"])), .init("side", .integer(16...8192)),
+        .init("labels", .choice(["none", "image"])), .init("crf", .flag),
+      ] + crf(prefix: "crf-"),
       output: .masks, shardable: true),
   ]
 
@@ -118,8 +121,10 @@ extension StageCatalogue {
     .init("head-statistics", .choice(["frozen", "batch"])),
   ]
 
+  private static let preset = StageParameter("preset", .choice(["default", "paper", "reference"]))
+
   private static let difference: [StageParameter] = [
-    .init("preset", .choice(["default", "paper", "reference"])), .init("dd-bias", .number(-8...8)), .init("bg-bias", .number(-8...8)),
+    preset, .init("dd-bias", .number(-8...8)), .init("bg-bias", .number(-8...8)),
   ]
 
   private static func crf(prefix: String) -> [StageParameter] {

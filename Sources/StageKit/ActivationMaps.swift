@@ -39,9 +39,7 @@ public struct ActivationMaps {
   public func scores(of image: RGBImage, labels: [Int]) throws -> Tensor {
     var fusion = CAMFusion(width: image.width, height: image.height, present: labels.map { $0 - 1 }, kernels: kernels)
     for scale in scales {
-      let size = CAMFusion.scaledSize(width: image.width, height: image.height, scale: scale)
-      let isSame = size.width == image.width && size.height == image.height
-      let input = (isSame ? image : image.resizedBicubic(width: size.width, height: size.height)).networkInput
+      let input = image.scaledBicubic(by: scale).networkInput
       // The image and its mirror image go through the network together.
       let batch = flip ? Tensor.stacked([input, kernels.flipHorizontally(input)]) : input
       let maps = network.activationMaps(Context(kernels: kernels, mode: .inference).constant(batch)).value

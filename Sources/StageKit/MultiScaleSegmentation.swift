@@ -5,17 +5,27 @@ import NeuralNet
 import SSDD
 import Tensors
 
-/// Inference of a segmentation network at several sizes, mirrored too: the mean of the softmaxes at the image's size (PSA's way of testing).
+/// Inference of a segmentation network at several sizes, mirrored too. `ScaleFusion` says how the passes are made and joined.
 public struct MultiScaleSegmentation {
   private let network: SegmentationModel
   private let scales: [Double]
   private let flip: Bool
+  private let fusion: SSDDParameters.ScaleFusion
+  private let side: Int
   private let kernels: CPUKernels
 
-  public init(network: SegmentationModel, scales: [Double], flip: Bool, kernels: CPUKernels) {
+  /// - Parameters:
+  ///   - scales: sizes relative to the image or to the square.
+  ///   - flip: whether each size is seen mirrored too.
+  ///   - side: of the square that `.softmaxOfSumSquare` squeezes images to.
+  public init(
+    network: SegmentationModel, scales: [Double], flip: Bool, fusion: SSDDParameters.ScaleFusion = .meanKeepingRatio, side: Int = 448, kernels: CPUKernels
+  ) {
     self.network = network
     self.scales = scales
     self.flip = flip
+    self.fusion = fusion
+    self.side = side
     self.kernels = kernels
   }
 
@@ -23,34 +33,81 @@ public struct MultiScaleSegmentation {
   ///
   /// - Throws: `Failure(.usage)` where a scaled image is too small for the network's reflection padding.
   public func probabilities(of image: RGBImage, classes: [Int]) throws -> Tensor {
+    switch fusion {
+    case .meanKeepingRatio: try meanKeepingRatio(of: image, classes: classes)
+    case .softmaxOfSumSquare:
+      Self.planes(classes, of: Self.softmaxOfSum(try squareSum(of: image), height: image.height, width: image.width, kernels: kernels))
+    }
+  }
+
+  /// The mean of the softmaxes at the image's size (PSA's way of testing).
+  private func meanKeepingRatio(of image: RGBImage, classes: [Int]) throws -> Tensor {
     var sum = Tensor(zeros: [classes.count, image.height, image.width])
     for scale in scales {
-      let (width, height) = (Self.scaled(image.width, by: scale), Self.scaled(image.height, by: scale))
-      try network.validate(height: height, width: width)
-      let resized = width == image.width && height == image.height ? image : image.resizedBicubic(width: width, height: height)
-      // The image and its mirror image go through the network together.
-      let input = resized.networkInput
-      let batch = flip ? Tensor.stacked([input, kernels.flipHorizontally(input)]) : input
-      let context = Context(kernels: kernels, mode: .inference)
-      let logits = network.logits(context.constant(batch), upsampling: 8).value
-      let softmax = kernels.softmax(logits)
-      for n in 0..<softmax.shape[0] {
-        var map = softmax.batch(n..<(n + 1))
+      let resized = image.scaledBicubic(by: scale)
+      try network.validate(height: resized.height, width: resized.width)
+      for (softmax, isMirrored) in softmaxes(of: resized.networkInput) {
         // Maps end at a multiple of 8; what lies beyond the image is cut off before mirroring back.
-        map = kernels.cropped(map.reshaped(Shape(Array(map.shape.dimensions.dropFirst()))), height: height, width: width)
-        map = Self.planes(classes, of: map)
-        map = map.reshaped([1, classes.count, height, width])
-        if n == 1 { map = kernels.flipHorizontally(map) }
-        let full = kernels.resizeBilinear(map, height: image.height, width: image.width)
-        kernels.accumulate(full.reshaped(sum.shape), scaledBy: 1 / Float(scales.count * (flip ? 2 : 1)), into: &sum)
+        let map = Self.planes(classes, of: softmax.resizingPlanes(height: resized.height, width: resized.width))
+        let full = atSize(map, isMirrored: isMirrored, height: image.height, width: image.width)
+        kernels.accumulate(full, scaledBy: 1 / Float(scales.count * (flip ? 2 : 1)), into: &sum)
       }
     }
     return sum
   }
+}
 
-  /// `length * scale` as Python rounds it, half to even.
-  public static func scaled(_ length: Int, by scale: Double) -> Int {
-    max(1, Int((Double(length) * scale).rounded(.toNearestOrEven)))
+// MARK: - The reference's fusion
+
+extension MultiScaleSegmentation {
+  /// The image as the reference sees it: squeezed to a square, bilinear without antialiasing.
+  package func square(_ image: RGBImage) -> RGBImage { image.resizedBilinear(width: side, height: side) }
+
+  /// The softmaxes of a square and, where `flip` says so, of its mirror image, seen at `scale` and brought back to the square's size:
+  /// (classes, side, side) each.
+  package func squareSoftmaxes(of square: RGBImage, scale: Double) throws -> [Tensor] {
+    let scaled = Int(Double(side) * scale)
+    guard scaled > 0 else { throw Failure(.usage, "a square of \(side) pixels has none left at scale \(scale)") }
+    try network.validate(height: scaled, width: scaled)
+    let input = kernels.resizeBilinear(square.networkInput, height: scaled, width: scaled)
+    return softmaxes(of: input).map { atSize($0.map, isMirrored: $0.isMirrored, height: side, width: side) }
+  }
+
+  /// The sum of all softmaxes, (classes, side, side).
+  package func squareSum(of image: RGBImage) throws -> Tensor {
+    let square = square(image)
+    var sum = Tensor(zeros: [network.specification.classes, side, side])
+    for scale in scales {
+      for softmax in try squareSoftmaxes(of: square, scale: scale) { kernels.accumulate(softmax, scaledBy: 1, into: &sum) }
+    }
+    return sum
+  }
+
+  /// The sum brought to the image's size, then a softmax of it: (classes, height, width).
+  package static func softmaxOfSum(_ sum: Tensor, height: Int, width: Int, kernels: CPUKernels) -> Tensor {
+    let planes = sum.reshaped(Shape([1] + sum.shape.dimensions))
+    return kernels.softmax(kernels.resizeBilinear(planes, height: height, width: width)).reshaped([sum.shape[0], height, width])
+  }
+}
+
+// MARK: - One pass
+
+extension MultiScaleSegmentation {
+  /// The network's softmaxes (classes, h, w) of an input (1, 3, H, W) and of its mirror image, which go through it together; h and w are the
+  /// input's sides, rounded up to a multiple of 8.
+  private func softmaxes(of input: Tensor) -> [(map: Tensor, isMirrored: Bool)] {
+    let batch = flip ? Tensor.stacked([input, kernels.flipHorizontally(input)]) : input
+    let softmax = kernels.softmax(network.logits(Context(kernels: kernels, mode: .inference).constant(batch), upsampling: 8).value)
+    return (0..<softmax.shape[0]).map { n in
+      (softmax.batch(n..<(n + 1)).reshaped(Shape(Array(softmax.shape.dimensions.dropFirst()))), n == 1)
+    }
+  }
+
+  /// A map (k, h, w), mirrored back where it is of a mirror image, at height x width.
+  private func atSize(_ map: Tensor, isMirrored: Bool, height: Int, width: Int) -> Tensor {
+    let turned = isMirrored ? kernels.flipHorizontally(map) : map
+    let full = kernels.resizeBilinear(turned.reshaped(Shape([1] + turned.shape.dimensions)), height: height, width: width)
+    return full.reshaped([map.shape[0], height, width])
   }
 
   private static func planes(_ classes: [Int], of map: Tensor) -> Tensor {

@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import Foundations
 import Imaging
+import PSA
 import TensorStore
 import Tensors
 
@@ -38,39 +39,16 @@ public struct SeedScores: Sendable {
     guard map.width == width, map.height == height else {
       throw Failure(.data, "probability map is \(map.width)x\(map.height), image is \(width)x\(height)", file: reader.path, item: item.id)
     }
+    func cells(_ side: Int) -> Int { side / map.stride + (side % map.stride == 0 ? 0 : 1) }
+    guard map.stride <= max(width, height), map.scores.shape[1] == cells(height), map.scores.shape[2] == cells(width) else {
+      throw Failure(.data, "scores of shape \(map.scores.shape) do not go with stride \(map.stride) and \(width)x\(height)", file: reader.path, item: item.id)
+    }
     let labels = try classes.indices(of: map.labels, item: item.id)
-    return Scores(values: kernels.enlarged(map.scores, by: map.stride, height: height, width: width), labels: labels)
+    return Scores(values: upsampledScores(map.scores, height: height, width: width, stride: map.stride, kernels: kernels), labels: labels)
   }
 
   /// Another map of an image as stored: `knowledge`, `advice`.
   public func map(_ item: Manifest.Item, named name: String) throws -> Tensor { try reader.map(item.id, named: name) }
-}
-
-extension CPUKernels {
-  /// (k, h, w) enlarged `stride` times (half-pixel centres) and cropped to height x width from the top left.
-  func enlarged(_ map: Tensor, by stride: Int, height: Int, width: Int) -> Tensor {
-    let (count, h, w) = (map.shape[0], map.shape[1], map.shape[2])
-    if stride == 1, h == height, w == width { return map }
-    let large = resizeBilinear(map.reshaped([1, count, h, w]), height: h * stride, width: w * stride)
-    return cropped(large.reshaped([count, h * stride, w * stride]), height: height, width: width)
-  }
-
-  /// The top left of each plane of (k, h, w).
-  public func cropped(_ planes: Tensor, height: Int, width: Int) -> Tensor {
-    let (count, h, w) = (planes.shape[0], planes.shape[1], planes.shape[2])
-    precondition(h >= height && w >= width, "cannot crop \(planes.shape) to \(height)x\(width)")
-    if h == height, w == width { return planes }
-    return planes.withUnsafeBufferPointer { source in
-      Tensor([count, height, width]) { target in
-        for plane in 0..<count {
-          for y in 0..<height {
-            let row = source[((plane * h + y) * w)..<((plane * h + y) * w + width)]
-            _ = UnsafeMutableBufferPointer(rebasing: target[((plane * height + y) * width)...]).update(fromContentsOf: row)
-          }
-        }
-      }
-    }
-  }
 }
 
 /// Masks of an earlier step as class indices.

@@ -5,6 +5,7 @@ import Foundations
 import Imaging
 import Models
 import NeuralNet
+import SSDD
 import StageKit
 import TensorStore
 import Tensors
@@ -13,8 +14,13 @@ import Tensors
 struct InferSeg: Stage {
   static let algorithmVersion = 1
   static let configuration = CommandConfiguration(
-    commandName: "infer-seg", abstract: "Segment images with a trained network: several scales and mirrored, softmax averaged, CRF on request.",
-    discussion: example("infer-seg --manifest M.yaml --data DIR --split val --weights dynamic/weights.h5 --crf --out runs/val"))
+    commandName: "infer-seg", abstract: "Segment images with a trained network: several scales, mirrored too, CRF on request.",
+    discussion: example(
+      "infer-seg --manifest M.yaml --data DIR --split val --weights dynamic/weights.h5 --crf --out runs/val",
+      about: """
+        meanKeepingRatio: the image in its own ratio, mean of the softmaxes. softmaxOfSumSquare: the image squeezed to a square, softmax of the sum of the \
+        softmaxes (the reference's way).
+        """))
 
   @OptionGroup var shared: SharedOptions
   @OptionGroup var crfOptions: CRFOptions
@@ -27,6 +33,12 @@ struct InferSeg: Stage {
   var scales: NumberList = [0.5, 0.75, 1, 1.25, 1.5]
   @Flag(inversion: .prefixedNo, help: "See each size mirrored too.")
   var flip = true
+  @Option(help: "Values of what paper and reference give differently, here --fusion: default, paper or reference.")
+  var preset = Preset.default
+  @Option(help: "How the sizes are made and joined: meanKeepingRatio or softmaxOfSumSquare. Default: the preset's.")
+  var fusion: SSDDParameters.ScaleFusion?
+  @Option(help: "Side of the square of softmaxOfSumSquare.")
+  var side = 448
   @Option(help: "none: every class may occur; image: only those of the image-level labels.")
   var labels = LabelUse.none
   @Flag(inversion: .prefixedNo, help: "Write masks-crf/ too: the masks after a CRF.")
@@ -35,12 +47,14 @@ struct InferSeg: Stage {
   enum LabelUse: String, ExpressibleByArgument, CaseIterable { case none, image }
 
   func execute(_ run: StageRun) throws {
+    guard (16...8192).contains(side) else { throw Failure(.usage, expected: "16 to 8192", found: "\(side)", item: "--side") }
     let data = try run.data(shared, split: split, labelled: labels == .image)
     let file = try NetworkFile(weights, accepting: [.segmentation, .staticDifference, .dynamicDifference])
     try file.requireClasses(data.classes)
     let network = try SegmentationModel(file.modelSpecification())
     try load(file.tensors.entries, into: network, unexpected: .prefixes(["seg_sub.", "dd"]), file: weights)
-    let inference = MultiScaleSegmentation(network: network, scales: scales.values, flip: flip, kernels: run.kernels)
+    let inference = MultiScaleSegmentation(
+      network: network, scales: scales.values, flip: flip, fusion: fusion ?? SSDDParameters(preset).scaleFusion, side: side, kernels: run.kernels)
     let parameters = try crfOptions.parameters(iterations: 10)
     let cache = DenseCRFCache()
     try run.writeMaps(data, hasMaps: false, provenance: try run.provenance(inputs: [("weights", weights)])) { item in
@@ -57,3 +71,5 @@ struct InferSeg: Stage {
     }
   }
 }
+
+extension SSDDParameters.ScaleFusion: ExpressibleByArgument {}

@@ -51,6 +51,7 @@ struct PSAInfer: Stage {
     let network = try loadNetwork(classes: data.classes)
     let activations = try camWeights.map { try ActivationMaps(weights: $0, options: maps, classes: data.classes, kernels: kernels) }
     let stored = try scores.map { try SeedScores($0, for: data.items, classes: data.classes, kernels: kernels) }
+    let parameters = SeedParameters(alpha: backgroundPower, beta: beta, logt: logSteps, radius: radius)
     let inputs = [("affinity", affinity)] + (scores.map { [("scores", $0)] } ?? []) + (camWeights.map { [("cam-weights", $0)] } ?? [])
     try run.writeMaps(data, hasMaps: true, provenance: try run.provenance(inputs: inputs)) { item in
       let image = try item.image()
@@ -67,25 +68,14 @@ struct PSAInfer: Stage {
       } else {
         throw Failure(.usage, "give either --scores or --cam-weights")
       }
-      let cells = try walk(withBackground(cam, alpha: backgroundPower), image: image, network: network, kernels: kernels)
-      let full = upsampledScores(cells, height: image.height, width: image.width, kernels: kernels)
+      let features = network.features(of: image.networkInput, kernels: kernels)
+      let cells = try walkedCells(withBackground(cam, alpha: backgroundPower), features: features, parameters: parameters, kernels: kernels)
+      let full = upsampledScores(cells, height: image.height, width: image.width, stride: parameters.stride, kernels: kernels)
+      let values = data.classes.values(of: item.presentClasses)
       return MapResult(
-        scores: ScoreMap(scores: cells, labels: data.classes.values(of: item.presentClasses), height: image.height, width: image.width, stride: 8),
+        scores: ScoreMap(scores: cells, labels: values, height: image.height, width: image.width, stride: parameters.stride),
         masks: [("masks", LabelMask(ofScores: full, labels: item.presentClasses))])
     }
-  }
-
-  /// (1 + k, H, W) to (1 + k, H / 8, W / 8), rounded up: pooled, then walked.
-  private func walk(_ scores: Tensor, image: RGBImage, network: AffinityNet, kernels: CPUKernels) throws -> Tensor {
-    let pooled = pooledScores(scores, kernels: kernels)
-    let (height, width) = (pooled.shape[1], pooled.shape[2])
-    let input = kernels.padded(image.networkInput, height: height * 8, width: width * 8)
-    let features = network.features(Context(kernels: kernels, mode: .inference).constant(input))
-    // An image of few cells has fewer neighbours.
-    let pairs = AffinityPairs(radius: radius).fitting(height: height, width: width)
-    let affinities = affinities(features.value, pairs: pairs, threads: kernels.threads)
-    let walk = try RandomWalk(affinities: affinities, height: height, width: width, pairs: pairs, beta: beta)
-    return walk.walk(pooled, logt: logSteps, threads: kernels.threads)
   }
 
   private func loadNetwork(classes: ClassTable) throws -> AffinityNet {

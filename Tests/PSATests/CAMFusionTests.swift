@@ -7,14 +7,6 @@ import Testing
 private let kernels = CPUKernels(threads: 2)
 
 @Suite("Class activation maps") struct CAMFusionTests {
-  @Test(
-    "sizes are rounded, halves to even, and never 0", arguments: [(500, 0.5, 250), (375, 0.5, 188), (373, 0.5, 186), (1, 0.5, 1), (3, 1.5, 4), (5, 1.5, 8)])
-  func scaledSize(side: Int, scale: Double, expected: Int) {
-    let size = CAMFusion.scaledSize(width: side, height: 2 * side, scale: scale)
-    #expect(size.width == expected)
-    #expect(size.height == max(1, Int((Double(2 * side) * scale).rounded(.toNearestOrEven))))
-  }
-
   @Test("keeps the present classes, turns mirrored maps back, scales to below 1")
   func fuses() throws {
     var fusion = CAMFusion(width: 4, height: 2, present: [2, 0], kernels: kernels)

@@ -21,9 +21,8 @@ struct GoldenCAMTests {
     let present = try golden.file.integers("present")
     var fusion = CAMFusion(width: size[1], height: size[0], present: Array(present.indices), kernels: kernels)
     for (index, scale) in scales.enumerated() {
-      let scaled = CAMFusion.scaledSize(width: size[1], height: size[0], scale: scale)
-      let resized = image.resizedBicubic(width: scaled.width, height: scaled.height)
-      #expect(try golden.mismatch(resized.pixels, shape: [scaled.height, scaled.width, 3], "scaled_u8/\(index)") == nil)
+      let resized = image.scaledBicubic(by: scale)
+      #expect(try golden.mismatch(resized.pixels, shape: [resized.height, resized.width, 3], "scaled_u8/\(index)") == nil)
       for flipped in [false, true] {
         let maps = try golden.tensor("raw_cam_present/\(2 * index + (flipped ? 1 : 0))")
         fusion.add(maps.reshaped(Shape([1] + maps.shape.dimensions)), flipped: flipped)

@@ -1,5 +1,4 @@
 import Models
-import NeuralNet
 import SSDD
 import TestSupport
 import Tensors
@@ -30,14 +29,6 @@ extension GoldenFile {
 
   func mismatch(_ flags: ClassFlags, _ name: String) throws -> String? {
     try mismatch(flags.flags.map { $0 ? 1.0 : 0.0 } as [Double], shape: [flags.batch, flags.classes], name)
-  }
-
-  /// Fills every parameter as the reference networks were, `override/NAME` of the file first.
-  func fill(_ module: any Module) throws {
-    for parameter in module.parameters {
-      let override = "override/\(parameter.name)"
-      parameter.value = contains(override) ? try tensor(override) : generator.parameter(parameter.name, parameter.shape)
-    }
   }
 }
 

@@ -24,6 +24,16 @@ struct TensorTests {
     #expect(x.batch(3..<4)[0, 1, 2] == x[3, 1, 2])
   }
 
+  @Test("planes are cut on the right and below, or filled up with zeros")
+  func planes() {
+    let x = Tensor([2, 2, 3], (1...12).map { Float($0) })
+    #expect(x.resizingPlanes(height: 1, width: 2) == Tensor([2, 1, 2], [1, 2, 7, 8]))
+    #expect(x.resizingPlanes(height: 3, width: 2) == Tensor([2, 3, 2], [1, 2, 4, 5, 0, 0, 7, 8, 10, 11, 0, 0]))
+    #expect(x.reshaped([1, 2, 2, 3]).resizingPlanes(height: 1, width: 4) == Tensor([1, 2, 1, 4], [1, 2, 3, 0, 7, 8, 9, 0]))
+    #expect(x.resizingPlanes(height: 2, width: 3) == x)
+    #expect(Tensor([2, 0], []).resizingPlanes(height: 1, width: 1) == Tensor(zeros: [1, 1]))
+  }
+
   @Test("descriptions")
   func descriptions() {
     #expect(Shape([8, 3, 320, 320]).description == "8x3x320x320")
