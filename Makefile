@@ -9,7 +9,7 @@ PROGRAMS := $(BUILD)/release
 BUILT    := $(BUILD)/programs.stamp
 
 # Goals of this file. Every other goal is a step of the pipeline (or a file that a step makes); `pipeline` refuses steps with these names.
-OWN_GOALS := all build check clean-outputs dot explain format help lint packages show status steps test
+OWN_GOALS := all bench bench-peers build check clean-outputs dot explain format help lint packages show status steps test
 STEPS     := $(filter-out $(OWN_GOALS),$(MAKECMDGOALS))
 NAME      := $(basename $(notdir $(PIPELINE)))
 
@@ -87,6 +87,29 @@ test:
 	swift build -c release --scratch-path $(BUILD) --build-tests
 	swift test -c release --scratch-path $(BUILD) --skip-build --disable-xctest $(if $(FILTER),--filter $(call quote,$(FILTER)))
 
+# Cases in ONLY (names, by spaces); further options in BENCH_OPTIONS, such as --repeat 9 or --growth.
+benchmark = $(PROGRAMS)/bench $(foreach name,$(ONLY),--only $(call quote,$(name))) $(if $(call given,THREADS),--threads $(call quote,$(THREADS))) $(BENCH_OPTIONS)
+RESULTS := $(BUILD)/bench
+
+bench:
+	@.ci/packages
+	swift build -c release --scratch-path $(BUILD) --product bench
+	@mkdir -p $(RESULTS)
+	$(benchmark) --json $(RESULTS)/bench.json
+
+# The peers live in a virtual environment of their own. Where PyPI has no build for CPU alone, PyTorch's own index has.
+bench-peers: $(BUILD)/peers/ready
+	@.ci/packages
+	swift build -c release --scratch-path $(BUILD) --product bench
+	@mkdir -p $(RESULTS)
+	$(benchmark) --peer $(BUILD)/peers/bin/python --json $(RESULTS)/peers.json
+
+$(BUILD)/peers/ready: Benchmarks/peers/requirements.txt
+	python3 -m venv $(BUILD)/peers
+	$(BUILD)/peers/bin/pip install --quiet -r $< \
+	  || $(BUILD)/peers/bin/pip install --quiet --extra-index-url https://download.pytorch.org/whl/cpu -r $<
+	@touch $@
+
 lint:
 	@swift format --version >/dev/null || { echo 'this Swift has no `swift format`; it comes with the toolchains from 6.0 on' >&2; exit 1; }
 	swift format lint --strict --recursive --parallel Package.swift Sources Stages Tests $(wildcard Benchmarks)
@@ -111,6 +134,8 @@ help:
 	@echo 'make check            tell everything that is wrong in the pipeline file'
 	@echo 'make dot              the graph, for Graphviz'
 	@echo 'make show             print the last table again'
+	@echo 'make bench            check, then time our engine (ONLY=NAME, THREADS=N, BENCH_OPTIONS=...)'
+	@echo 'make bench-peers      the same in turn with PyTorch, pydensecrf, numpy and Pillow'
 	@echo 'make build | test | lint | format | packages'
 	@echo 'make clean-outputs    remove the outputs of the pipeline ($(folder))'
 	@echo

@@ -82,6 +82,11 @@ let package = Package(
     stage("evaluate", ["Evaluation"]),
     stage("summarize", ["Evaluation"]),
 
+    // `make bench`, `make bench-peers`
+    .executableTarget(
+      name: "bench", dependencies: ["COpenBLAS", "Datasets", "DenseCRF", "Evaluation", "Models", "PSA", "SSDD", arguments], path: "Benchmarks/bench",
+      swiftSettings: kernelSettings),
+
     // Tests: `make test`
     .target(name: "TestSupport", dependencies: ["NeuralNet", "TensorStore"], path: "Tests/TestSupport"),
     .executableTarget(name: "fuzz-importers", dependencies: ["TestSupport"], path: "Tests/FuzzImporters"),

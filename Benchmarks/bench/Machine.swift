@@ -1,0 +1,114 @@
+import COpenBLAS
+import Foundation
+import Tensors
+
+/// What the machine is and what it can do at most, measured in the same run.
+struct Machine: Codable {
+  let processor: String
+  let cores: Int
+  let threads: Int
+  let blas: String
+  /// Processes that wanted to run in the minute before: timings are to be trusted near 0 only.
+  let load: Double
+  /// GFLOP/s of single-precision matrix products of 1,536 squared, one a thread: the best of seven.
+  let matrixLimit: Double
+  /// GB/s of y = a x + y over 256 MB on all threads, reads and writes counted: the best of seven.
+  let memoryLimit: Double
+
+  init(threads: Int) {
+    self.threads = threads
+    cores = ProcessInfo.processInfo.activeProcessorCount
+    let cpu = (try? FileHandle(forReadingAtPath: "/proc/cpuinfo")?.readToEnd()).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    let model = cpu.split(separator: "\n").first { $0.hasPrefix("model name") }?.split(separator: ":").last.map(String.init) ?? "unknown"
+    processor = model.trimmingCharacters(in: .whitespaces) + (cpu.contains("avx512f") ? " (AVX-512)" : "")
+    var loads = [0.0]
+    getloadavg(&loads, 1)
+    load = loads[0]
+    openblas_set_num_threads(1)
+    let version = String(cString: openblas_get_config()).split(separator: " ").prefix(2).joined(separator: " ")
+    blas = "\(version), \(String(cString: openblas_get_corename())) kernels"
+    matrixLimit = Self.matrixProducts(threads: threads)
+    memoryLimit = Self.bandwidth(threads: threads)
+  }
+
+  /// Seconds that `body` takes.
+  static func seconds(_ body: () throws -> Void) rethrows -> Double {
+    let start = ContinuousClock.now
+    try body()
+    let passed = ContinuousClock.now - start
+    return Double(passed.components.seconds) + Double(passed.components.attoseconds) / 1e18
+  }
+
+  /// Seconds of `body`: passed, and of this process' processor time.
+  static func times(_ body: () throws -> Void) rethrows -> (passed: Double, processor: Double) {
+    let start = processorSeconds
+    let passed = try seconds(body)
+    return (passed, processorSeconds - start)
+  }
+
+  private static var processorSeconds: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+
+  private static func matrixProducts(threads: Int) -> Double {
+    let side = 1536
+    let operands = (0..<threads).map { thread in (0..<3).map { NamedNumbers.tensor("sgemm \(thread) \($0)", [side, side]) } }
+    let best = (0..<7).map { _ in
+      seconds {
+        Parallel.forEach(threads, threads: threads) { thread in
+          var result = operands[thread][2]
+          operands[thread][0].withUnsafeBufferPointer { a in
+            operands[thread][1].withUnsafeBufferPointer { b in
+              result.withUnsafeMutableBufferPointer { c in
+                let n = blasint(side)
+                cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, a.baseAddress, n, b.baseAddress, n, 0, c.baseAddress, n)
+              }
+            }
+          }
+        }
+      }
+    }.min()
+    return Double(threads) * 2 * Double(side * side * side) / (best ?? .infinity) / 1e9
+  }
+
+  private static func bandwidth(threads: Int) -> Double {
+    let count = 1 << 25
+    let x = Tensor(repeating: 1, [count])
+    var y = Tensor(repeating: 2, [count])
+    let best = (0..<7).map { _ in
+      seconds {
+        x.withUnsafeBufferPointer { x in
+          y.withUnsafeMutableBufferPointer { y in
+            guard let from = x.baseAddress, let to = y.baseAddress else { return }
+            // The parts write ranges of their own.
+            nonisolated(unsafe) let (source, target) = (from, to)
+            Parallel.forEachRange(count, threads: threads) { _, range in
+              for i in range { target[i] += 0.5 * source[i] }
+            }
+          }
+        }
+      }
+    }.min()
+    return 12 * Double(count) / (best ?? .infinity) / 1e9
+  }
+}
+
+/// The most memory that this process has held, in bytes.
+enum PeakMemory {
+  /// Starts counting anew, where the kernel allows it.
+  static func reset() {
+    guard let file = FileHandle(forWritingAtPath: "/proc/self/clear_refs") else { return }
+    try? file.write(contentsOf: Data("5".utf8))
+    try? file.close()
+  }
+
+  static var bytes: Int {
+    guard let data = try? FileHandle(forReadingAtPath: "/proc/self/status")?.readToEnd(),
+      let line = String(decoding: data, as: UTF8.self).split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+      let kilobytes = line.split(whereSeparator: { !$0.isNumber }).first.flatMap({ Int($0) })
+    else { return 0 }
+    return kilobytes * 1024
+  }
+}
