@@ -16,13 +16,7 @@ public struct TrainingSample: Sendable {
   ///
   /// - Throws: the `Failure` of reading, with the id; `Failure(.data)` where the image's size is not the one that the manifest gives.
   public init(_ item: Manifest.Item, policy: AugmentationPolicy, seed: UInt64, epoch: Int) throws {
-    let image: RGBImage
-    do { image = try RGBImage(contentsOf: item.imagePath) } catch let failure as Failure { throw failure.of(item: item.id) }
-    if let size = item.size, size != [image.width, image.height] {
-      let found = "\(image.width)x\(image.height)"
-      throw Failure(.data, "image is \(found), the manifest says \(size[0])x\(size[1])", file: item.imagePath, item: item.id)
-    }
-    self.init(item, image: image, policy: policy, seed: seed, epoch: epoch)
+    self.init(item, image: try item.image(), policy: policy, seed: seed, epoch: epoch)
   }
 
   /// The same for an image that is read already.
@@ -33,6 +27,24 @@ public struct TrainingSample: Sendable {
     augmentation = drawn
     input = drawn.input(ofCropped: cropped)
     small = drawn.small(ofCropped: cropped)
+  }
+}
+
+/// The images of a training, as its epochs see them.
+public struct TrainingImages: Sendable {
+  private let items: [Manifest.Item]
+  private let policy: AugmentationPolicy
+  private let seed: UInt64
+
+  public init(_ items: [Manifest.Item], policy: AugmentationPolicy, seed: UInt64) {
+    self.items = items
+    self.policy = policy
+    self.seed = seed
+  }
+
+  /// Image `index` as `epoch` augments it. Throws what `TrainingSample.init` does.
+  public func sample(_ index: Int, epoch: Int) throws -> TrainingSample {
+    try TrainingSample(items[index], policy: policy, seed: seed, epoch: epoch)
   }
 }
 

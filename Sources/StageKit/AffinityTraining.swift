@@ -14,38 +14,20 @@ public struct AffinitySample: Sendable {
   public let labels: LabelBatch
 }
 
-/// Prepares AffinityNet's samples: both score maps follow the image, are averaged to stride 8, and decide together.
-public struct AffinitySamples: Sendable {
-  let items: [Manifest.Item]
-  let policy: AugmentationPolicy
-  let seed: UInt64
-  let kernels: CPUKernels
-  let low: SeedScores
-  let high: SeedScores
-
-  public init(items: [Manifest.Item], policy: AugmentationPolicy, seed: UInt64, kernels: CPUKernels, low: SeedScores, high: SeedScores) {
-    self.items = items
-    self.policy = policy
-    self.seed = seed
-    self.kernels = kernels
-    self.low = low
-    self.high = high
-  }
-
-  public func sample(_ index: Int, epoch: Int) throws -> AffinitySample {
-    let item = items[index]
-    let sample = try TrainingSample(item, policy: policy, seed: seed, epoch: epoch)
-    let drawn = sample.augmentation
+extension AffinitySample {
+  /// Both score maps follow the image, are averaged to stride 8, and decide together.
+  public init(_ sample: TrainingSample, low: SeedScores, high: SeedScores, kernels: CPUKernels) throws {
     func pooled(_ source: SeedScores) throws -> (cells: Tensor, labels: [Int]) {
-      let scores = try source.scores(of: item, width: drawn.sourceWidth, height: drawn.sourceHeight)
-      return (pooledScores(drawn.scores(scores.values), kernels: kernels), scores.labels)
+      let scores = try source.scores(following: sample)
+      return (pooledScores(sample.augmentation.scores(scores.values), kernels: kernels), scores.labels)
     }
     let (lowCells, highCells) = (try pooled(low), try pooled(high))
     guard lowCells.labels == highCells.labels, lowCells.labels.first == 0 else {
       throw Failure(
-        .data, expected: "the same classes with background first in --low and --high", found: "\(lowCells.labels) and \(highCells.labels)", item: item.id)
+        .data, expected: "the same classes with background first in --low and --high", found: "\(lowCells.labels) and \(highCells.labels)",
+        item: sample.item.id)
     }
-    return AffinitySample(input: sample.input, labels: affinityLabels(low: lowCells.cells, high: highCells.cells))
+    self.init(input: sample.input, labels: affinityLabels(low: lowCells.cells, high: highCells.cells))
   }
 }
 

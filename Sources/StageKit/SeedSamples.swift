@@ -17,33 +17,21 @@ public struct PairSample: Sendable {
   public let labels: [Int]
 }
 
-/// Prepares the static stage's samples: scores follow the image, are brought to OUT, restricted to the present labels; then arg-max.
-public struct PairSamples: Sendable {
-  let items: [Manifest.Item]
-  let classes: ClassTable
-  let policy: AugmentationPolicy
-  let seed: UInt64
-  let knowledge: SeedScores
-  let advice: SeedScores
-
-  public init(items: [Manifest.Item], classes: ClassTable, policy: AugmentationPolicy, seed: UInt64, knowledge: SeedScores, advice: SeedScores) {
-    self.items = items
-    self.classes = classes
-    self.policy = policy
-    self.seed = seed
-    self.knowledge = knowledge
-    self.advice = advice
-  }
-
-  public func sample(_ index: Int, epoch: Int) throws -> PairSample {
-    let item = items[index]
-    let sample = try TrainingSample(item, policy: policy, seed: seed, epoch: epoch)
+extension PairSample {
+  /// Scores follow the image, are brought to OUT, restricted to the present labels; then arg-max.
+  public init(_ sample: TrainingSample, knowledge: SeedScores, advice: SeedScores) throws {
     func mask(_ seeds: SeedScores) throws -> LabelMask {
-      let drawn = sample.augmentation
-      let scores = try seeds.scores(of: item, width: drawn.sourceWidth, height: drawn.sourceHeight)
-      return drawn.mask(ofScores: scores.values, labels: scores.labels)
+      let scores = try seeds.scores(following: sample)
+      return sample.augmentation.mask(ofScores: scores.values, labels: scores.labels)
     }
-    return PairSample(input: sample.input, knowledge: try mask(knowledge), advice: try mask(advice), labels: item.labels ?? [])
+    self.init(input: sample.input, knowledge: try mask(knowledge), advice: try mask(advice), labels: sample.item.labels ?? [])
+  }
+}
+
+extension SeedScores {
+  /// The scores of a sample's image at the size at which the sample was drawn from it.
+  func scores(following sample: TrainingSample) throws -> Scores {
+    try scores(of: sample.item, width: sample.augmentation.sourceWidth, height: sample.augmentation.sourceHeight)
   }
 }
 
@@ -67,26 +55,12 @@ public struct SeedSample: Sendable {
   public let labels: [Int]
 }
 
-/// Prepares samples with seed masks.
-public struct SeedSamples: Sendable {
-  let items: [Manifest.Item]
-  let policy: AugmentationPolicy
-  let seed: UInt64
-  let seeds: SeedMasks
-
-  public init(items: [Manifest.Item], policy: AugmentationPolicy, seed: UInt64, seeds: SeedMasks) {
-    self.items = items
-    self.policy = policy
-    self.seed = seed
-    self.seeds = seeds
-  }
-
-  public func sample(_ index: Int, epoch: Int) throws -> SeedSample {
-    let item = items[index]
-    let sample = try TrainingSample(item, policy: policy, seed: seed, epoch: epoch)
+extension SeedSample {
+  /// The masks follow the image.
+  public init(_ sample: TrainingSample, seeds: SeedMasks) throws {
     let drawn = sample.augmentation
-    let mask = try seeds.mask(of: item, width: drawn.sourceWidth, height: drawn.sourceHeight)
-    return SeedSample(input: sample.input, small: sample.small, seeds: drawn.labels(mask), labels: item.labels ?? [])
+    let mask = try seeds.mask(of: sample.item, width: drawn.sourceWidth, height: drawn.sourceHeight)
+    self.init(input: sample.input, small: sample.small, seeds: drawn.labels(mask), labels: sample.item.labels ?? [])
   }
 }
 

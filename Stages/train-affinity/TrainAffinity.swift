@@ -45,17 +45,19 @@ struct TrainAffinity: Stage {
     network.backbone.freeze(specification.backbone.kind == .resnet38 ? .firstStage : .none)
 
     let (kernels, seed, pairs) = (run.kernels, run.seed, AffinityPairs(radius: radius))
-    let samples = AffinitySamples(
-      items: data.items, policy: training.policy(options, jitter: jitter, outputStride: 1), seed: seed, kernels: CPUKernels(threads: 1),
-      low: try SeedScores(low, for: data.items, classes: data.classes, kernels: CPUKernels(threads: 1)),
-      high: try SeedScores(high, for: data.items, classes: data.classes, kernels: CPUKernels(threads: 1)))
+    // Samples are made beside the training, on a thread of their own.
+    let single = CPUKernels(threads: 1)
+    let images = TrainingImages(data.items, policy: training.policy(options, jitter: jitter, outputStride: 1), seed: seed)
+    let lowScores = try SeedScores(low, for: data.items, classes: data.classes, kernels: single)
+    let highScores = try SeedScores(high, for: data.items, classes: data.classes, kernels: single)
     let plan = TrainingPlan(items: data.items.count, options: options, training: training)
     let schedule = PolySchedule(base: options.learningRate)
     let groups = ParameterGroups.affinity(network, headMultiplier: Float(options.headMultiplier), decay: Float(options.weightDecay))
     let step = AffinityStep(network: network, pairs: pairs)
     let job = TrainingJob<AffinitySample>(
       module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan,
-      rate: { schedule.rate(step: $0.step, of: plan.steps) }, prepare: { try samples.sample($0, epoch: $1) },
+      rate: { schedule.rate(step: $0.step, of: plan.steps) },
+      prepare: { try AffinitySample(images.sample($0, epoch: $1), low: lowScores, high: highScores, kernels: single) },
       accumulate: { try step.run($0, position: $1, kernels: kernels, seed: seed) })
     try run.train(
       job, kind: .affinity, specification: specification.json, data: data, inputs: [("weights", weights), ("low", low), ("high", high)])

@@ -53,13 +53,14 @@ struct TrainCAM: Stage {
 
     let plan = TrainingPlan(items: data.items.count, options: options, training: training)
     let policy = training.policy(options, jitter: jitter, outputStride: 8)
-    let (kernels, seed, items, dropout) = (run.kernels, run.seed, data.items, self.dropout)
+    let images = TrainingImages(data.items, policy: policy, seed: run.seed)
+    let (kernels, seed, dropout) = (run.kernels, run.seed, self.dropout)
     let schedule = PolySchedule(base: options.learningRate)
     let groups = ParameterGroups.classifier(network, headMultiplier: Float(options.headMultiplier), decay: Float(options.weightDecay))
     let job = TrainingJob<TrainingSample>(
       module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan,
       rate: { schedule.rate(step: $0.step, of: plan.steps) },
-      prepare: { try TrainingSample(items[$0], policy: policy, seed: seed, epoch: $1) },
+      prepare: { try images.sample($0, epoch: $1) },
       accumulate: { samples, position in
         try ClassifierStep(network: network).run(
           samples, classes: data.classes.objectCount, position: position, kernels: kernels, seed: seed, dropout: dropout)

@@ -46,10 +46,10 @@ struct TrainDDNet: Stage {
     try file.loadTrunk(into: network)
     network.segmentation.backbone.freeze(.firstConvolution)
 
-    let samples = PairSamples(
-      items: data.items, classes: data.classes, policy: training.policy(options, square: square ?? (parameters.trainingResize == .square)), seed: run.seed,
-      knowledge: try SeedScores(knowledge, for: data.items, classes: data.classes, kernels: run.kernels),
-      advice: try SeedScores(advice, for: data.items, classes: data.classes, kernels: run.kernels))
+    let policy = training.policy(options, square: square ?? (parameters.trainingResize == .square))
+    let images = TrainingImages(data.items, policy: policy, seed: run.seed)
+    let knowledgeScores = try SeedScores(knowledge, for: data.items, classes: data.classes, kernels: run.kernels)
+    let adviceScores = try SeedScores(advice, for: data.items, classes: data.classes, kernels: run.kernels)
     let plan = TrainingPlan(items: data.items.count, options: options, training: training)
     let epochs = training.epochs ?? parameters.staticScheduleEpochs
     let schedule = CosineSchedule(base: options.learningRate, epochs: epochs, stretch: parameters.scheduleStretch)
@@ -58,7 +58,7 @@ struct TrainDDNet: Stage {
     let job = TrainingJob<PairSample>(
       module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
-      prepare: { try samples.sample($0, epoch: $1) },
+      prepare: { try PairSample(images.sample($0, epoch: $1), knowledge: knowledgeScores, advice: adviceScores) },
       accumulate: { samples, position in
         let batch = StaticBatch(
           images: stacked(samples.map(\.input)), knowledge: LabelBatch(samples.map(\.knowledge)), advice: LabelBatch(samples.map(\.advice)),

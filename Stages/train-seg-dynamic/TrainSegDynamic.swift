@@ -50,9 +50,9 @@ struct TrainSegDynamic: Stage {
     }
     let data = try run.data(shared, split: training.split)
     let network = try makeNetwork(data, options, seed: run.seed)
-    let samples = SeedSamples(
-      items: data.items, policy: training.policy(options, square: square ?? (parameters.trainingResize == .square)), seed: run.seed,
-      seeds: try SeedMasks(seeds, for: data.items, classes: data.classes))
+    let policy = training.policy(options, square: square ?? (parameters.trainingResize == .square))
+    let images = TrainingImages(data.items, policy: policy, seed: run.seed)
+    let masks = try SeedMasks(seeds, for: data.items, classes: data.classes)
     let plan = TrainingPlan(items: data.items.count, options: options, training: training)
     let schedule = CosineSchedule(base: options.learningRate, epochs: options.epochs, stretch: parameters.scheduleStretch)
     let groups = ParameterGroups.segmentation(network, headMultiplier: Float(options.headMultiplier), decay: Float(options.weightDecay))
@@ -61,7 +61,7 @@ struct TrainSegDynamic: Stage {
     let job = TrainingJob<SeedSample>(
       module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
-      prepare: { try samples.sample($0, epoch: $1) },
+      prepare: { try SeedSample(images.sample($0, epoch: $1), seeds: masks) },
       accumulate: { samples, position in
         let batch = DynamicBatch(
           images: stacked(samples.map(\.input)), thumbnails: samples.map(\.small.pixels), seeds: LabelBatch(samples.map(\.seeds)),

@@ -40,9 +40,8 @@ struct TrainSeg: Stage {
     try file.loadTrunk(into: network)
     network.backbone.freeze(.firstConvolution)
 
-    let samples = SeedSamples(
-      items: data.items, policy: training.policy(options, square: square), seed: run.seed,
-      seeds: try SeedMasks(seeds, for: data.items, classes: data.classes))
+    let images = TrainingImages(data.items, policy: training.policy(options, square: square), seed: run.seed)
+    let masks = try SeedMasks(seeds, for: data.items, classes: data.classes)
     let plan = TrainingPlan(items: data.items.count, options: options, training: training)
     let schedule = CosineSchedule(base: options.learningRate, epochs: options.epochs)
     let groups = ParameterGroups.segmentation(network, headMultiplier: Float(options.headMultiplier), decay: Float(options.weightDecay))
@@ -50,7 +49,7 @@ struct TrainSeg: Stage {
     let job = TrainingJob<SeedSample>(
       module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
-      prepare: { try samples.sample($0, epoch: $1) },
+      prepare: { try SeedSample(images.sample($0, epoch: $1), seeds: masks) },
       accumulate: { samples, position in
         let batch = SegmentationBatch(images: stacked(samples.map(\.input)), masks: LabelBatch(samples.map(\.seeds)))
         let pass = TrainingPass(kernels: kernels, seed: seed, step: position.step, microBatch: plan.microBatch)
