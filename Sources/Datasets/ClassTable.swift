@@ -102,18 +102,23 @@ public struct ClassTable: Sendable, Equatable {
 
   /// A mask of file values as a mask of indices. `Failure(.data)` names the first pixel (row by row) whose value is refused.
   public func indices(ofValues mask: LabelMask) throws -> LabelMask {
-    var labels = mask.labels
-    for position in labels.indices {
-      let index = indexOfValue[Int(labels[position])]
-      if index < 0 { throw refusal(of: labels[position], x: position % mask.width, y: position / mask.width) }
-      labels[position] = UInt8(index)
+    let present = mask.presentLabels
+    let refused = present.filter { indexOfValue[Int($0)] < 0 }
+    if !refused.isEmpty, let position = mask.labels.firstIndex(where: { refused.contains($0) }) {
+      throw refusal(of: mask.labels[position], x: position % mask.width, y: position / mask.width)
     }
-    return LabelMask(width: mask.width, height: mask.height, labels: labels)
+    // VOC's values are its indices.
+    if present.allSatisfy({ indexOfValue[Int($0)] == Int16($0) }) { return mask }
+    return mask.mapped(through: indexOfValue.map { UInt8(truncatingIfNeeded: $0) })
   }
 
   /// A mask of indices as the values to write into a file. Indices beyond the table are a programming error.
   public func values(ofIndices mask: LabelMask) -> LabelMask {
-    LabelMask(width: mask.width, height: mask.height, labels: mask.labels.map(value(ofIndex:)))
+    let present = mask.presentLabels
+    if present.allSatisfy({ value(ofIndex: $0) == $0 }) { return mask }
+    var table = [UInt8](repeating: void, count: 256)
+    for index in present { table[Int(index)] = value(ofIndex: index) }
+    return mask.mapped(through: table)
   }
 
   private func refusal(of value: UInt8, x: Int, y: Int) -> Failure {

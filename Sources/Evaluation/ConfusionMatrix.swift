@@ -38,25 +38,22 @@ public struct ConfusionMatrix: Sendable, Equatable {
       throw Failure(
         .data, "\(names.prediction) is \(prediction.width) x \(prediction.height), \(names.truth) is \(truth.width) x \(truth.height)", item: item)
     }
-    // All pairs of bytes are counted first: no branch in the loop, and nothing is added when a label turns out to be wrong.
-    var pairs = [Int32](repeating: 0, count: 1 << 16)
-    truth.labels.withUnsafeBufferPointer { truth in
-      prediction.labels.withUnsafeBufferPointer { prediction in
-        pairs.withUnsafeMutableBufferPointer { pairs in
-          for i in 0..<truth.count { pairs[Int(truth[i]) << 8 | Int(prediction[i])] &+= 1 }
-        }
-      }
+    // Labels are looked at before any pixel counts: nothing is added when one turns out to be wrong.
+    let (truths, predictions) = (truth.presentLabels, prediction.presentLabels)
+    if let wrong = truths.first(where: { $0 >= classes && $0 != void }) {
+      throw wrongLabel(wrong, in: truth, names.truth, "class indices 0...\(classes - 1) or void \(void)", truth: truth, void: void, item: item)
     }
+    let pairs = Self.pairCounts(truth.labels, truths, prediction.labels, predictions)
     var added = counts
-    for (pair, count) in pairs.enumerated() where count > 0 {
-      let (t, p) = (pair >> 8, pair & 255)
-      if t == Int(void) { continue }
-      let expected = "class indices 0...\(classes - 1)"
-      guard t < classes else {
-        throw wrongLabel(t, in: truth, names.truth, "\(expected) or void \(void)", truth: truth, void: void, item: item)
+    for (row, t) in truths.enumerated() where t != void {
+      for (column, p) in predictions.enumerated() {
+        let count = pairs[row * predictions.count + column]
+        guard count > 0 else { continue }
+        guard p < classes else {
+          throw wrongLabel(p, in: prediction, names.prediction, "class indices 0...\(classes - 1)", truth: truth, void: void, item: item)
+        }
+        added[Int(t) * classes + Int(p)] += count
       }
-      guard p < classes else { throw wrongLabel(p, in: prediction, names.prediction, expected, truth: truth, void: void, item: item) }
-      added[t * classes + p] += Int(count)
     }
     counts = added
     images += 1
@@ -78,9 +75,42 @@ public struct ConfusionMatrix: Sendable, Equatable {
     return sum
   }
 
+  /// How often each pair of labels occurs: a row a label of `truths`, a column one of `predictions`, the labels that occur.
+  ///
+  /// Masks are areas of one label, so most groups of eight pixels hold one pair, which is seen by turning the eight bytes by one place and
+  /// counted at once.
+  private static func pairCounts(_ truth: [UInt8], _ truths: [UInt8], _ prediction: [UInt8], _ predictions: [UInt8]) -> [Int] {
+    var (rows, columns) = ([Int](repeating: 0, count: 256), [Int](repeating: 0, count: 256))
+    for (index, label) in truths.enumerated() { rows[Int(label)] = index * predictions.count }
+    for (index, label) in predictions.enumerated() { columns[Int(label)] = index }
+    var pairs = [Int](repeating: 0, count: truths.count * predictions.count)
+    pairs.withUnsafeMutableBufferPointer { pairs in
+      rows.withUnsafeBufferPointer { rows in
+        columns.withUnsafeBufferPointer { columns in
+          truth.withUnsafeBytes { truth in
+            prediction.withUnsafeBytes { prediction in
+              let whole = truth.count / 8 * 8
+              for i in stride(from: 0, to: whole, by: 8) {
+                let t = truth.loadUnaligned(fromByteOffset: i, as: UInt64.self)
+                let p = prediction.loadUnaligned(fromByteOffset: i, as: UInt64.self)
+                if t == (t << 8 | t >> 56), p == (p << 8 | p >> 56) {
+                  pairs[rows[Int(t & 255)] + columns[Int(p & 255)]] &+= 8
+                } else {
+                  for k in i..<i + 8 { pairs[rows[Int(truth[k])] + columns[Int(prediction[k])]] &+= 1 }
+                }
+              }
+              for k in whole..<truth.count { pairs[rows[Int(truth[k])] + columns[Int(prediction[k])]] &+= 1 }
+            }
+          }
+        }
+      }
+    }
+    return pairs
+  }
+
   /// Says where `label` first counts in `mask`: its first pixel with the value whose truth is not `void`.
-  private func wrongLabel(_ label: Int, in mask: LabelMask, _ name: String, _ expected: String, truth: LabelMask, void: UInt8, item: String?) -> Failure {
-    let index = mask.labels.indices.first { Int(mask.labels[$0]) == label && truth.labels[$0] != void } ?? 0
+  private func wrongLabel(_ label: UInt8, in mask: LabelMask, _ name: String, _ expected: String, truth: LabelMask, void: UInt8, item: String?) -> Failure {
+    let index = mask.labels.indices.first { mask.labels[$0] == label && truth.labels[$0] != void } ?? 0
     return Failure(.data, "\(name): expected \(expected), found \(label) at (\(index % mask.width), \(index / mask.width))", item: item)
   }
 }

@@ -40,14 +40,33 @@ public struct LabelMask: Sendable, Equatable {
   /// The labels that occur, ascending.
   public var presentLabels: [UInt8] {
     var seen = [Bool](repeating: false, count: 256)
-    for label in labels { seen[Int(label)] = true }
+    labels.withUnsafeBytes { labels in
+      let whole = labels.count / 8 * 8
+      // Masks are areas of one label: most groups of eight pixels are as the one before.
+      var last: UInt64 = 0
+      for i in stride(from: 0, to: whole, by: 8) {
+        let group = labels.loadUnaligned(fromByteOffset: i, as: UInt64.self)
+        if group == last, i > 0 { continue }
+        last = group
+        for k in i..<i + 8 { seen[Int(labels[k])] = true }
+      }
+      for k in whole..<labels.count { seen[Int(labels[k])] = true }
+    }
     return (0...255).filter { seen[$0] }.map { UInt8($0) }
   }
 
   /// Every label replaced by `table[label]`. Precondition: the table has 256 entries.
   public func mapped(through table: [UInt8]) -> LabelMask {
     precondition(table.count == 256, "a label table of \(table.count) entries")
-    return LabelMask(width: width, height: height, labels: labels.map { table[Int($0)] })
+    let mapped = [UInt8](unsafeUninitializedCapacity: labels.count) { target, count in
+      labels.withUnsafeBufferPointer { labels in
+        table.withUnsafeBufferPointer { table in
+          for i in 0..<labels.count { target[i] = table[Int(labels[i])] }
+        }
+      }
+      count = labels.count
+    }
+    return LabelMask(width: width, height: height, labels: mapped)
   }
 
   /// Throws where the mask does not have the size of what it belongs to.
