@@ -19,6 +19,9 @@ public struct EvaluationMasks: Sendable {
     return path
   }
 
+  /// Whether the manifest has a truth mask for any of the items.
+  public func areGiven(for items: [Manifest.Item]) -> Bool { items.contains { $0.maskPath != nil } }
+
   /// Refuses the first item whose mask file does not exist: to be called before a long run.
   public func checkFiles(of items: [Manifest.Item]) throws {
     for item in items {

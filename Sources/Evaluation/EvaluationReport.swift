@@ -4,15 +4,30 @@ import Foundations
 /// The scores of one confusion matrix with the names of its classes, in the forms that files and people want.
 public struct EvaluationReport: Sendable, Equatable {
   public let names: [String]
-  public let matrix: ConfusionMatrix
+  public private(set) var matrix: ConfusionMatrix
+  /// What made it, by key; empty where nothing is told.
+  public let provenance: [String: String]
 
   /// Throws a `Failure` where the number of names is not the number of classes.
-  public init(names: [String], matrix: ConfusionMatrix) throws {
+  public init(names: [String], matrix: ConfusionMatrix, provenance: [String: String] = [:]) throws {
     guard names.count == matrix.classes else {
       throw Failure(.data, expected: "\(matrix.classes) class names", found: "\(names.count)")
     }
     self.names = names
     self.matrix = matrix
+    self.provenance = provenance
+  }
+
+  /// Adds the counts of another part of the same set. Throws a `Failure` where it is of other classes or was made otherwise.
+  public mutating func merge(_ other: EvaluationReport) throws {
+    guard names == other.names else {
+      throw Failure(.data, expected: "the classes \(names.joined(separator: " "))", found: other.names.joined(separator: " "))
+    }
+    let keys = Set(provenance.keys).union(other.provenance.keys).sorted()
+    if let key = keys.first(where: { provenance[$0] != other.provenance[$0] }) {
+      throw Failure(.data, "was made otherwise: `\(key)` is \(provenance[key] ?? "not told") in the first part and \(other.provenance[key] ?? "not told") here")
+    }
+    matrix.merge(other.matrix)
   }
 
   /// One row a class: IoU, precision and recall in per cent, pixels in truth and prediction; `-` where undefined.
@@ -29,8 +44,31 @@ public struct EvaluationReport: Sendable, Equatable {
     return table
   }
 
-  /// The class table and the summary lines under it.
+  /// The matrix itself, in pixels: a row a true class, a column a predicted one.
+  public var confusionTable: TextTable {
+    var table = TextTable(header: ["truth \\ prediction"] + names)
+    for (index, name) in names.enumerated() { table.add([name] + names.indices.map { "\(matrix[index, $0])" }) }
+    return table
+  }
+
+  /// The matrix in per cent of each true class's pixels, columns by number; a class without pixels has `-`, no pixels at all `.`.
+  private var shareTable: TextTable {
+    var table = TextTable(header: ["truth \\ prediction, %"] + names.indices.map { "\($0)" })
+    for (index, name) in names.enumerated() {
+      let truth = matrix.truthCount(of: index)
+      table.add(
+        ["\(index) \(name)"]
+          + names.indices.map { column in
+            let count = matrix[index, column]
+            return truth == 0 ? "-" : count == 0 ? "." : String(format: "%.1f", Double(count) * 100 / Double(truth))
+          })
+    }
+    return table
+  }
+
+  /// The class table, the summary lines under it, and where the pixels of each class went.
   public var text: String {
+    guard matrix.images > 0 else { return "No image was scored.\n" }
     let absent = zip(names, matrix.intersectionOverUnion).filter { $0.1 == nil }.map(\.0)
     var lines = [
       "mIoU over \(names.count - absent.count) classes that occur: \(Self.percent(matrix.meanIntersectionOverUnion)) %"
@@ -40,37 +78,49 @@ public struct EvaluationReport: Sendable, Equatable {
       lines.append("absent: \(absent.joined(separator: ", "))")
     }
     lines.append("pixel accuracy: \(Self.percent(matrix.pixelAccuracy)) %, \(matrix.total) pixels of \(matrix.images) images")
-    return classTable.aligned + "\n" + lines.map { $0 + "\n" }.joined()
+    return classTable.aligned + "\n" + lines.map { $0 + "\n" }.joined() + "\n" + shareTable.aligned
   }
 
-  /// The class table as CSV.
-  public var csv: String { classTable.csv }
+  /// The class table as CSV, its last row the mean over the classes that occur and all pixels.
+  public var csv: String {
+    var table = classTable
+    table.add(["mean", Self.percent(matrix.meanIntersectionOverUnion), "-", "-", "\(matrix.total)", "\(matrix.total)"])
+    return table.csv
+  }
 
-  /// Everything as JSON with sorted keys: scores as fractions (null where undefined) and the matrix itself, so that files merge later.
-  public func json() throws -> String {
+  /// Everything as JSON with sorted keys: scores as fractions (null where undefined), the matrix itself, and what made it.
+  public func json() throws -> String { try Self.text(of: content) }
+
+  var content: Content {
     let scores = matrix.intersectionOverUnion
-    let content = Content(
+    return Content(
       classes: names.enumerated().map { index, name in
         Content.Class(
           name: name, iou: scores[index], truthPixels: matrix.truthCount(of: index), predictedPixels: matrix.predictionCount(of: index))
       }, meanIoU: matrix.meanIntersectionOverUnion, meanIoUAbsentAsZero: matrix.meanIntersectionOverUnionWithAbsentAsZero,
-      pixelAccuracy: matrix.pixelAccuracy, matrix: matrix)
+      pixelAccuracy: matrix.pixelAccuracy, matrix: matrix, provenance: provenance.isEmpty ? nil : provenance)
+  }
+
+  static func text(of content: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
     return String(decoding: try encoder.encode(content), as: UTF8.self) + "\n"
   }
 
-  /// Reads what `json()` wrote: names and matrix. Throws a `Failure` that names `file`.
+  /// Reads what `json()` wrote. Throws a `Failure` that names `file`.
   public init(json: some Sequence<UInt8>, file: String? = nil) throws {
-    let content: Content
+    let content = try Self.decoded(Content.self, from: Data(json), file: file)
+    try self.init(names: content.classes.map(\.name), matrix: content.matrix, provenance: content.provenance ?? [:])
+  }
+
+  static func decoded<Value: Decodable>(_ type: Value.Type, from data: Data, file: String?) throws -> Value {
     do {
-      content = try JSONDecoder().decode(Content.self, from: Data(json))
+      return try JSONDecoder().decode(type, from: data)
     } catch let failure as Failure {
       throw file.map { failure.of(file: $0) } ?? failure
     } catch {
-      throw Failure(.data, "not an evaluation report: \(Self.reason(error))", file: file)
+      throw Failure(.data, "not an evaluation report: \(reason(error))", file: file)
     }
-    try self.init(names: content.classes.map(\.name), matrix: content.matrix)
   }
 
   /// Two decimals, `-` of nil.
@@ -87,7 +137,7 @@ public struct EvaluationReport: Sendable, Equatable {
     }
   }
 
-  private struct Content: Codable {
+  struct Content: Codable {
     struct Class: Codable {
       let name: String
       let iou: Double?
@@ -109,6 +159,7 @@ public struct EvaluationReport: Sendable, Equatable {
     let meanIoUAbsentAsZero: Double
     let pixelAccuracy: Double?
     let matrix: ConfusionMatrix
+    let provenance: [String: String]?
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
@@ -117,6 +168,7 @@ public struct EvaluationReport: Sendable, Equatable {
       try container.encode(meanIoUAbsentAsZero, forKey: .meanIoUAbsentAsZero)
       try container.encode(pixelAccuracy, forKey: .pixelAccuracy)
       try container.encode(matrix, forKey: .matrix)
+      try container.encodeIfPresent(provenance, forKey: .provenance)
     }
   }
 }

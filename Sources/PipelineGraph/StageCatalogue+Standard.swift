@@ -98,8 +98,8 @@ extension StageCatalogue {
     StageDescription(
       "evaluate",
       inputs: [.init("masks", [.masks])],
-      parameters: [.split, .init("variant", .choice(["masks", "masks-crf"])), .init("name", .text)],
-      output: StageOutput([.evaluation], .file("evaluation.json"), passedAsFile: true)),
+      parameters: [.split, .init("variant", .choice(["masks", "masks-crf"])), .init("name", .text), .init("submission", .choice(["comp5", "comp6"]))],
+      output: StageOutput([.evaluation], .file("evaluation.json"), passedAsFile: true), algorithmVersion: 2),
     StageDescription(
       "summarize",
       inputs: [.init("evaluation", [.evaluation], .named), .init("masks", [.masks], .optionalNamed)],

@@ -1,4 +1,5 @@
 import Dispatch
+import Synchronization
 
 /// Loops over threads with a static partition: which index runs in which part depends on the counts alone, so that sums kept per part
 /// and added in order have the same bits in every run.
@@ -24,6 +25,19 @@ public enum Parallel {
       nonisolated(unsafe) let body = body
       DispatchQueue.concurrentPerform(iterations: parts) { part in body(part, share(part, of: parts, count: count)) }
     }
+  }
+
+  /// What `body` returns for each of at most `threads` contiguous shares of 0..<count, in their order.
+  ///
+  /// - Throws: what the first share that failed threw: which one does not depend on timing.
+  @discardableResult
+  public static func results<R: Sendable>(_ count: Int, threads: Int, _ body: (Range<Int>) throws -> R) throws -> [R] {
+    let results = Mutex<[Int: Result<R, any Error>]>([:])
+    forEachRange(count, threads: threads) { part, range in
+      let result = Result { try body(range) }
+      results.withLock { $0[part] = result }
+    }
+    return try results.withLock { found in try found.keys.sorted().compactMap { try found[$0]?.get() } }
   }
 
   /// The `part`-th of `parts` contiguous shares of 0..<count, sizes differing by at most one.

@@ -42,6 +42,24 @@ private let prediction: [UInt8] = [0, 0, 0, 1, 1, 1, 2, 0, 1, 77]
     #expect(ConfusionMatrix.merged([]) == nil)
   }
 
+  @Test func groupsOfPixelsCountAsSinglePixelsDo() throws {
+    // Runs of all lengths around the eight pixels that are counted together, at every offset.
+    var generator = SeededGenerator(seed: 4, "runs")
+    for size in [1, 7, 8, 9, 64, 1000, 4001] {
+      var masks: [[UInt8]] = [[], []]
+      for m in 0..<2 {
+        while masks[m].count < size {
+          let label = UInt8(generator.integer(0...3))
+          masks[m] += [UInt8](repeating: label == 3 && m == 0 ? 255 : min(label, 2), count: generator.integer(1...30))
+        }
+        masks[m] = Array(masks[m].prefix(size))
+      }
+      var expected = [Int](repeating: 0, count: 9)
+      for (t, p) in zip(masks[0], masks[1]) where t != 255 { expected[Int(t) * 3 + Int(p)] += 1 }
+      #expect(try matrix(classes: 3, truth: masks[0], prediction: masks[1]).counts == expected)
+    }
+  }
+
   @Test func wrongSizesAreTold() {
     var result = ConfusionMatrix(classes: 2)
     let failure = #expect(throws: Failure.self) {
@@ -118,11 +136,27 @@ private let prediction: [UInt8] = [0, 0, 0, 1, 1, 1, 2, 0, 1, 77]
         absent: a, b
         pixel accuracy: 75.00 %, 8 pixels of 1 images
 
+        truth \\ prediction, %     0     1     2  3
+        ---------------------  ----  ----  ----  -
+        0 background           80.0  20.0     .  .
+        1 cat                     .  66.7  33.3  .
+        2 dog                     -     -     -  -
+        3 a, b                    -     -     -  -
+
         """)
   }
 
   @Test func csvQuotes() {
-    #expect(report.csv.split(separator: "\n").last == "\"a, b\",-,-,-,0,0")
+    #expect(report.csv.split(separator: "\n").suffix(2) == ["\"a, b\",-,-,-,0,0", "mean,43.33,-,-,8,8"])
+    #expect(
+      report.confusionTable.csv == """
+        truth \\ prediction,background,cat,dog,"a, b"
+        background,4,1,0,0
+        cat,0,2,1,0
+        dog,0,0,0,0
+        "a, b",0,0,0,0
+
+        """)
     var table = TextTable(header: ["a", "b"])
     table.add(["x\"y", "1|2"])
     #expect(table.csv == "a,b\n\"x\"\"y\",1|2\n")

@@ -42,9 +42,9 @@ struct ProgramTests {
     let help = try bench.run(BuiltPrograms.path(name), ["--experimental-dump-help"])
     guard !help.output.contains("not built yet") else { return }
     let options = try Self.options(inHelp: help.output)
-    // `--check` asks and writes nothing: no parameter of a step.
+    // `--check` asks and writes nothing, `--merge` joins what shards left: no parameters of a step.
     let shared: Set = [
-      "manifest", "data", "out", "shard", "threads", "seed", "quiet", "no-provenance", "help", "version", "generate-completion-script", "check",
+      "manifest", "data", "out", "shard", "threads", "seed", "quiet", "no-provenance", "help", "version", "generate-completion-script", "check", "merge",
     ]
     var expected = Set(stage.inputs.map(\.name))
     for parameter in stage.parameters {
