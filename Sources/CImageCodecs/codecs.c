@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 void image_message(char *out, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -50,6 +54,13 @@ void image_release(image_decoded *image) {
   free(image->text);
   image->pixels = NULL;
   image->text = NULL;
+}
+
+void image_keep_freed_memory(void) {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 8 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+#endif
 }
 
 void image_release_bytes(image_bytes *bytes) {

@@ -12,6 +12,8 @@ enum Codec {
     let text: [(String, String)]
   }
 
+  static func keepMemory() { image_keep_freed_memory() }
+
   private typealias Reader = (UnsafePointer<UInt8>?, Int, UnsafeMutablePointer<image_decoded>?) -> image_status
 
   static func header(_ bytes: [UInt8], file: String?) throws -> Header {

@@ -16,6 +16,10 @@ public struct ImageHeader: Sendable {
   }
 }
 
+/// Tells the process that many images are to be read one after another: the memory of one then serves the next. By default it goes back to the
+/// system each time and is had again page by page.
+public func keepImageMemory() { Codec.keepMemory() }
+
 extension RGBImage {
   /// Reads a PNG or JPEG, told apart by its first bytes and not by its name.
   ///

@@ -3,6 +3,7 @@ import Datasets
 import Evaluation
 import Foundation
 import Foundations
+import Imaging
 import StageKit
 import Tensors
 
@@ -48,6 +49,7 @@ struct Evaluate: Stage {
   }
 
   private func score(_ masks: String, _ run: StageRun) throws {
+    keepImageMemory()
     let data = try run.data(shared, split: split, labelled: false)
     let items = run.shard.select(data.items)
     let truths = EvaluationMasks(data.manifest)

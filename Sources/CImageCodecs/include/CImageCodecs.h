@@ -78,6 +78,9 @@ image_status image_write_jpeg(const uint8_t *pixels, uint32_t width, uint32_t he
 
 void image_release_bytes(image_bytes *bytes);
 
+/// Asks the C library to keep freed memory for the next image instead of giving it back to the system; does nothing where it cannot be asked.
+void image_keep_freed_memory(void);
+
 #ifdef __cplusplus
 }
 #endif
