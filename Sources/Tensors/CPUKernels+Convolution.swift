@@ -1,11 +1,46 @@
-/// Ways to compute a convolution; `choose` is the one place where a shape is given its way.
-enum ConvolutionAlgorithm {
-  /// The sample is multiplied as it lies in memory.
+/// Ways to compute a convolution or one of its gradients; `choose` is the one place where a shape is given its way.
+package enum ConvolutionAlgorithm: String, CaseIterable, Sendable {
+  /// 1x1: the sample is multiplied as it lies in memory.
   case pointwise
-  /// Column matrices of tiles that stay in the second-level cache.
+  /// Column matrices of tiles that stay in the second-level cache; computes every shape.
   case columns
+  /// 3x3 of stride 1: F(4x4, 3x3).
+  case winograd
 
-  static func choose(_ g: ConvolutionGeometry) -> ConvolutionAlgorithm { g.isPointwise ? .pointwise : .columns }
+  /// What is to be computed.
+  package enum Pass: CaseIterable, Sendable { case forward, inputGradient, weightGradient }
+
+  /// Whether this way computes the shape.
+  func supports(_ g: ConvolutionGeometry, _ pass: Pass) -> Bool {
+    let p = g.parameters
+    switch self {
+    case .pointwise: return g.isPointwise
+    case .columns: return true
+    case .winograd:
+      let isSquare = g.kernelHeight == 3 && g.kernelWidth == 3 && p.stride == 1
+      // The gradient by the input has the padding 2 dilation - padding.
+      return isSquare && (pass != .inputGradient || p.paddingMode == .reflect || p.padding <= 2 * p.dilation)
+    }
+  }
+
+  /// The rule: what lies in memory as it is needed is multiplied there. Winograd where its products, with those wasted on incomplete tiles,
+  /// are at most 0.55 of the direct ones, where there are channels enough for the transforms to be small beside the products, and tiles
+  /// enough for the transform of the weight, so that small maps keep the smaller rounding of direct sums. Else columns.
+  static func choose(_ g: ConvolutionGeometry, _ pass: Pass, override: ConvolutionAlgorithm? = nil) -> ConvolutionAlgorithm {
+    if let override, override.supports(g, pass) { return override }
+    if g.isPointwise { return .pointwise }
+    guard Self.winograd.supports(g, pass), min(g.inputs, g.outputs) >= 32 else { return .columns }
+    let tiling = pass == .inputGradient ? WinogradCorrelation(inputGradient: g).tiling : WinogradCorrelation(forward: g).tiling
+    let share = Double(WinogradTransform.points * tiling.tileCount) / Double(9 * g.batch * g.outArea)
+    return share <= 0.55 && tiling.tileCount >= 192 ? .winograd : .columns
+  }
+
+  /// The way that the rule chooses for these shapes.
+  package static func choose(
+    input: Shape, weight: Shape, _ parameters: ConvolutionParameters, _ pass: Pass
+  ) -> ConvolutionAlgorithm {
+    choose(ConvolutionGeometry(input: input, weight: weight, parameters: parameters), pass)
+  }
 }
 
 extension CPUKernels {
@@ -16,9 +51,10 @@ extension CPUKernels {
     return Tensor(filling: [g.batch, g.outputs, g.outHeight, g.outWidth]) { target in
       x.read { x in
         weight.read { weight in
-          switch ConvolutionAlgorithm.choose(g) {
+          switch ConvolutionAlgorithm.choose(g, .forward, override: algorithm) {
           case .pointwise: convolvePointwise(g, x, weight, epilogue, into: target)
           case .columns: convolveByColumns(g, x, weight, epilogue, into: target)
+          case .winograd: correlateWinograd(WinogradCorrelation(forward: g), x, weight, epilogue, into: target)
           }
         }
       }
@@ -33,23 +69,34 @@ extension CPUKernels {
     var result = ConvolutionGradients()
     if wants.input {
       result.input = Tensor(filling: x.shape) { target in
-        weight.read { weight in
+        weight.read { weight in upstream.read { upstream in inputGradient(g, weight, upstream, into: target) } }
+      }
+    }
+    if wants.weight {
+      result.weight = Tensor(filling: weight.shape) { target in
+        x.read { x in
           upstream.read { upstream in
-            switch ConvolutionAlgorithm.choose(g) {
-            case .pointwise: inputGradientPointwise(g, weight, upstream, into: target)
-            case .columns: inputGradientByColumns(g, weight, upstream, into: target)
+            switch ConvolutionAlgorithm.choose(g, .weightGradient, override: algorithm) {
+            case .pointwise, .columns: weightGradient(g, x, upstream, into: target)
+            case .winograd: weightGradientWinograd(WinogradWeightGradient(g), x, upstream, into: target)
             }
           }
         }
       }
     }
-    if wants.weight {
-      result.weight = Tensor(filling: weight.shape) { target in
-        x.read { x in upstream.read { upstream in weightGradient(g, x, upstream, into: target) } }
-      }
-    }
     if wants.bias { result.bias = Tensor([g.outputs], channelSums(upstream).map { Float($0) }) }
     return result
+  }
+
+  private func inputGradient(
+    _ g: ConvolutionGeometry, _ weight: UnsafePointer<Float>, _ upstream: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
+  ) {
+    switch ConvolutionAlgorithm.choose(g, .inputGradient, override: algorithm) {
+    case .pointwise: inputGradientPointwise(g, weight, upstream, into: target)
+    case .columns: inputGradientByColumns(g, weight, upstream, into: target)
+    case .winograd:
+      correlateWinograd(WinogradCorrelation(inputGradient: g), upstream, weight, Epilogue(biases: [], relu: false), into: target)
+    }
   }
 }
 

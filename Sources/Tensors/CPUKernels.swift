@@ -5,12 +5,28 @@ import COpenBLAS
 /// Copies share their scratch memory. May be used from several threads at once; each use then takes scratch memory of its own.
 public struct CPUKernels: Kernels {
   public let threads: Int
-  let scratch = Scratch()
+  private let shared: Shared
+
+  /// What copies share.
+  private final class Shared: Sendable {
+    let scratch = Scratch()
+    let algorithm: ConvolutionAlgorithm?
+
+    init(algorithm: ConvolutionAlgorithm?) { self.algorithm = algorithm }
+  }
+
+  var scratch: Scratch { shared.scratch }
+  /// The way of every convolution that it can compute; nil: the automatic choice.
+  var algorithm: ConvolutionAlgorithm? { shared.algorithm }
 
   /// Precondition: threads >= 1. Sets OpenBLAS to one thread for the whole process: the splitting is done here.
-  public init(threads: Int) {
+  public init(threads: Int) { self.init(threads: threads, algorithm: nil) }
+
+  /// With `algorithm` in place of the automatic choice for all shapes that it supports: for tests and measurements.
+  package init(threads: Int, algorithm: ConvolutionAlgorithm?) {
     precondition(threads >= 1, "\(threads) threads")
     self.threads = threads
+    shared = Shared(algorithm: algorithm)
     _ = Self.singleThreadedBLAS
   }
 

@@ -160,7 +160,7 @@ extension ConvolutionGeometry {
 
 /// target = source, for rows too short for a library call to pay.
 @inline(__always)
-private func copyRow(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+func copyRow(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
   var i = 0
   while i &+ 8 <= count {
     storeEight(loadEight(source + i), target + i)

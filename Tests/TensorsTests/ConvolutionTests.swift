@@ -16,6 +16,14 @@ struct ConvolutionCase: Sendable, CustomTestStringConvertible {
       + "\(parameters.dilation), padding \(parameters.padding) \(parameters.paddingMode.rawValue)"
   }
 
+  /// Noise of the case's shapes.
+  var tensors: (x: Tensor, weight: Tensor, bias: Tensor, upstream: Tensor) {
+    let x = noise([batch, inputs, height, width], "x")
+    let weight = noise([outputs, inputs, kernel, kernel], "w")
+    let output = parameters.outputShape(input: x.shape, weight: weight.shape)
+    return (x, weight, noise([outputs], "b"), noise(output, "dy"))
+  }
+
   /// Every combination of small lengths that fits.
   static let grid: [ConvolutionCase] = {
     var cases: [ConvolutionCase] = []
@@ -72,8 +80,8 @@ struct ConvolutionTests {
   @Test("same bits in every run")
   func reproducible() {
     let kernels = CPUKernels(threads: 2)
-    for item in ConvolutionCase.large.prefix(4) {
-      let (x, weight, _, upstream) = tensors(item)
+    for item in ConvolutionCase.large {
+      let (x, weight, _, upstream) = item.tensors
       func run() -> [Tensor?] {
         let gradients = kernels.convolutionGradients(
           x, weight: weight, upstream: upstream, parameters: item.parameters, wants: ConvolutionWants())
@@ -87,7 +95,7 @@ struct ConvolutionTests {
   @Test("a channel of NaN or infinity stays in its sample")
   func notANumber() {
     let item = ConvolutionCase.large[2]
-    let tensors = tensors(item)
+    let tensors = item.tensors
     var x = tensors.x
     x[1, 0, 3, 3] = .nan
     let y = CPUKernels(threads: 2).convolution(x, weight: tensors.weight, bias: nil, parameters: item.parameters)
@@ -95,15 +103,8 @@ struct ConvolutionTests {
     #expect(y[1, 0, 3, 3].isNaN)
   }
 
-  private func tensors(_ item: ConvolutionCase) -> (x: Tensor, weight: Tensor, bias: Tensor, upstream: Tensor) {
-    let x = noise([item.batch, item.inputs, item.height, item.width], "x")
-    let weight = noise([item.outputs, item.inputs, item.kernel, item.kernel], "w")
-    let output = item.parameters.outputShape(input: x.shape, weight: weight.shape)
-    return (x, weight, noise([item.outputs], "b"), noise(output, "dy"))
-  }
-
   private func compare(_ item: ConvolutionCase, threads: [Int]) {
-    let (x, weight, bias, upstream) = tensors(item)
+    let (x, weight, bias, upstream) = item.tensors
     let naive = NaiveConvolution(x: x, weight: weight, parameters: item.parameters)
     let (expected, plainExpected) = (naive.output(bias: bias), naive.output(bias: nil))
     let (input, weights, biases) = (naive.inputGradient(upstream), naive.weightGradient(upstream), naive.biasGradient(upstream))
@@ -111,7 +112,7 @@ struct ConvolutionTests {
     let outScale = Float(item.outputs * item.kernel * item.kernel).squareRoot()
     let areaScale = Float(item.batch * expected.shape[2] * expected.shape[3]).squareRoot()
     for threads in threads {
-      let kernels = CPUKernels(threads: threads)
+      let kernels = CPUKernels(threads: threads, algorithm: item.kernel == 1 ? nil : .columns)
       let name = "\(item.testDescription), \(threads) threads"
       let plain = kernels.convolution(x, weight: weight, bias: bias, parameters: item.parameters)
       expectClose(plain, expected, 3e-6 * scale, "y, \(name)")

@@ -1,0 +1,97 @@
+import Tensors
+import Testing
+
+@Suite("Winograd against the definition of a convolution")
+struct WinogradTests {
+  /// Odd lengths and channels, complete and incomplete tiles, phases of unequal length, borders up to the whole kernel.
+  static let cases: [ConvolutionCase] = {
+    var cases: [ConvolutionCase] = []
+    for (height, width) in [(1, 1), (3, 5), (4, 4), (6, 19), (9, 7), (13, 33), (20, 18)] {
+      for dilation in [1, 2, 3, 4, 12] {
+        for padding in Set([0, 1, dilation, 2 * dilation]).sorted() where padding <= 2 * dilation {
+          for mode in [ConvolutionParameters.PaddingMode.zero, .reflect] {
+            if 2 * dilation >= min(height, width) + 2 * padding { continue }
+            if mode == .reflect && (padding == 0 || padding >= min(height, width)) { continue }
+            cases.append(
+              ConvolutionCase(
+                batch: cases.count % 2 == 0 ? 1 : 3, inputs: 1 + cases.count * 5 % 19, outputs: 1 + cases.count * 3 % 13, height: height,
+                width: width, parameters: .init(dilation: dilation, padding: padding, paddingMode: mode)))
+          }
+        }
+      }
+    }
+    return cases
+  }()
+
+  /// Several blocks of tiles, parts of channels and shares of rows.
+  static let larger: [ConvolutionCase] = [
+    ConvolutionCase(batch: 1, inputs: 8, outputs: 10, height: 130, width: 139, parameters: .init(padding: 1)),
+    ConvolutionCase(batch: 3, inputs: 33, outputs: 290, height: 18, width: 21, parameters: .init(padding: 1)),
+    ConvolutionCase(batch: 2, inputs: 520, outputs: 70, height: 26, width: 25, parameters: .init(dilation: 2, padding: 2)),
+    ConvolutionCase(
+      batch: 1, inputs: 40, outputs: 24, height: 40, width: 41, parameters: .init(dilation: 12, padding: 12, paddingMode: .reflect)),
+  ]
+
+  @Test("small shapes: within 1e-5 of each result's size")
+  func small() {
+    for item in Self.cases { compare(item, threads: [1, 3], tolerance: 1e-5) }
+  }
+
+  @Test("larger shapes: the worst element within 3e-5 of the typical one", arguments: larger)
+  func large(_ item: ConvolutionCase) {
+    compare(item, threads: [1, 2, 5], tolerance: 3e-5)
+  }
+
+  @Test("same bits in every run")
+  func reproducible() {
+    let kernels = CPUKernels(threads: 2, algorithm: .winograd)
+    for item in Self.larger {
+      let (x, weight, _, upstream) = item.tensors
+      func run() -> [Tensor?] {
+        let gradients = kernels.convolutionGradients(
+          x, weight: weight, upstream: upstream, parameters: item.parameters, wants: ConvolutionWants())
+        return [kernels.convolution(x, weight: weight, bias: nil, parameters: item.parameters), gradients.input, gradients.weight]
+      }
+      #expect(run() == run())
+    }
+  }
+
+  @Test("where it is chosen")
+  func choice() {
+    func chosen(_ item: ConvolutionCase, _ pass: ConvolutionAlgorithm.Pass = .forward) -> ConvolutionAlgorithm {
+      .choose(
+        input: [item.batch, item.inputs, item.height, item.width], weight: [item.outputs, item.inputs, item.kernel, item.kernel],
+        item.parameters, pass)
+    }
+    let padded = ConvolutionParameters(padding: 1)
+    #expect(chosen(ConvolutionCase(inputs: 128, outputs: 128, height: 56, width: 56, parameters: padded)) == .winograd)
+    #expect(chosen(ConvolutionCase(inputs: 3, outputs: 128, height: 56, width: 56, parameters: padded)) == .columns)
+    #expect(chosen(ConvolutionCase(inputs: 128, outputs: 128, height: 56, width: 56, kernel: 1)) == .pointwise)
+    #expect(chosen(ConvolutionCase(inputs: 128, outputs: 128, height: 56, width: 56, parameters: .init(stride: 2, padding: 1))) == .columns)
+    let wide = ConvolutionCase(inputs: 128, outputs: 128, height: 56, width: 56, parameters: .init(padding: 3))
+    #expect(chosen(wide, .inputGradient) == .columns)
+  }
+
+  private func compare(_ item: ConvolutionCase, threads: [Int], tolerance: Float) {
+    let (x, weight, bias, upstream) = item.tensors
+    let naive = NaiveConvolution(x: x, weight: weight, parameters: item.parameters)
+    let output = naive.output(bias: bias)
+    let (input, weights) = (naive.inputGradient(upstream), naive.weightGradient(upstream))
+    for threads in threads {
+      let kernels = CPUKernels(threads: threads, algorithm: .winograd)
+      let name = "\(item.testDescription), \(threads) threads"
+      let y = kernels.convolution(x, weight: weight, bias: bias, parameters: item.parameters)
+      expectClose(y, output, tolerance * magnitude(output), "y, \(name)")
+      #expect(kernels.convolution(x, weight: weight, bias: bias, parameters: item.parameters, relu: true) == kernels.relu(y))
+      let gradients = kernels.convolutionGradients(
+        x, weight: weight, upstream: upstream, parameters: item.parameters, wants: ConvolutionWants())
+      expectClose(gradients.input, input, tolerance * magnitude(input), "dx, \(name)")
+      expectClose(gradients.weight, weights, tolerance * magnitude(weights), "dw, \(name)")
+    }
+  }
+
+  /// The root mean square of the elements, at least a third: the errors of few products that happen to be small are those of their factors.
+  private func magnitude(_ x: Tensor) -> Float {
+    max(1 / 3, Float((dot(x, x) / Double(x.count)).squareRoot()))
+  }
+}
