@@ -9,7 +9,7 @@ PROGRAMS := $(BUILD)/release
 BUILT    := $(BUILD)/programs.stamp
 
 # Goals of this file. Every other goal is a step of the pipeline (or a file that a step makes); `pipeline` refuses steps with these names.
-OWN_GOALS := all bench bench-peers build check clean-outputs dot explain format help lint packages show status steps test
+OWN_GOALS := all bench bench-docs bench-peers build check clean-outputs dot explain format help lint packages show status steps test
 STEPS     := $(filter-out $(OWN_GOALS),$(MAKECMDGOALS))
 NAME      := $(basename $(notdir $(PIPELINE)))
 
@@ -88,21 +88,33 @@ test:
 	swift test -c release --scratch-path $(BUILD) --skip-build --disable-xctest $(if $(FILTER),--filter $(call quote,$(FILTER)))
 
 # Cases in ONLY (names, by spaces); further options in BENCH_OPTIONS, such as --repeat 9 or --growth.
-benchmark = $(PROGRAMS)/bench $(foreach name,$(ONLY),--only $(call quote,$(name))) $(if $(call given,THREADS),--threads $(call quote,$(THREADS))) $(BENCH_OPTIONS)
-RESULTS := $(BUILD)/bench
+RESULTS   := $(BUILD)/bench
+benchmark = $(PROGRAMS)/bench run $(foreach name,$(ONLY),--only $(call quote,$(name))) $(if $(call given,THREADS),--threads $(call quote,$(THREADS))) $(BENCH_OPTIONS)
+define build_bench
+@.ci/packages
+swift build -c release --scratch-path $(BUILD) --product bench
+@mkdir -p $(RESULTS)
+endef
 
 bench:
-	@.ci/packages
-	swift build -c release --scratch-path $(BUILD) --product bench
-	@mkdir -p $(RESULTS)
+	$(build_bench)
 	$(benchmark) --json $(RESULTS)/bench.json
 
 # The peers live in a virtual environment of their own. Where PyPI has no build for CPU alone, PyTorch's own index has.
 bench-peers: $(BUILD)/peers/ready
-	@.ci/packages
-	swift build -c release --scratch-path $(BUILD) --product bench
-	@mkdir -p $(RESULTS)
+	$(build_bench)
 	$(benchmark) --peer $(BUILD)/peers/bin/python --json $(RESULTS)/peers.json
+
+# Measures what docs/performance.md shows, but for the peers, and writes its tables; takes the peers' from the last bench-peers RESULTS=...
+bench-docs: RESULTS := Benchmarks/results
+bench-docs:
+	$(build_bench)
+	$(benchmark) --json $(RESULTS)/bench.json
+	$(benchmark) --against-threads 1 --json $(RESULTS)/threads.json
+	$(benchmark) --growth --json $(RESULTS)/growth.json
+	$(PROGRAMS)/bench roofline >$(RESULTS)/roofline.txt
+	$(PROGRAMS)/bench paper $(RESULTS)/bench.json --scaling $(RESULTS)/threads.json >$(RESULTS)/paper.txt
+	$(PROGRAMS)/bench document --results $(RESULTS)
 
 $(BUILD)/peers/ready: Benchmarks/peers/requirements.txt
 	python3 -m venv $(BUILD)/peers

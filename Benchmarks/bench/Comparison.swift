@@ -58,35 +58,45 @@ struct BenchReport: Codable {
   var cases: [Comparison]
 
   /// The table of a run, one line a case.
-  func text(hasOther: Bool) -> String {
-    var rows = [
-      hasOther
-        ? ["case", "ours", "other", "ratio", "target", "ours MB", "other MB", "difference"] : ["case", "time", "a second", "GFLOP/s", "of sgemm", "peak MB"]
-    ]
-    for item in cases {
-      if hasOther {
-        rows.append([
+  func text(markdown: Bool = false) -> String {
+    "\(machine.summary); median of \(repeats)\n\n" + Self.aligned(cases.contains { $0.other != nil } ? comparedRows : ownRows, markdown: markdown)
+  }
+
+  private var ownRows: [[String]] {
+    [["case", "time", "a second", "GFLOP/s", "of sgemm", "peak MB"]]
+      + cases.map { item in
+        [
+          item.title, Self.time(item.ours.median), "\(Self.number(item.throughput, 2)) \(item.unit)s", item.gigaflops.map { Self.number($0, 0) } ?? "-",
+          item.gigaflops.map { "\(Self.number(100 * $0 / machine.matrixLimit, 0)) %" } ?? "-", Self.megabytes(item.ours.peakBytes),
+        ]
+      }
+  }
+
+  private var comparedRows: [[String]] {
+    [["case", "ours", "other", "ratio", "target", "ours MB", "other MB", "difference"]]
+      + cases.map { item in
+        [
           item.title, Self.time(item.ours.median), item.other.map { Self.time($0.median) } ?? "-", item.ratio.map { Self.number($0, 2) } ?? "-",
           item.target.map { Self.number($0, 1) } ?? "-", Self.megabytes(item.ours.peakBytes), Self.megabytes(item.other?.peakBytes),
           item.difference.map { String(format: "%.1e", $0) } ?? "-",
-        ])
-      } else {
-        rows.append([
-          item.title, Self.time(item.ours.median), "\(Self.number(item.throughput, 2)) \(item.unit)s", item.gigaflops.map { Self.number($0, 0) } ?? "-",
-          item.gigaflops.map { "\(Self.number(100 * $0 / machine.matrixLimit, 0)) %" } ?? "-", Self.megabytes(item.ours.peakBytes),
-        ])
+        ]
       }
+  }
+
+  /// Columns as wide as their widest cell, all but the first to the right.
+  static func aligned(_ rows: [[String]], markdown: Bool) -> String {
+    if markdown {
+      let lines = rows.map { "| " + $0.joined(separator: " | ") + " |" }
+      let rule = "|" + rows[0].indices.map { $0 == 0 ? "---|" : "---:|" }.joined()
+      return ([lines[0], rule] + lines.dropFirst()).joined(separator: "\n")
     }
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    let lines = rows.map { row in
+    return rows.map { row in
       zip(row, widths).enumerated().map { column, cell in
         let padding = String(repeating: " ", count: cell.1 - cell.0.count)
         return column == 0 ? cell.0 + padding : padding + cell.0
       }.joined(separator: "  ")
-    }
-    let limits = "sgemm \(Self.number(machine.matrixLimit, 0)) GFLOP/s, memory \(Self.number(machine.memoryLimit, 0)) GB/s on \(machine.threads) threads"
-    return "\(machine.processor), \(machine.cores) cores; \(machine.blas); \(limits); median of \(repeats); load before \(Self.number(machine.load, 2))\n\n"
-      + lines.joined(separator: "\n")
+    }.joined(separator: "\n")
   }
 
   static func time(_ seconds: Double) -> String { seconds < 1 ? "\(number(1000 * seconds, seconds < 0.1 ? 2 : 0)) ms" : "\(number(seconds, 2)) s" }

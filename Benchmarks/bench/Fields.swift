@@ -53,7 +53,7 @@ private final class FieldWork: Workload {
     if first.isEmpty { first = strided(result.values, count: 4096) }
   }
 
-  func sample() -> [Double] { first }
+  func sample() -> [[Double]] { [first] }
 }
 
 /// Coefficients from affinities, then 256 steps.
@@ -86,7 +86,7 @@ private final class WalkWork: Workload {
     return "256 steps in double precision, pair by pair"
   }
 
-  func sample() -> [Double] { strided(result, count: 256) }
+  func sample() -> [[Double]] { [strided(result, count: 256)] }
 
   private func naive() -> [Double] {
     let area = height * width

@@ -31,6 +31,13 @@ struct Machine: Codable {
     memoryLimit = Self.bandwidth(threads: threads)
   }
 
+  /// One line for the head of a table.
+  var summary: String {
+    func number(_ value: Double, _ digits: Int) -> String { BenchReport.number(value, digits) }
+    let limits = "sgemm \(number(matrixLimit, 0)) GFLOP/s, memory \(number(memoryLimit, 0)) GB/s on \(threads) threads"
+    return "\(processor), \(cores) cores; \(blas); \(limits); load before \(number(load, 2))"
+  }
+
   /// Seconds that `body` takes.
   static func seconds(_ body: () throws -> Void) rethrows -> Double {
     let start = ContinuousClock.now

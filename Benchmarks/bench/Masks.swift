@@ -1,7 +1,6 @@
 import Evaluation
 import Foundations
 import Imaging
-import Synchronization
 import Tensors
 
 extension Case {
@@ -21,6 +20,7 @@ private final class MasksWork: Workload {
 
   init(_ folder: InputFolder, count: Int, threads: Int) {
     (self.folder, self.count, self.threads) = (folder, count, threads)
+    keepImageMemory()
   }
 
   private func pair(_ index: Int) throws -> (truth: LabelMask, prediction: LabelMask) {
@@ -30,20 +30,15 @@ private final class MasksWork: Workload {
   }
 
   func run() throws {
-    let results = Mutex<[Int: Result<ConfusionMatrix, any Error>]>([:])
-    Parallel.forEachRange(count, threads: threads) { thread, range in
-      let result = Result {
-        var matrix = ConfusionMatrix(classes: InputFolder.classes)
-        for index in range {
-          let (truth, prediction) = try pair(index)
-          try matrix.add(truth: truth, prediction: prediction)
-        }
-        return matrix
+    let shares = try Parallel.results(count, threads: threads) { range in
+      var matrix = ConfusionMatrix(classes: InputFolder.classes)
+      for index in range {
+        let (truth, prediction) = try pair(index)
+        try matrix.add(truth: truth, prediction: prediction)
       }
-      results.withLock { $0[thread] = result }
+      return matrix
     }
-    let matrices = try results.withLock { try $0.values.map { try $0.get() } }
-    matrix = ConfusionMatrix.merged(matrices) ?? matrix
+    matrix = ConfusionMatrix.merged(shares) ?? matrix
   }
 
   func check() throws -> String {
@@ -56,5 +51,5 @@ private final class MasksWork: Workload {
     return "counts of the first mask, pixel by pixel"
   }
 
-  func sample() -> [Double] { matrix.intersectionOverUnion.map { $0 ?? 0 } }
+  func sample() -> [[Double]] { [matrix.intersectionOverUnion.map { $0 ?? 0 }] }
 }

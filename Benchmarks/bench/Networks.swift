@@ -50,16 +50,15 @@ private final class ForwardWork: Workload {
     result = network.features(context.constant(x)).high.value
   }
 
-  func sample() -> [Double] { strided(result.values, count: 256) }
+  func sample() -> [[Double]] { [strided(result.values, count: 256)] }
 
   var operations: Double? { network.forwardOperations(height: x.shape[2], width: x.shape[3]) }
 }
 
 /// The loss and single elements of the gradients of some parameters, before the first update.
-private func gradientSample(_ loss: Double?, _ module: some Module, _ names: [String]) -> [Double] {
+private func gradientSample(_ loss: Double?, _ module: some Module, _ names: [String]) -> [[Double]] {
   let byName = Dictionary(uniqueKeysWithValues: module.parameters.map { ($0.name, $0) })
-  return [loss ?? .nan]
-    + names.compactMap { byName[$0] }.flatMap { strided(($0.gradient ?? Tensor(zeros: $0.shape)).values, count: 64) }
+  return [[loss ?? .nan]] + names.compactMap { byName[$0] }.map { strided(($0.gradient ?? Tensor(zeros: $0.shape)).values, count: 256) }
 }
 
 private let watched = [
@@ -73,7 +72,7 @@ private final class TrainingWork: Workload {
   private let batch: SegmentationBatch
   private let pass: TrainingPass
   private var optimizer: SGD
-  private var first: [Double] = []
+  private var first: [[Double]] = []
 
   init(_ folder: InputFolder, _ specification: ModelSpecification, side: Int, batch count: Int, threads: Int) throws {
     network = try SegmentationModel(specification)
@@ -102,7 +101,7 @@ private final class TrainingWork: Workload {
     optimizer.step(rate: 1e-5, kernels: pass.kernels)
   }
 
-  func sample() -> [Double] { first }
+  func sample() -> [[Double]] { first }
 
   var operations: Double? {
     Double(batch.images.shape[0]) * network.trainingOperations(height: batch.images.shape[2], width: batch.images.shape[3])
@@ -116,7 +115,7 @@ private final class DynamicWork: Workload {
   private let batch: DynamicBatch
   private let pass: TrainingPass
   private var optimizer: SGD
-  private var first: [Double] = []
+  private var first: [[Double]] = []
 
   init(_ folder: InputFolder, side: Int, batch count: Int, threads: Int) throws {
     network = try SSDDModel(.paper, stage: .dynamic)
@@ -153,7 +152,7 @@ private final class DynamicWork: Workload {
     optimizer.step(rate: 1e-5, kernels: pass.kernels)
   }
 
-  func sample() -> [Double] { first }
+  func sample() -> [[Double]] { first }
 
   var operations: Double? {
     Double(batch.images.shape[0]) * network.trainingOperations(height: batch.images.shape[2], width: batch.images.shape[3])

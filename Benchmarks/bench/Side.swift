@@ -6,8 +6,8 @@ final class Side {
   /// What a side says; which values are there depends on what it was asked.
   struct Answer: Codable {
     var ready: Bool?
-    /// Numbers of the first result.
-    var sample: [Double]?
+    /// Numbers of the first result, tensor by tensor.
+    var sample: [[Double]]?
     var note: String?
     var version: String?
     var operations: Double?

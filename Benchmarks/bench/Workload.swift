@@ -7,8 +7,8 @@ protocol Workload: AnyObject {
   func check() throws -> String
   /// The timed part.
   func run() throws
-  /// Numbers of the first result, for comparison with a peer's.
-  func sample() -> [Double]
+  /// Numbers of the first result, tensor by tensor, for comparison with a peer's.
+  func sample() -> [[Double]]
   /// Multiplications and additions of one run, convolutions counted by their definition; nil where they are not counted.
   var operations: Double? { get }
 }
@@ -26,7 +26,7 @@ struct Case: Sendable {
   let items: Int
   /// The peer / ours of the project's target; nil without a peer.
   var target: Double?
-  /// Largest relative difference (Euclidean norm) of the two samples.
+  /// Largest relative difference (Euclidean norm) of a tensor of the two samples.
   var agreement = 1e-3
   let writeInputs: @Sendable (InputFolder) throws -> Void
   let make: @Sendable (InputFolder, _ threads: Int) throws -> any Workload

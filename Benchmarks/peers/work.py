@@ -52,7 +52,7 @@ class Forward(Network):
             self.result = self.model(self.laid_out(self.x))[1]
 
     def sample(self):
-        return strided(self.result)
+        return [strided(self.result)]
 
 
 class Training(Network):
@@ -87,8 +87,7 @@ class Training(Network):
         loss.backward()
         if self.first is None:
             named = dict(self.model.named_parameters())
-            gradients = [value for name in self.watched if name in named for value in strided(named[name].grad, 64)]
-            self.first = [float(loss.detach())] + gradients
+            self.first = [[float(loss.detach())]] + [strided(named[name].grad) for name in self.watched if name in named]
         self.optimizer.step()
 
     def sample(self):
@@ -187,10 +186,10 @@ class Dynamic(Training):
         loss.backward()
         if self.first is None:
             named = dict(model.named_parameters())
-            self.first = [float(loss.detach())]
+            self.first = [[float(loss.detach())]]
             for name in self.watched:
                 gradient = named[name].grad
-                self.first += strided(torch.zeros_like(named[name]) if gradient is None else gradient, 64)
+                self.first.append(strided(torch.zeros_like(named[name]) if gradient is None else gradient))
         self.optimizer.step()
 
 
@@ -208,7 +207,7 @@ class CRF:
         self.result = crf(self.image, self.p, 10)
 
     def sample(self):
-        return strided(torch.from_numpy(self.result), 4096)
+        return [strided(torch.from_numpy(self.result), 4096)]
 
 
 class Walk:
@@ -239,7 +238,7 @@ class Walk:
             self.result = self.scores @ t
 
     def sample(self):
-        return strided(self.result)
+        return [strided(self.result)]
 
 
 def counted(paths):
@@ -265,7 +264,7 @@ class Evaluation:
 
     def sample(self):
         union = self.counts.sum(0) + self.counts.sum(1) - self.counts.diagonal()
-        return (self.counts.diagonal() / np.maximum(union, 1)).tolist()
+        return [(self.counts.diagonal() / np.maximum(union, 1)).tolist()]
 
 
 CASES = {

@@ -29,18 +29,25 @@ struct MeanField<V: Lanes> {
     self.position = position
     self.bilateral = bilateral
     blocks = (labels + V.width - 1) / V.width
-    prior = AlignedBuffer(repeating: V.zero, count: pixels * blocks)
+    prior = AlignedBuffer(count: pixels * blocks)
     let rowWidth = blocks * V.width
     let rows = UnsafeMutableRawPointer(prior.base).assumingMemoryBound(to: Float.self)
     var broken = [Int](repeating: -1, count: max(1, threads))
     broken.withUnsafeMutableBufferPointer { broken in
       Parallel.forEachRange(pixels, threads: threads) { part, range in
-        for label in 0..<labels {
-          let plane = probabilities + label &* pixels
-          for pixel in range {
-            let p = plane[pixel]
-            if !p.isFinite, broken[part] < 0 { broken[part] = label &* pixels &+ pixel }
-            rows[pixel &* rowWidth &+ label] = min(max(p, clip), 1)
+        // Few pixels at a time, so that their rows stay in the cache from label to label.
+        for first in stride(from: range.lowerBound, to: range.upperBound, by: 64) {
+          let few = first..<min(first + 64, range.upperBound)
+          for label in 0..<labels {
+            let plane = probabilities + label &* pixels
+            for pixel in few {
+              let p = plane[pixel]
+              if !p.isFinite, broken[part] < 0 { broken[part] = label &* pixels &+ pixel }
+              rows[pixel &* rowWidth &+ label] = min(max(p, clip), 1)
+            }
+          }
+          for label in labels..<rowWidth {
+            for pixel in few { rows[pixel &* rowWidth &+ label] = 0 }
           }
         }
       }
