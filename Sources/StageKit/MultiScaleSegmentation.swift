@@ -1,3 +1,4 @@
+import Datasets
 import Foundations
 import Imaging
 import Models
@@ -31,7 +32,7 @@ public struct MultiScaleSegmentation {
 
   /// (k, H, W) for the k class indices in `classes`, not normalised where they are not all of the network's.
   ///
-  /// - Throws: `Failure(.usage)` where a scaled image is too small for the network's reflection padding.
+  /// - Throws: `Failure(.usage)` where a scaled square is too small for the network's reflection padding. Images keep their ratio and get a border.
   public func probabilities(of image: RGBImage, classes: [Int]) throws -> Tensor {
     switch fusion {
     case .meanKeepingRatio: try meanKeepingRatio(of: image, classes: classes)
@@ -45,15 +46,25 @@ public struct MultiScaleSegmentation {
     var sum = Tensor(zeros: [classes.count, image.height, image.width])
     for scale in scales {
       let resized = image.scaledBicubic(by: scale)
-      try network.validate(height: resized.height, width: resized.width)
-      for (softmax, isMirrored) in softmaxes(of: resized.networkInput) {
-        // Maps end at a multiple of 8; what lies beyond the image is cut off before mirroring back.
-        let map = Self.planes(classes, of: softmax.resizingPlanes(height: resized.height, width: resized.width))
-        let full = atSize(map, isMirrored: isMirrored, height: image.height, width: image.width)
+      let seen = bordered(resized)
+      for (softmax, isMirrored) in softmaxes(of: seen.networkInput) {
+        // Maps end at a multiple of 8; what lies beyond the input is cut off before mirroring back, and a border after it.
+        let map = Self.planes(classes, of: softmax.resizingPlanes(height: seen.height, width: seen.width))
+        let turned = isMirrored ? kernels.flipHorizontally(map) : map
+        let inner = turned.resizingPlanes(height: resized.height, width: resized.width)
+        let full = atSize(inner, isMirrored: false, height: image.height, width: image.width)
         kernels.accumulate(full, scaledBy: 1 / Float(scales.count * (flip ? 2 : 1)), into: &sum)
       }
     }
     return sum
+  }
+
+  /// The image, with a border of the mean colour at its right and bottom where it is smaller than the network's reflection padding allows: a narrow
+  /// photograph at half its size.
+  private func bordered(_ image: RGBImage) -> RGBImage {
+    let side = network.specification.smallestSide
+    if min(image.width, image.height) >= side { return image }
+    return image.cropped(x: 0, y: 0, width: max(image.width, side), height: max(image.height, side), padding: Normalisation.standard.meanColour)
   }
 }
 
