@@ -63,11 +63,17 @@ endif
 
 build: $(BUILT)
 
+# Built for another processor: build again.
+machine := $(subst ',,$(SSDD_MARCH))
+ifneq ($(shell cat $(BUILT) 2>/dev/null),SSDD_MARCH=$(machine))
+.PHONY: $(BUILT)
+endif
+
 # Folders are among the prerequisites, so that a file that was removed counts as a change.
 $(BUILT): Package.swift $(shell find Sources Stages -not -name '.*' -not -name '*.md' 2>/dev/null)
 	@.ci/packages
 	swift build -c release --scratch-path $(BUILD)
-	@touch $@
+	@echo 'SSDD_MARCH=$(machine)' > $@
 
 packages:
 	@.ci/packages
@@ -138,7 +144,7 @@ clean-outputs:
 
 help:
 	@echo 'make                  build, run $(PIPELINE), print its table'
-	@echo 'make STEP...          run these steps and what they need'
+	@echo 'make STEP...          run these steps and what they need; STEP/CELL is one cell of a step with a matrix'
 	@echo 'make -n [STEP...]     tell what would run; builds and runs nothing'
 	@echo 'make -j2 THREADS=1    run steps side by side; each takes every core unless THREADS says otherwise'
 	@echo 'make status           the steps, done or to run, and how long each took'
@@ -154,7 +160,8 @@ help:
 	@echo 'Variables, on the command line of any of these:'
 	@echo '  PIPELINE=FILE       another pipeline:  $(wildcard pipelines/*.yaml)'
 	@echo '  DATA=DIR            root of the images, for pipelines that read $$DATA'
-	@echo '  WEIGHTS=FILE        pretrained weights, for pipelines that read $$WEIGHTS'
+	@echo '  WEIGHTS=PATH        pretrained weights, a file or a folder of them, for pipelines that read $$WEIGHTS'
 	@echo '  OUT=DIR             folder for outputs; default: runs'
 	@echo '  THREADS=N           threads of each step; default: every core'
 	@echo '  FILTER=NAME         with make test: only the suites that match'
+	@echo '  SSDD_MARCH=NAME     processor to compile for, as the compiler calls it, such as native; another one builds everything again'

@@ -69,6 +69,15 @@ struct MakefileTests {
     #expect(try make([]).status == 0 && !hasBuilt)
   }
 
+  @Test func anotherProcessorBuildsAgain() throws {
+    #expect(try make(["build"]).status == 0 && hasBuilt)
+    #expect(try make(["build"], environment: ["SSDD_MARCH=native"]).status == 0 && hasBuilt)
+    #expect(try make(["build"], environment: ["SSDD_MARCH=native"]).status == 0 && !hasBuilt)
+    #expect(try make(["build", "SSDD_MARCH=native"]).status == 0 && !hasBuilt)
+    #expect(try make(["build", "SSDD_MARCH=it's $$(touch hacked)"]).status == 0 && hasBuilt)
+    #expect(try make([]).status == 0 && hasBuilt && !bench.exists("hacked"))
+  }
+
   @Test func stepsAsGoals() throws {
     #expect(try make(["cam-train"]).status == 0)
     #expect(ran == ["cam-train", "scenes"])
