@@ -51,16 +51,31 @@ public func load(
   _ tensors: [(name: String, tensor: Tensor)], into module: any Module, prefix: String = "", missing: NameAllowance = .none,
   unexpected: NameAllowance = .none, file: String? = nil
 ) throws -> LoadSummary {
-  let given = tensors.filter { !$0.name.hasSuffix(".num_batches_tracked") }.map { (name: prefix + $0.name, tensor: $0.tensor) }
-  let values = Dictionary(given.map { ($0.name, $0.tensor) }) { $1 }
   let parameters = module.parameters
-  let wanted = Set(parameters.map(\.name))
+  let summary = try checkFit(
+    tensors.map { ($0.name, $0.tensor.shape) }, parameters.map { ($0.name, $0.shape) }, prefix: prefix, missing: missing, unexpected: unexpected, file: file)
+  let values = Dictionary(tensors.map { (prefix + $0.name, $0.tensor) }) { $1 }
+  for parameter in parameters {
+    if let value = values[parameter.name] { parameter.value = value }
+  }
+  return summary
+}
 
-  let present = parameters.filter { values[$0.name] != nil }
-  let absent = parameters.map(\.name).filter { values[$0] == nil }
-  let leftOver = given.map(\.name).filter { !wanted.contains($0) }
+/// The checks of `load`, from names and shapes alone: `given` is what the file holds, `wanted` a module's parameters.
+@discardableResult
+public func checkFit(
+  _ given: [(name: String, shape: Shape)], _ wanted: [(name: String, shape: Shape)], prefix: String = "", missing: NameAllowance = .none,
+  unexpected: NameAllowance = .none, file: String? = nil
+) throws -> LoadSummary {
+  let given = given.filter { !$0.name.hasSuffix(".num_batches_tracked") }.map { (name: prefix + $0.name, shape: $0.shape) }
+  let shapes = Dictionary(given.map { ($0.name, $0.shape) }) { $1 }
+  let names = Set(wanted.map(\.name))
+
+  let present = wanted.filter { shapes[$0.name] != nil }
+  let absent = wanted.map(\.name).filter { shapes[$0] == nil }
+  let leftOver = given.map(\.name).filter { !names.contains($0) }
   let wrongShape = present.compactMap { parameter -> String? in
-    guard let shape = values[parameter.name]?.shape, shape != parameter.shape else { return nil }
+    guard let shape = shapes[parameter.name], shape != parameter.shape else { return nil }
     return "\(parameter.name) (expected \(parameter.shape), found \(shape))"
   }
   let problems = [
@@ -69,11 +84,8 @@ public func load(
     problem("of another shape", wrongShape),
   ].compactMap { $0 }
   guard problems.isEmpty else {
-    let verdict = present.count * 2 < parameters.count ? "weights of another network" : "weights do not fit the network"
+    let verdict = present.count * 2 < wanted.count ? "weights of another network" : "weights do not fit the network"
     throw Failure(.data, "\(verdict): \(problems.joined(separator: "; "))", file: file)
-  }
-  for parameter in present {
-    if let value = values[parameter.name] { parameter.value = value }
   }
   return LoadSummary(loaded: present.map(\.name), missing: absent, unexpected: leftOver)
 }

@@ -19,9 +19,10 @@ extension StageCatalogue {
       inputs: [.init("from", [.externalFile])],
       parameters: [
         .init("format", .choice(["auto", "pytorch", "safetensors", "mxnet", "hdf5"])), .init("keep-names", .flag), .init("strip-prefix", .text),
-        .init("network", .choice(["any", "classifier", "affinity"])), .init("backbone", .choice(["squeezenet", "resnet38"])),
+        .init("network", .choice(["any", "classifier", "affinity", "segmentation", "static", "dynamic"])),
+        .init("backbone", .choice(["squeezenet", "resnet38"])),
       ],
-      output: .weights, manifest: .when(parameter: "network", isOneOf: ["classifier", "affinity"])),
+      output: .weights, manifest: .when(parameter: "network", isOneOf: ["classifier", "affinity", "segmentation", "static", "dynamic"])),
   ]
 
   private static let seeds = [
@@ -62,7 +63,7 @@ extension StageCatalogue {
     StageDescription(
       "train-ddnet",
       inputs: [.init("weights", [.weights]), .init("knowledge", [.scores]), .init("advice", [.scores])],
-      parameters: training + [.square] + heads + difference,
+      parameters: training + [.square, .init("channel-dropout", .flag)] + heads + difference,
       output: .weights),
     StageDescription(
       "ssdd-merge",
@@ -77,7 +78,8 @@ extension StageCatalogue {
     StageDescription(
       "train-seg-dynamic",
       inputs: [.init("weights", [.weights]), .init("seeds", [.masks]), .init("warm-up", [.weights], .optional)],
-      parameters: training + [.square] + heads + difference + [.init("alpha", .number(0...1)), .count("warm-up-epochs")] + crf(prefix: "crf-"),
+      parameters: training + [.square, .init("channel-dropout", .flag)] + heads + difference + [.init("alpha", .number(0...1)), .count("warm-up-epochs")]
+        + crf(prefix: "crf-"),
       output: .weights),
     StageDescription(
       "infer-seg",

@@ -65,11 +65,21 @@ public struct NetworkFile {
     _ module: any Module, kind: Kind, specification: String, classes: ClassTable, attributes: [String: AttributeValue] = [:], to path: String,
     provenance: Provenance
   ) throws {
+    let weights = WeightsSource(NamedTensors(module.stateDictionary))
+    try save(weights, kind: kind, specification: specification, classes: classes, attributes: attributes, to: path, provenance: provenance)
+  }
+
+  /// The same from a file of any format, a tensor at a time; its own attributes are left out.
+  public static func save(
+    _ weights: WeightsSource, kind: Kind, specification: String, classes: ClassTable, attributes: [String: AttributeValue] = [:], to path: String,
+    provenance: Provenance
+  ) throws {
     let own: [String: AttributeValue] = [
       "network": .string(kind.rawValue), "specification": .string(specification), "classes": .strings(classes.names),
       "mask_values": AttributeValue(classes.entries.map { Int($0.value) }),
     ]
-    let all = own.merging(attributes) { own, _ in own }
-    try WeightsFile.save(NamedTensors(module.stateDictionary, attributes: all), to: path, provenance: provenance)
+    var weights = weights
+    weights.attributes = own.merging(attributes) { own, _ in own }
+    try WeightsFile.save(weights, to: path, provenance: provenance)
   }
 }

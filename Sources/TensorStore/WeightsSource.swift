@@ -110,6 +110,12 @@ public struct WeightsSource {
     try WeightsSource(items.compactMap { item in change(item.name).map(item.named) }, attributes: attributes, format: format, path: path)
   }
 
+  /// The tensors of these names in this order; names that the file does not have are left out.
+  public func selecting(_ names: [String]) throws -> WeightsSource {
+    let byName = Dictionary(items.map { ($0.name, $0) }) { $1 }
+    return try WeightsSource(names.compactMap { byName[$0] }, attributes: attributes, format: format, path: path)
+  }
+
   /// The same without the attributes that tell what made the file.
   public var withoutProvenance: WeightsSource {
     var result = self
