@@ -21,6 +21,7 @@ public struct Augmentation: Sendable, Equatable {
   public var x: Int
   public var y: Int
   public var outputStride: Int
+  public var smallRounding = AugmentationPolicy.Rounding.nearest
 
   /// Side of aligned maps after `scores` or `labels`.
   public var outputSide: Int { crop / outputStride }
@@ -47,7 +48,12 @@ public struct Augmentation: Sendable, Equatable {
   }
 
   /// What `cropped` gives at the output size (OpenCV's linear), for a CRF on output pixels.
-  public func small(ofCropped image: RGBImage) -> RGBImage { image.resizedBilinear(width: outputSide, height: outputSide) }
+  public func small(ofCropped image: RGBImage) -> RGBImage {
+    guard smallRounding == .down else { return image.resizedBilinear(width: outputSide, height: outputSide) }
+    let values = FloatResampling.bilinear(
+      interleaved: image.pixels.map(Float.init), height: image.height, width: image.width, channels: 3, toHeight: outputSide, toWidth: outputSide)
+    return RGBImage(width: outputSide, height: outputSide, pixels: values.map { UInt8(max(0, min(255, $0))) })
+  }
 
   /// Score maps (L, h, w) that cover the image, at the output size: (L, side, side). Bilinear with the edge repeated inside the image, 0 around it.
   public func scores(_ maps: Tensor) -> Tensor {

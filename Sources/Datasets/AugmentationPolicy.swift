@@ -25,6 +25,14 @@ public struct AugmentationPolicy: Sendable, Equatable {
     case centre
   }
 
+  /// How the crop at the output size becomes 8 bits.
+  public enum Rounding: String, Sendable, CaseIterable {
+    /// To the nearest level, in OpenCV's fixed-point arithmetic.
+    case nearest
+    /// Resized in floating point, fractions dropped.
+    case down
+  }
+
   /// How far colours may be changed: factors are drawn from 1 - strength ... 1 + strength, the hue shift from -hue ... hue turns.
   public struct Jitter: Sendable, Equatable {
     public var brightness: Double
@@ -51,6 +59,8 @@ public struct AugmentationPolicy: Sendable, Equatable {
   public var placement: Placement
   /// Crop pixels to one pixel of the aligned maps: they have `crop / outputStride` a side.
   public var outputStride: Int
+  /// Of the small image for a CRF inside the training loop.
+  public var smallRounding = Rounding.nearest
 
   /// Precondition: the crop is a multiple of the output stride.
   public init(
@@ -83,7 +93,7 @@ public struct AugmentationPolicy: Sendable, Equatable {
     let (x, y) = (origin(newWidth, &generator), origin(newHeight, &generator))
     return Augmentation(
       sourceWidth: width, sourceHeight: height, width: newWidth, height: newHeight, interpolation: interpolation, isFlipped: flips && isFlipped,
-      jitter: jitter, crop: crop, x: x, y: y, outputStride: outputStride)
+      jitter: jitter, crop: crop, x: x, y: y, outputStride: outputStride, smallRounding: smallRounding)
   }
 
   private func size(width: Int, height: Int, _ generator: inout SeededGenerator) -> (Int, Int) {

@@ -69,6 +69,14 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
     case square
   }
 
+  /// How the image at OUT, which the CRF in the loop sees, becomes 8 bits.
+  public enum ThumbnailRounding: String, Codable, Sendable, CaseIterable {
+    /// To the nearest grey level.
+    case nearest
+    /// Fractions dropped, as the reference's conversion does.
+    case down
+  }
+
   /// How the ten passes of multi-scale inference are made and joined.
   public enum ScaleFusion: String, Codable, Sendable, CaseIterable {
     /// The image in its own ratio; mean of the softmaxes.
@@ -87,6 +95,7 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
   public var differenceStorage: DifferenceStorage
   public var trainingResize: TrainingResize
   public var scaleFusion: ScaleFusion
+  public var thumbnailRounding: ThumbnailRounding
   /// Of SGD. The reference names 0.9 but builds its optimiser anew at every step, so that nothing accumulates.
   public var momentum: Double
   public var staticEpochs: Int
@@ -131,6 +140,7 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
     differenceStorage = isReference ? .logits : .probabilities
     trainingResize = isReference ? .square : .keepingRatio
     scaleFusion = isReference ? .softmaxOfSumSquare : .meanKeepingRatio
+    thumbnailRounding = isReference ? .down : .nearest
     momentum = 0
     staticEpochs = 10
     staticScheduleEpochs = isReference ? 16 : 10

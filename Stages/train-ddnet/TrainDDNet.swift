@@ -24,7 +24,7 @@ struct TrainDDNet: Stage {
   @OptionGroup var model: ModelOptions
   @OptionGroup var difference: SSDDOptions
 
-  @Option(help: ArgumentHelp("Classifier whose trunk is the start.", valueName: "FILE"))
+  @Option(help: ArgumentHelp("Classifier whose trunk is the start, or weights of this stage, all of which are.", valueName: "FILE"))
   var weights: String
   @Option(help: ArgumentHelp("Score maps p^K0 (psa-infer).", valueName: "DIR"))
   var knowledge: String
@@ -32,18 +32,22 @@ struct TrainDDNet: Stage {
   var advice: String
   @Flag(inversion: .prefixedNo, help: "Resize to a square instead of keeping the ratio of the sides. Default: the preset's.")
   var square: Bool?
+  @Flag(name: .customLong("channel-dropout"), inversion: .prefixedNo, help: "Channel dropout of the trunk. Default: the preset's.")
+  var channelDropout: Bool?
 
   func execute(_ run: StageRun) throws {
-    let parameters = difference.parameters(merging: false)
+    var chosen = difference.parameters(merging: false)
+    chosen.channelDropout = channelDropout ?? chosen.channelDropout
+    let parameters = chosen
     let options = try training.resolved(Self.defaults.with(parameters, epochs: parameters.staticEpochs, batch: parameters.staticBatch))
     let data = try run.data(shared, split: training.split)
-    let file = try NetworkFile(weights, accepting: [.classifier, .segmentation])
+    let file = try NetworkFile(weights, accepting: [.classifier, .segmentation, .staticDifference])
     try file.requireClasses(data.classes)
     let specification = try model.specification(backbone: file.modelSpecification().backbone, classes: data.classes.count)
     try specification.validate(height: options.crop, width: options.crop)
     let network = try SSDDModel(specification, stage: .static)
     network.initialise(seed: run.seed)
-    try file.loadTrunk(into: network)
+    try file.loadStart(into: network)
     network.segmentation.backbone.freeze(.firstConvolution)
 
     let policy = training.policy(options, square: square ?? (parameters.trainingResize == .square))

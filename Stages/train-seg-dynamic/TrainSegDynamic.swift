@@ -25,7 +25,7 @@ struct TrainSegDynamic: Stage {
   @OptionGroup var difference: SSDDOptions
   @OptionGroup var crf: CRFOptions
 
-  @Option(help: ArgumentHelp("Classifier whose trunk is the start.", valueName: "FILE"))
+  @Option(help: ArgumentHelp("Classifier whose trunk is the start, or weights of this stage, all of which are.", valueName: "FILE"))
   var weights: String
   @Option(help: ArgumentHelp("Seed masks m^D0 (ssdd-merge).", valueName: "DIR"))
   var seeds: String
@@ -39,10 +39,13 @@ struct TrainSegDynamic: Stage {
   var alpha: Float = 0.5
   @Flag(inversion: .prefixedNo, help: "Resize to a square instead of keeping the ratio of the sides. Default: the preset's.")
   var square: Bool?
+  @Flag(name: .customLong("channel-dropout"), inversion: .prefixedNo, help: "Channel dropout of the trunk. Default: the preset's.")
+  var channelDropout: Bool?
 
   func execute(_ run: StageRun) throws {
     var parameters = difference.parameters(merging: false)
     parameters.subMix = alpha
+    parameters.channelDropout = channelDropout ?? parameters.channelDropout
     let options = try training.resolved(Self.defaults.with(parameters, epochs: parameters.dynamicEpochs, batch: parameters.dynamicBatch))
     guard (0...1).contains(alpha) else { throw Failure(.usage, expected: "0 to 1", found: "\(alpha)", item: "--alpha") }
     guard (0...options.epochs).contains(warmUpEpochs) else {
@@ -50,7 +53,8 @@ struct TrainSegDynamic: Stage {
     }
     let data = try run.data(shared, split: training.split)
     let network = try makeNetwork(data, options, seed: run.seed)
-    let policy = training.policy(options, square: square ?? (parameters.trainingResize == .square))
+    var policy = training.policy(options, square: square ?? (parameters.trainingResize == .square))
+    policy.smallRounding = parameters.thumbnailRounding == .down ? .down : .nearest
     let images = TrainingImages(data.items, policy: policy, seed: run.seed)
     let masks = try SeedMasks(seeds, for: data.items, classes: data.classes)
     let plan = TrainingPlan(items: data.items.count, options: options, training: training)
@@ -75,13 +79,13 @@ struct TrainSegDynamic: Stage {
   }
 
   private func makeNetwork(_ data: StageData, _ options: TrainingDefaults, seed: UInt64) throws -> SSDDModel {
-    let file = try NetworkFile(weights, accepting: [.classifier, .segmentation])
+    let file = try NetworkFile(weights, accepting: [.classifier, .segmentation, .dynamicDifference])
     try file.requireClasses(data.classes)
     let specification = try model.specification(backbone: file.modelSpecification().backbone, classes: data.classes.count)
     try specification.validate(height: options.crop, width: options.crop)
     let network = try SSDDModel(specification, stage: .dynamic)
     network.initialise(seed: seed)
-    try file.loadTrunk(into: network)
+    try file.loadStart(into: network)
     if let warmUp {
       let start = try NetworkFile(warmUp, accepting: [.segmentation, .staticDifference])
       try start.requireClasses(data.classes)

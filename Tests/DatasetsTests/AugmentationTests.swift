@@ -34,6 +34,19 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
     AugmentationPolicy.none(crop: 48),
   ]
 
+  @Test func theSmallImageIsRoundedOrCut() {
+    let pixels = (0..<64).flatMap { [UInt8($0), UInt8(255 - $0), UInt8($0 * 3)] }
+    var policy = AugmentationPolicy.none(crop: 8)
+    func small() -> [UInt8] {
+      let augmentation = policy.draw(seed: 0, epoch: 0, id: "a", width: 8, height: 8)
+      return augmentation.small(ofCropped: augmentation.cropped(RGBImage(width: 8, height: 8, pixels: pixels))).pixels
+    }
+    // Pixels 9, 10, 17 and 18: 13.5 in the mean; 241.5; 40.5.
+    #expect(Array(small().prefix(3)) == [14, 242, 41])
+    policy.smallRounding = .down
+    #expect(Array(small().prefix(3)) == [13, 241, 40])
+  }
+
   @Test(arguments: policies) func imageMapsAndMasksMoveTogether(policy: AugmentationPolicy) {
     let (width, height) = (60, 44)
     let image = coordinates(width: width, height: height)

@@ -78,6 +78,7 @@ struct RuleTests {
     #expect(paper.differenceTarget == .equal && reference.differenceTarget == .different)
     #expect(reference.adviceTarget == .secondRefinement && ours.adviceTarget == .firstRefinement)
     #expect(reference.seedDecision == .asCode && ours.seedDecision == .asIntended)
+    #expect(reference.thumbnailRounding == .down && ours.thumbnailRounding == .nearest && paper.thumbnailRounding == .nearest)
     #expect(ours.momentum == 0 && ours.staticEpochs == 10 && ours.dynamicEpochs == 30)
     #expect(ours.trainingCRF.iterations == 3)
   }
