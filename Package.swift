@@ -104,6 +104,6 @@ let package = Package(
     tests("Training", ["Training"]),
     tests("PipelineGraph", ["PipelineGraph"]),
     tests("StageKit", ["StageKit"]),
-    tests("Stage", ["TensorStore", "Imaging", "Datasets"]),
+    tests("Stage", ["TensorStore", "Imaging", "Datasets", "Models", "NeuralNet"]),
   ]
 )

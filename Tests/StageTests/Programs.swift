@@ -46,7 +46,7 @@ enum Programs {
     return Outcome(status: process.terminationStatus, output: "", wasKilled: process.terminationReason == .uncaughtSignal)
   }
 
-  private static func prepared(_ program: String, _ arguments: [String], in folder: String) -> Process {
+  static func prepared(_ program: String, _ arguments: [String], in folder: String) -> Process {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program.contains("/") ? program : path(program))
     process.arguments = arguments
