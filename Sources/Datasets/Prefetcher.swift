@@ -9,6 +9,9 @@ import Foundations
 /// Batches come in the order of the steps. Memory is bounded by `depth` prepared batches, the one in preparation and the one in use.
 /// Dropping the prefetcher stops the thread after the batch in preparation.
 public final class Prefetcher<Batch: Sendable>: Sendable {
+  /// Prepared batches that may be in memory at a time, with the default depth: those that wait, the one in preparation and the one in use.
+  public static var batchesHeld: Int { 4 }
+
   private let queue: Queue
 
   /// - Parameters:

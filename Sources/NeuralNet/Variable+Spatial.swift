@@ -4,8 +4,8 @@ extension Variable {
   /// Maximum over kernel x kernel windows; padding never wins; of equal values the first in row-major order gets the gradient.
   public func maxPooled(kernel: Int, stride: Int, padding: Int = 0, ceilMode: Bool = false) -> Variable {
     let (kernels, shape) = (context.kernels, shape)
-    let (output, indices) = kernels.maxPool(value, kernel: kernel, stride: stride, padding: padding, ceilMode: ceilMode)
-    return unary(output) { kernels.maxPoolGradient(indices: indices, upstream: $0, inputShape: shape) }
+    let (output, positions) = kernels.maxPool(value, kernel: kernel, stride: stride, padding: padding, ceilMode: ceilMode)
+    return unary(output) { kernels.maxPoolGradient(positions: positions, upstream: $0, inputShape: shape) }
   }
 
   /// Mean over kernel x kernel windows with stride = kernel; what is left over at the right and bottom is dropped.

@@ -38,7 +38,7 @@ extension StageCatalogue {
     StageDescription(
       "cam-infer",
       inputs: [.init("weights", [.weights])],
-      parameters: [.split, .scales, .flip, .backgroundPower, .init("background-threshold", .number(-1...1))],
+      parameters: [.split, .scales, .flip, .memory, .backgroundPower, .init("background-threshold", .number(-1...1))],
       output: .maps, shardable: true),
     StageDescription(
       "train-affinity",
@@ -50,6 +50,7 @@ extension StageCatalogue {
       inputs: [.init("affinity", [.weights]), .init("scores", [.scores], .optional), .init("cam-weights", [.weights], .optional)],
       parameters: [
         .split, .backgroundPower, .init("beta", .number(0...64)), .init("log-steps", .integer(0...16)), .init("radius", .integer(2...32)), .scales, .flip,
+        .memory,
       ],
       output: .maps, shardable: true),
     StageDescription(
@@ -85,7 +86,7 @@ extension StageCatalogue {
       "infer-seg",
       inputs: [.init("weights", [.weights])],
       parameters: [
-        .split, .scales, .flip, preset, .init("fusion", .choice(["meanKeepingRatio", "softmaxOfSumSquare"])), .init("side", .integer(16...8192)),
+        .split, .scales, .flip, .memory, preset, .init("fusion", .choice(["meanKeepingRatio", "softmaxOfSumSquare"])), .init("side", .integer(16...8192)),
         .init("labels", .choice(["none", "image"])), .init("crf", .flag),
       ] + crf(prefix: "crf-"),
       output: .masks, shardable: true),
@@ -111,7 +112,7 @@ extension StageCatalogue {
 
   /// The options that all training stages share.
   private static let training: [StageParameter] = [
-    .split, .init("epochs", .integer(1...100_000)), .init("batch", .integer(1...4096)), .init("micro-batch", .integer(0...4096)),
+    .split, .init("epochs", .integer(1...100_000)), .init("batch", .integer(1...4096)), .init("micro-batch", .integer(0...4096)), .memory,
     .init("crop", .integer(32...4096)), .init("resize-min", .integer(0...8192)), .init("resize-max", .integer(0...8192)),
     .init("learning-rate", .number(1e-12...1e3)), .init("head-multiplier", .number(1e-6...1e6)), .init("weight-decay", .number(0...1)),
     .init("momentum", .number(0...0.9999)), .count("steps"), .init("augmentation", .choice(["full", "none"])), .count("checkpoint-every"),
@@ -141,6 +142,7 @@ extension StageCatalogue {
 extension StageParameter {
   fileprivate static let split = StageParameter("split", .text)
   fileprivate static let scales = StageParameter("scales", .numbers(0.05...8))
+  fileprivate static let memory = StageParameter("memory", .text)
   fileprivate static let flip = StageParameter("flip", .flag)
   fileprivate static let square = StageParameter("square", .flag)
   fileprivate static let backgroundPower = StageParameter("background-power", .number(0...1024))

@@ -13,16 +13,23 @@ public struct ActivationMapOptions: ParsableArguments {
   public var scales: NumberList = [1, 0.5, 1.5, 2]
   @Flag(inversion: .prefixedNo, help: "See each size mirrored too.")
   public var flip = true
+  @OptionGroup var inference: InferenceMemoryOptions
 
   public init() {}
+
+  /// What the stage may take; nil for no limit.
+  public var memory: MemorySize? { inference.memory }
 }
 
 /// Class activation maps of images by a trained classifier: several sizes, mirrored, fused (PSA, section 3.1).
 public struct ActivationMaps {
   private let network: CAMClassifier
-  private let scales: [Double]
+  private var scales: [Double]
   private let flip: Bool
-  private let kernels: CPUKernels
+  private var kernels: any Kernels
+  private let memory: InferenceMemory
+  /// Whether an image and its mirror image go through the network in one batch.
+  private var isTogether = true
 
   /// - Parameter weights: a classifier's weights file, trained for `classes`.
   public init(weights: String, options: ActivationMapOptions, classes: ClassTable, kernels: CPUKernels) throws {
@@ -33,19 +40,32 @@ public struct ActivationMaps {
     scales = options.scales.values
     flip = options.flip
     self.kernels = kernels
+    memory = InferenceMemory(limit: options.memory, modules: [network])
   }
 
   /// (k, H, W), each class scaled to 0..<1, for the class indices in `labels`, each in 1...C.
+  ///
+  /// - Throws: `Failure(.usage)` where the image is too large for the memory.
   public func scores(of image: RGBImage, labels: [Int]) throws -> Tensor {
+    var passes = self
+    passes.isTogether = try memory.fitsTogether(image, threads: kernels.threads) { isTogether, kernels in
+      var rehearsal = self
+      (rehearsal.isTogether, rehearsal.kernels, rehearsal.scales) = (isTogether, kernels, scales.max().map { [$0] } ?? [])
+      _ = rehearsal.fused(image, labels: labels)
+    }
+    return try passes.fused(image, labels: labels).normalised()
+  }
+
+  private func fused(_ image: RGBImage, labels: [Int]) -> CAMFusion {
     var fusion = CAMFusion(width: image.width, height: image.height, present: labels.map { $0 - 1 }, kernels: kernels)
     for scale in scales {
       let input = image.scaledBicubic(by: scale).networkInput
-      // The image and its mirror image go through the network together.
-      let batch = flip ? Tensor.stacked([input, kernels.flipHorizontally(input)]) : input
-      let maps = network.activationMaps(Context(kernels: kernels, mode: .inference).constant(batch)).value
-      for n in 0..<maps.shape[0] { fusion.add(maps.batch(n..<(n + 1)), flipped: n == 1) }
+      for pass in networkPasses(input, flip: flip, isTogether: isTogether, kernels: kernels) {
+        let maps = network.activationMaps(Context(kernels: kernels, mode: .inference).constant(pass.input)).value
+        for (n, isMirrored) in pass.isMirrored.enumerated() { fusion.add(maps.batch(n..<(n + 1)), flipped: isMirrored) }
+      }
     }
-    return try fusion.normalised()
+    return fusion
   }
 }
 

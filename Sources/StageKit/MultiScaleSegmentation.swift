@@ -9,18 +9,23 @@ import Tensors
 /// Inference of a segmentation network at several sizes, mirrored too. `ScaleFusion` says how the passes are made and joined.
 public struct MultiScaleSegmentation {
   private let network: SegmentationModel
-  private let scales: [Double]
+  private var scales: [Double]
   private let flip: Bool
   private let fusion: SSDDParameters.ScaleFusion
   private let side: Int
-  private let kernels: CPUKernels
+  private var kernels: any Kernels
+  private let memory: InferenceMemory
+  /// Whether an image and its mirror image go through the network in one batch.
+  private var isTogether = true
 
   /// - Parameters:
   ///   - scales: sizes relative to the image or to the square.
   ///   - flip: whether each size is seen mirrored too.
   ///   - side: of the square that `.softmaxOfSumSquare` squeezes images to.
+  ///   - memory: what the process may take; nil for no limit.
   public init(
-    network: SegmentationModel, scales: [Double], flip: Bool, fusion: SSDDParameters.ScaleFusion = .meanKeepingRatio, side: Int = 448, kernels: CPUKernels
+    network: SegmentationModel, scales: [Double], flip: Bool, fusion: SSDDParameters.ScaleFusion = .meanKeepingRatio, side: Int = 448, kernels: CPUKernels,
+    memory: MemorySize? = nil
   ) {
     self.network = network
     self.scales = scales
@@ -28,12 +33,24 @@ public struct MultiScaleSegmentation {
     self.fusion = fusion
     self.side = side
     self.kernels = kernels
+    self.memory = InferenceMemory(limit: memory, modules: [network])
   }
 
   /// (k, H, W) for the k class indices in `classes`, not normalised where they are not all of the network's.
   ///
-  /// - Throws: `Failure(.usage)` where a scaled square is too small for the network's reflection padding. Images keep their ratio and get a border.
+  /// - Throws: `Failure(.usage)` where a scaled square is too small for the network's reflection padding, or an image too large for the memory.
+  ///   Images that keep their ratio get a border where they are too small.
   public func probabilities(of image: RGBImage, classes: [Int]) throws -> Tensor {
+    var passes = self
+    passes.isTogether = try memory.fitsTogether(image, threads: kernels.threads) { isTogether, kernels in
+      var rehearsal = self
+      (rehearsal.isTogether, rehearsal.kernels, rehearsal.scales) = (isTogether, kernels, scales.max().map { [$0] } ?? [])
+      _ = try rehearsal.fused(image, classes: classes)
+    }
+    return try passes.fused(image, classes: classes)
+  }
+
+  private func fused(_ image: RGBImage, classes: [Int]) throws -> Tensor {
     switch fusion {
     case .meanKeepingRatio: try meanKeepingRatio(of: image, classes: classes)
     case .softmaxOfSumSquare:
@@ -95,7 +112,7 @@ extension MultiScaleSegmentation {
   }
 
   /// The sum brought to the image's size, then a softmax of it: (classes, height, width).
-  package static func softmaxOfSum(_ sum: Tensor, height: Int, width: Int, kernels: CPUKernels) -> Tensor {
+  package static func softmaxOfSum(_ sum: Tensor, height: Int, width: Int, kernels: any Kernels) -> Tensor {
     let planes = sum.reshaped(Shape([1] + sum.shape.dimensions))
     return kernels.softmax(kernels.resizeBilinear(planes, height: height, width: width)).reshaped([sum.shape[0], height, width])
   }
@@ -104,13 +121,14 @@ extension MultiScaleSegmentation {
 // MARK: - One pass
 
 extension MultiScaleSegmentation {
-  /// The network's softmaxes (classes, h, w) of an input (1, 3, H, W) and of its mirror image, which go through it together; h and w are the
-  /// input's sides, rounded up to a multiple of 8.
+  /// The network's softmaxes (classes, h, w) of an input (1, 3, H, W) and of its mirror image; h and w are the input's sides, rounded up to a
+  /// multiple of 8.
   private func softmaxes(of input: Tensor) -> [(map: Tensor, isMirrored: Bool)] {
-    let batch = flip ? Tensor.stacked([input, kernels.flipHorizontally(input)]) : input
-    let softmax = kernels.softmax(network.logits(Context(kernels: kernels, mode: .inference).constant(batch), upsampling: 8).value)
-    return (0..<softmax.shape[0]).map { n in
-      (softmax.batch(n..<(n + 1)).reshaped(Shape(Array(softmax.shape.dimensions.dropFirst()))), n == 1)
+    networkPasses(input, flip: flip, isTogether: isTogether, kernels: kernels).flatMap { pass in
+      let softmax = kernels.softmax(network.logits(Context(kernels: kernels, mode: .inference).constant(pass.input), upsampling: 8).value)
+      return pass.isMirrored.enumerated().map { n, isMirrored in
+        (map: softmax.batch(n..<(n + 1)).reshaped(Shape(Array(softmax.shape.dimensions.dropFirst()))), isMirrored: isMirrored)
+      }
     }
   }
 

@@ -12,20 +12,24 @@ public struct TrainingJob<Sample: Sendable> {
   public let module: any Module
   public var optimizer: SGD
   public let plan: TrainingPlan
+  /// What the training may take; nil for what the plan's micro-batch needs.
+  public let memory: MemorySize?
   public let rate: @Sendable (TrainingPosition) -> Double
   /// Makes the sample of (item, epoch); runs on a background thread.
   public let prepare: @Sendable (_ item: Int, _ epoch: Int) throws -> Sample
-  /// Computes the gradients of a batch and says what to log, the loss first.
-  public let accumulate: (_ samples: [Sample], _ position: TrainingPosition) throws -> TrainingRecord
+  /// Computes the gradients of a batch, in micro-batches of the position's plan, and says what to log, the loss first. It computes with the
+  /// kernels given and with no others: they may be such as only go through the motions.
+  public let accumulate: (_ samples: [Sample], _ position: TrainingPosition, _ kernels: any Kernels) throws -> TrainingRecord
 
   public init(
-    module: any Module, optimizer: SGD, plan: TrainingPlan, rate: @escaping @Sendable (TrainingPosition) -> Double,
+    module: any Module, optimizer: SGD, plan: TrainingPlan, memory: MemorySize?, rate: @escaping @Sendable (TrainingPosition) -> Double,
     prepare: @escaping @Sendable (_ item: Int, _ epoch: Int) throws -> Sample,
-    accumulate: @escaping (_ samples: [Sample], _ position: TrainingPosition) throws -> TrainingRecord
+    accumulate: @escaping (_ samples: [Sample], _ position: TrainingPosition, _ kernels: any Kernels) throws -> TrainingRecord
   ) {
     self.module = module
     self.optimizer = optimizer
     self.plan = plan
+    self.memory = memory
     self.rate = rate
     self.prepare = prepare
     self.accumulate = accumulate
@@ -45,25 +49,41 @@ extension StageRun {
     try AtomicFile.createFolder(out)
     removeLeftovers()
     let fingerprint = try fingerprint(manifest: data.manifest, inputs: inputs)
-    let loop = TrainingLoop<Sample>(plan: job.plan, seed: seed, folder: out, fingerprint: fingerprint, rate: job.rate)
+    let plan = try plan(of: job)
+    let kernels = kernels
+    let loop = TrainingLoop<Sample>(plan: plan, seed: seed, folder: out, fingerprint: fingerprint, rate: job.rate)
     var optimizer = job.optimizer
-    var progress = progress(total: job.plan.steps, unit: "steps")
+    var progress = progress(total: plan.steps, unit: "steps")
     let resumed = { (step: Int) in
       guard step > 0 else { return }
-      log.info("going on after step \(step) of \(job.plan.steps)")
-      progress = self.progress(total: job.plan.steps, unit: "steps", alreadyDone: step)
+      log.info("going on after step \(step) of \(plan.steps)")
+      progress = self.progress(total: plan.steps, unit: "steps", alreadyDone: step)
     }
     try loop.run(
-      module: job.module, optimizer: &optimizer, kernels: kernels, prepare: job.prepare, accumulate: job.accumulate, resumed: resumed
+      module: job.module, optimizer: &optimizer, kernels: kernels, prepare: job.prepare, accumulate: { try job.accumulate($0, $1, kernels) },
+      resumed: resumed
     ) { position, record in
       progress.advance(
-        "epoch \(position.epoch + 1)/\(job.plan.epochs), " + record.entries.prefix(2).map { "\($0.name) \(Self.short($0.value))" }.joined(separator: ", "))
+        "epoch \(position.epoch + 1)/\(plan.epochs), " + record.entries.prefix(2).map { "\($0.name) \(Self.short($0.value))" }.joined(separator: ", "))
     }
     progress.finish()
+    if let peak = Self.peakMemory { log.info("peak memory \(peak)") }
     try NetworkFile.save(
       job.module, kind: kind, specification: specification, classes: data.classes, attributes: attributes, to: "\(out)/weights.h5",
       provenance: provenance(inputs: inputs))
     loop.removeCheckpoint()
+  }
+
+  /// The plan with the micro-batch that the memory allows; says what is predicted. Where that is unknown the step itself will say why.
+  private func plan<Sample: Sendable>(of job: TrainingJob<Sample>) throws -> TrainingPlan {
+    if job.memory == nil, isQuiet { return job.plan }
+    do {
+      let (plan, memory) = try fitted(job)
+      log.info("predicted memory \(memory), \(plan.microBatch) of \(plan.batch) images at a time")
+      return plan
+    } catch  where job.memory == nil {
+      return job.plan
+    }
   }
 
   /// Takes away what killed runs were writing: hidden files that nobody will finish.

@@ -15,6 +15,9 @@ public struct TrainingOptions: ParsableArguments {
   @Option(name: .customLong("micro-batch"), help: "Images computed at a time; bounds the memory, not the result. 0: the whole batch.")
   public var microBatch = 0
 
+  @Option(help: ArgumentHelp("Compute as many images at a time as fit into this, such as 12G (instead of --micro-batch).", valueName: "SIZE"))
+  public var memory: MemorySize?
+
   @Option(help: "Side of the square training crop, a multiple of 8.")
   public var crop: Int?
 
@@ -65,6 +68,7 @@ public struct TrainingOptions: ParsableArguments {
     guard steps >= 0, microBatch >= 0, checkpointEvery >= 0 else {
       throw Failure(.usage, "--steps, --micro-batch and --checkpoint-every: expected 0 or more")
     }
+    guard memory == nil || microBatch == 0 else { throw Failure(.usage, "give either --memory or --micro-batch") }
     return result
   }
 }

@@ -1,21 +1,12 @@
 extension CPUKernels {
-  public func maxPool(_ x: Tensor, kernel: Int, stride: Int, padding: Int, ceilMode: Bool) -> (output: Tensor, indices: [Int32]) {
+  public func maxPool(_ x: Tensor, kernel: Int, stride: Int, padding: Int, ceilMode: Bool) -> (output: Tensor, positions: PoolPositions) {
     let (batch, channels, height, width) = x.shape.image
-    precondition(kernel >= 1 && padding * 2 <= kernel && stride >= 1, "max pooling \(kernel), stride \(stride), padding \(padding)")
-    func length(_ input: Int) -> Int {
-      let span = input + 2 * padding - kernel
-      precondition(span >= 0, "max pooling \(kernel), padding \(padding) of \(x.shape)")
-      let count = (ceilMode ? span + stride - 1 : span) / stride + 1
-      return ceilMode && (count - 1) * stride >= input + padding ? count - 1 : count
-    }
-    let window = MaxWindow(
-      height: height, width: width, outHeight: length(height), outWidth: length(width), kernel: kernel, stride: stride, padding: padding)
+    let window = MaxWindow(height: height, width: width, kernel: kernel, stride: stride, padding: padding, ceilMode: ceilMode)
     let area = window.outHeight * window.outWidth
-    var indices: [Int32] = []
-    let output = Tensor(filling: [batch, channels, window.outHeight, window.outWidth]) { target in
-      indices = [Int32](unsafeUninitializedCapacity: batch * channels * area) { positions, count in
-        count = batch * channels * area
-        guard let positions = positions.baseAddress else { return }
+    let shape: Shape = [batch, channels, window.outHeight, window.outWidth]
+    var output = Tensor(filling: shape) { _ in }
+    let positions = PoolPositions(count: shape.count) { positions in
+      output.write { target in
         x.read { source in
           Parallel.forEachRange(batch * channels, threads: x.count < Self.smallCount ? 1 : threads) { _, planes in
             scratch.with(window.scratchCount) { scratch in
@@ -27,22 +18,22 @@ extension CPUKernels {
         }
       }
     }
-    return (output, indices)
+    return (output, positions)
   }
 
-  public func maxPoolGradient(indices: [Int32], upstream: Tensor, inputShape: Shape) -> Tensor {
+  public func maxPoolGradient(positions: PoolPositions, upstream: Tensor, inputShape: Shape) -> Tensor {
     let (batch, channels, height, width) = inputShape.image
     precondition(
-      indices.count == upstream.count && upstream.shape.rank == 4 && upstream.shape[0] == batch && upstream.shape[1] == channels,
-      "\(indices.count) indices, upstream \(upstream.shape) for \(inputShape)")
+      positions.count == upstream.count && upstream.shape.rank == 4 && upstream.shape[0] == batch && upstream.shape[1] == channels,
+      "\(positions.count) positions, upstream \(upstream.shape) for \(inputShape)")
     let area = upstream.shape[2] * upstream.shape[3]
     return Tensor(filling: inputShape) { target in
       upstream.read { upstream in
-        indices.withUnsafeBufferPointer { indices in
+        positions.read { positions in
           overPlanes(batch * channels, area: height * width) { plane in
             let target = target + plane * height * width
             target.update(repeating: 0, count: height * width)
-            for i in plane * area..<(plane + 1) * area { target[Int(indices[i])] += upstream[i] }
+            for i in plane * area..<(plane + 1) * area { target[Int(positions[i])] += upstream[i] }
           }
         }
       }

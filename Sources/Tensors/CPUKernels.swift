@@ -32,6 +32,9 @@ public struct CPUKernels: Kernels {
 
   private static let singleThreadedBLAS: Void = openblas_set_num_threads(1)
 
+  /// About what a thread keeps as scratch memory: a tile's column matrix, and sums of small weight gradients.
+  static let scratchBytes = 3 << 19
+
   /// Elements below which a simple loop is not worth a second thread.
   static let smallCount = 1 << 14
 

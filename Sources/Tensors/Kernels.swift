@@ -66,10 +66,10 @@ public protocol Kernels: Sendable {
   /// Maximum over kernel x kernel windows; padding never wins (padding <= kernel / 2).
   ///
   /// Output length: floor or, with `ceilMode`, ceiling of (length + 2 padding - kernel) / stride, plus 1; a window that would start beyond
-  /// input and left padding is dropped. `indices` holds, for each output element, the position row * width + column within its input
+  /// input and left padding is dropped. `positions` holds, for each output element, the position row * width + column within its input
   /// plane; of equal values the first in row-major order wins. A NaN in the window wins.
-  func maxPool(_ x: Tensor, kernel: Int, stride: Int, padding: Int, ceilMode: Bool) -> (output: Tensor, indices: [Int32])
-  func maxPoolGradient(indices: [Int32], upstream: Tensor, inputShape: Shape) -> Tensor
+  func maxPool(_ x: Tensor, kernel: Int, stride: Int, padding: Int, ceilMode: Bool) -> (output: Tensor, positions: PoolPositions)
+  func maxPoolGradient(positions: PoolPositions, upstream: Tensor, inputShape: Shape) -> Tensor
   /// Mean over kernel x kernel windows, stride = kernel; incomplete windows at the right and bottom are dropped.
   func averagePool(_ x: Tensor, kernel: Int) -> Tensor
   func averagePoolGradient(upstream: Tensor, kernel: Int, inputShape: Shape) -> Tensor

@@ -5,6 +5,19 @@ struct MaxWindow {
   let height, width, outHeight, outWidth: Int
   let kernel, stride, padding: Int
 
+  /// The windows over a plane, as `Kernels.maxPool` describes them.
+  init(height: Int, width: Int, kernel: Int, stride: Int, padding: Int, ceilMode: Bool) {
+    precondition(kernel >= 1 && padding * 2 <= kernel && stride >= 1, "max pooling \(kernel), stride \(stride), padding \(padding)")
+    func length(_ input: Int) -> Int {
+      let span = input + 2 * padding - kernel
+      precondition(span >= 0, "max pooling \(kernel), padding \(padding) of \(height)x\(width)")
+      let count = (ceilMode ? span + stride - 1 : span) / stride + 1
+      return ceilMode && (count - 1) * stride >= input + padding ? count - 1 : count
+    }
+    (self.height, self.width, self.kernel, self.stride, self.padding) = (height, width, kernel, stride, padding)
+    (outHeight, outWidth) = (length(height), length(width))
+  }
+
   /// Columns of the row of column maxima: the padding on both sides, and what the last vector reads beyond.
   private var paddedWidth: Int { max(width + 2 * padding, (outWidth + 8) * stride + kernel) + 16 }
 

@@ -20,6 +20,6 @@ final class Scratch: @unchecked Sendable {
       }
       return free.remove(at: index)
     }
-    return block ?? Storage(count: count)
+    return block ?? Storage(count: count, from: .scratch)
   }
 }

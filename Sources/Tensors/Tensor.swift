@@ -16,7 +16,9 @@ public struct Tensor: Sendable {
 
   /// All elements `value`.
   public init(repeating value: Float, _ shape: Shape) {
-    self.init(shape) { $0.update(repeating: value) }
+    storage = Storage(count: shape.count)
+    self.shape = shape
+    if value != 0 || !storage.isDry { storage.base.update(repeating: value, count: storage.count) }
   }
 
   /// A scalar (empty shape).
@@ -91,7 +93,7 @@ public struct Tensor: Sendable {
   private mutating func makeUnique() {
     if isKnownUniquelyReferenced(&storage) { return }
     let copy = Storage(count: storage.count)
-    copy.base.update(from: storage.base, count: storage.count)
+    if !copy.isDry { copy.base.update(from: storage.base, count: storage.count) }
     storage = copy
   }
 

@@ -6,7 +6,7 @@ public struct TrainingPlan: Sendable, Equatable {
   /// Items whose gradients make one update; at most `items`. A last, smaller batch of an epoch is left out.
   public let batch: Int
   /// Items computed at a time: the memory of a step grows with this, not with `batch`.
-  public let microBatch: Int
+  public private(set) var microBatch: Int
   /// Updates in all: all epochs, or fewer on request.
   public let steps: Int
   /// Updates between two checkpoints.
@@ -25,6 +25,14 @@ public struct TrainingPlan: Sendable, Equatable {
     let all = epochs * (items / self.batch)
     self.steps = steps == 0 ? all : min(steps, all)
     self.checkpointEvery = checkpointEvery == 0 ? items / self.batch : checkpointEvery
+  }
+
+  /// The same plan, `count` items computed at a time, at most the batch. Precondition: at least 1.
+  public func with(microBatch count: Int) -> TrainingPlan {
+    precondition(count >= 1, "a micro-batch of \(count)")
+    var plan = self
+    plan.microBatch = min(count, batch)
+    return plan
   }
 
   public var stepsPerEpoch: Int { items / batch }

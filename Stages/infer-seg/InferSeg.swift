@@ -24,6 +24,7 @@ struct InferSeg: Stage {
 
   @OptionGroup var shared: SharedOptions
   @OptionGroup var crfOptions: CRFOptions
+  @OptionGroup var inference: InferenceMemoryOptions
 
   @Option(help: "Split of the manifest to work on.")
   var split = "val"
@@ -54,7 +55,8 @@ struct InferSeg: Stage {
     let network = try SegmentationModel(file.modelSpecification())
     try load(file.tensors.entries, into: network, unexpected: .prefixes(["seg_sub.", "dd"]), file: weights)
     let inference = MultiScaleSegmentation(
-      network: network, scales: scales.values, flip: flip, fusion: fusion ?? SSDDParameters(preset).scaleFusion, side: side, kernels: run.kernels)
+      network: network, scales: scales.values, flip: flip, fusion: fusion ?? SSDDParameters(preset).scaleFusion, side: side, kernels: run.kernels,
+      memory: inference.memory)
     let parameters = try crfOptions.parameters(iterations: 10)
     let cache = DenseCRFCache()
     try run.writeMaps(data, hasMaps: false, provenance: try run.provenance(inputs: [("weights", weights)])) { item in

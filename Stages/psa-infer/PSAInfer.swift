@@ -50,11 +50,13 @@ struct PSAInfer: Stage {
     let data = try run.data(shared, split: split)
     let network = try loadNetwork(classes: data.classes)
     let activations = try camWeights.map { try ActivationMaps(weights: $0, options: maps, classes: data.classes, kernels: kernels) }
+    let memory = InferenceMemory(limit: maps.memory, modules: [network])
     let stored = try scores.map { try SeedScores($0, for: data.items, classes: data.classes, kernels: kernels) }
     let parameters = SeedParameters(alpha: backgroundPower, beta: beta, logt: logSteps, radius: radius)
     let inputs = [("affinity", affinity)] + (scores.map { [("scores", $0)] } ?? []) + (camWeights.map { [("cam-weights", $0)] } ?? [])
     try run.writeMaps(data, hasMaps: true, provenance: try run.provenance(inputs: inputs)) { item in
       let image = try item.image()
+      try memory.check(image, threads: kernels.threads) { _ = network.features(of: image.networkInput, kernels: $0) }
       let labels = item.labels ?? []
       let cam: Tensor
       if let stored {

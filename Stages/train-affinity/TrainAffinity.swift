@@ -44,7 +44,7 @@ struct TrainAffinity: Stage {
     try file.loadTrunk(into: network, prefix: "")
     network.backbone.freeze(specification.backbone.kind == .resnet38 ? .firstStage : .none)
 
-    let (kernels, seed, pairs) = (run.kernels, run.seed, AffinityPairs(radius: radius))
+    let (seed, pairs) = (run.seed, AffinityPairs(radius: radius))
     // Samples are made beside the training, on a thread of their own.
     let single = CPUKernels(threads: 1)
     let images = TrainingImages(data.items, policy: training.policy(options, jitter: jitter, outputStride: 1), seed: seed)
@@ -55,10 +55,10 @@ struct TrainAffinity: Stage {
     let groups = ParameterGroups.affinity(network, headMultiplier: Float(options.headMultiplier), decay: Float(options.weightDecay))
     let step = AffinityStep(network: network, pairs: pairs)
     let job = TrainingJob<AffinitySample>(
-      module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan,
+      module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan, memory: training.memory,
       rate: { schedule.rate(step: $0.step, of: plan.steps) },
       prepare: { try AffinitySample(images.sample($0, epoch: $1), low: lowScores, high: highScores, kernels: single) },
-      accumulate: { try step.run($0, position: $1, kernels: kernels, seed: seed) })
+      accumulate: { try step.run($0, position: $1, kernels: $2, seed: seed) })
     try run.train(
       job, kind: .affinity, specification: specification.json, data: data, inputs: [("weights", weights), ("low", low), ("high", high)])
   }

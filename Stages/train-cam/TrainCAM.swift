@@ -54,14 +54,14 @@ struct TrainCAM: Stage {
     let plan = TrainingPlan(items: data.items.count, options: options, training: training)
     let policy = training.policy(options, jitter: jitter, outputStride: 8)
     let images = TrainingImages(data.items, policy: policy, seed: run.seed)
-    let (kernels, seed, dropout) = (run.kernels, run.seed, self.dropout)
+    let (seed, dropout) = (run.seed, self.dropout)
     let schedule = PolySchedule(base: options.learningRate)
     let groups = ParameterGroups.classifier(network, headMultiplier: Float(options.headMultiplier), decay: Float(options.weightDecay))
     let job = TrainingJob<TrainingSample>(
-      module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan,
+      module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan, memory: training.memory,
       rate: { schedule.rate(step: $0.step, of: plan.steps) },
       prepare: { try images.sample($0, epoch: $1) },
-      accumulate: { samples, position in
+      accumulate: { samples, position, kernels in
         try ClassifierStep(network: network).run(
           samples, classes: data.classes.objectCount, position: position, kernels: kernels, seed: seed, dropout: dropout)
       })

@@ -58,16 +58,16 @@ struct TrainDDNet: Stage {
     let epochs = training.epochs ?? parameters.staticScheduleEpochs
     let schedule = CosineSchedule(base: options.learningRate, epochs: epochs, stretch: parameters.scheduleStretch)
     let groups = ParameterGroups.segmentation(network, headMultiplier: Float(options.headMultiplier), decay: Float(options.weightDecay))
-    let (kernels, seed, classes) = (run.kernels, run.seed, data.classes.count)
+    let (seed, classes) = (run.seed, data.classes.count)
     let job = TrainingJob<PairSample>(
-      module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan,
+      module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan, memory: training.memory,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
       prepare: { try PairSample(images.sample($0, epoch: $1), knowledge: knowledgeScores, advice: adviceScores) },
-      accumulate: { samples, position in
+      accumulate: { samples, position, kernels in
         let batch = StaticBatch(
           images: stacked(samples.map(\.input)), knowledge: LabelBatch(samples.map(\.knowledge)), advice: LabelBatch(samples.map(\.advice)),
           present: try PresentLabels(samples.map(\.labels), classes: classes))
-        let pass = TrainingPass(kernels: kernels, seed: seed, step: position.step, microBatch: plan.microBatch)
+        let pass = TrainingPass(kernels: kernels, seed: seed, step: position.step, microBatch: position.plan.microBatch)
         return TrainingRecord(try StaticStep(model: network, parameters: parameters).run(batch, pass))
       })
     try run.train(

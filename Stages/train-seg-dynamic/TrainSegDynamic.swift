@@ -60,17 +60,17 @@ struct TrainSegDynamic: Stage {
     let plan = TrainingPlan(items: data.items.count, options: options, training: training)
     let schedule = CosineSchedule(base: options.learningRate, epochs: options.epochs, stretch: parameters.scheduleStretch)
     let groups = ParameterGroups.segmentation(network, headMultiplier: Float(options.headMultiplier), decay: Float(options.weightDecay))
-    let (kernels, seed, classes, warmUpEpochs) = (run.kernels, run.seed, data.classes.count, self.warmUpEpochs)
+    let (seed, classes, warmUpEpochs) = (run.seed, data.classes.count, self.warmUpEpochs)
     let step = DynamicStep(model: network, parameters: parameters, crf: try crf.parameters(iterations: parameters.trainingIterations))
     let job = TrainingJob<SeedSample>(
-      module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan,
+      module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan, memory: training.memory,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
       prepare: { try SeedSample(images.sample($0, epoch: $1), seeds: masks) },
-      accumulate: { samples, position in
+      accumulate: { samples, position, kernels in
         let batch = DynamicBatch(
           images: stacked(samples.map(\.input)), thumbnails: samples.map(\.small.pixels), seeds: LabelBatch(samples.map(\.seeds)),
           present: try PresentLabels(samples.map(\.labels), classes: classes))
-        let pass = TrainingPass(kernels: kernels, seed: seed, step: position.step, microBatch: plan.microBatch)
+        let pass = TrainingPass(kernels: kernels, seed: seed, step: position.step, microBatch: position.plan.microBatch)
         return TrainingRecord(try step.run(batch, pass, isWarmingUp: position.epoch < warmUpEpochs))
       })
     try run.train(

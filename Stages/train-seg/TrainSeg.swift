@@ -45,14 +45,14 @@ struct TrainSeg: Stage {
     let plan = TrainingPlan(items: data.items.count, options: options, training: training)
     let schedule = CosineSchedule(base: options.learningRate, epochs: options.epochs)
     let groups = ParameterGroups.segmentation(network, headMultiplier: Float(options.headMultiplier), decay: Float(options.weightDecay))
-    let (kernels, seed) = (run.kernels, run.seed)
+    let seed = run.seed
     let job = TrainingJob<SeedSample>(
-      module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan,
+      module: network, optimizer: SGD(groups, momentum: Float(options.momentum)), plan: plan, memory: training.memory,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
       prepare: { try SeedSample(images.sample($0, epoch: $1), seeds: masks) },
-      accumulate: { samples, position in
+      accumulate: { samples, position, kernels in
         let batch = SegmentationBatch(images: stacked(samples.map(\.input)), masks: LabelBatch(samples.map(\.seeds)))
-        let pass = TrainingPass(kernels: kernels, seed: seed, step: position.step, microBatch: plan.microBatch)
+        let pass = TrainingPass(kernels: kernels, seed: seed, step: position.step, microBatch: position.plan.microBatch)
         return TrainingRecord(try SegmentationStep(model: network).run(batch, pass))
       })
     try run.train(

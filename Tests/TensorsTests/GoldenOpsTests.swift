@@ -86,10 +86,10 @@ struct GoldenOpsTests {
   func maximum() throws {
     try forEachCase("maxpool_3_2_1") { kernels, name in
       let x = try golden.tensor("\(name)/x")
-      let (y, indices) = kernels.maxPool(x, kernel: 3, stride: 2, padding: 1, ceilMode: false)
+      let (y, positions) = kernels.maxPool(x, kernel: 3, stride: 2, padding: 1, ceilMode: false)
       try expectMatch(y, "\(name)/y")
       let upstream = try golden.tensor("\(name)/dy")
-      try expectMatch(kernels.maxPoolGradient(indices: indices, upstream: upstream, inputShape: x.shape), "\(name)/dx")
+      try expectMatch(kernels.maxPoolGradient(positions: positions, upstream: upstream, inputShape: x.shape), "\(name)/dx")
     }
   }
 

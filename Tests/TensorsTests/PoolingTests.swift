@@ -20,10 +20,10 @@ struct PoolingTests {
           }
         }
         for kernels in Self.kernels {
-          let (output, indices) = kernels.maxPool(x, kernel: kernel, stride: stride, padding: padding, ceilMode: ceilMode)
+          let (output, found) = kernels.maxPool(x, kernel: kernel, stride: stride, padding: padding, ceilMode: ceilMode)
           #expect(output == expected, "\(name) \(height)x\(width)")
-          #expect(indices == positions, "\(name) \(height)x\(width)")
-          expectClose(kernels.maxPoolGradient(indices: indices, upstream: upstream, inputShape: x.shape), gradient, 1e-6)
+          #expect(found.values == positions, "\(name) \(height)x\(width)")
+          expectClose(kernels.maxPoolGradient(positions: found, upstream: upstream, inputShape: x.shape), gradient, 1e-6)
         }
       }
     }
@@ -41,7 +41,7 @@ struct PoolingTests {
   @Test("-infinity everywhere keeps the first position")
   func allMinusInfinity() {
     let x = Tensor(repeating: -.infinity, [1, 1, 4, 4])
-    #expect(Self.kernels[0].maxPool(x, kernel: 2, stride: 2, padding: 0, ceilMode: false).indices == [0, 2, 8, 10])
+    #expect(Self.kernels[0].maxPool(x, kernel: 2, stride: 2, padding: 0, ceilMode: false).positions.values == [0, 2, 8, 10])
   }
 
   @Test("average", arguments: [1, 2, 3, 8])

@@ -1,0 +1,71 @@
+import ArgumentParser
+import Foundations
+import Imaging
+import NeuralNet
+import Tensors
+
+/// The option of stages that run a network over images.
+public struct InferenceMemoryOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Stay within this, such as 4G: an image and its mirror image go through the network one after the other where needed.", valueName: "SIZE"))
+  public var memory: MemorySize?
+
+  public init() {}
+}
+
+/// What goes through a network at a time: (N, 3, H, W), and which of the N are mirror images.
+typealias NetworkPass = (input: Tensor, isMirrored: [Bool])
+
+/// An image and, with `flip`, its mirror image: in one batch, or one after the other.
+func networkPasses(_ input: Tensor, flip: Bool, isTogether: Bool, kernels: any Kernels) -> [NetworkPass] {
+  guard flip else { return [(input, [false])] }
+  let mirrored = kernels.flipHorizontally(input)
+  return isTogether ? [(Tensor.stacked([input, mirrored]), [false, true])] : [(input, [false]), (mirrored, [true])]
+}
+
+/// Whether an image and its mirror image go through a network together, decided once for each size of image.
+public final class InferenceMemory {
+  private let limit: MemorySize?
+  private let weights: Int
+  private var decisions: [Size: Bool] = [:]
+
+  private struct Size: Hashable {
+    let width, height: Int
+  }
+
+  /// - Parameters:
+  ///   - limit: nil for no limit.
+  ///   - modules: whose weights are in memory.
+  public init(limit: MemorySize?, modules: [any Module]) {
+    self.limit = limit
+    weights = modules.flatMap(\.parameters).reduce(0) { $0 + $1.value.count * MemoryLayout<Float>.stride }
+  }
+
+  /// True where both passes fit together, false where one at a time does.
+  ///
+  /// - Parameter pass: does what takes most memory for this image, with the kernels given and with no others.
+  /// - Throws: `Failure(.usage)` where not even one pass fits.
+  func fitsTogether(_ image: RGBImage, threads: Int, _ pass: (_ together: Bool, any Kernels) throws -> Void) throws -> Bool {
+    guard let limit else { return true }
+    let size = Size(width: image.width, height: image.height)
+    if let decision = decisions[size] { return decision }
+    func predicted(_ together: Bool) throws -> Int {
+      let tensors = try MemoryPrediction.peak(threads: threads) { try pass(together, $0) }
+      return ProgramMemory.bytes(threads: threads) + weights + tensors
+    }
+    let together = try predicted(true) <= limit.bytes
+    let single = together ? 0 : try predicted(false)
+    guard single <= limit.bytes else {
+      throw Failure(
+        .usage, expected: "at least \(MemorySize(bytes: single)) for an image of \(size.width)x\(size.height)", found: "\(limit)", item: "--memory")
+    }
+    decisions[size] = together
+    return together
+  }
+
+  /// - Throws: `Failure(.usage)` where what `pass` does for this image does not fit.
+  public func check(_ image: RGBImage, threads: Int, _ pass: (any Kernels) throws -> Void) throws {
+    _ = try fitsTogether(image, threads: threads) { try pass($1) }
+  }
+}

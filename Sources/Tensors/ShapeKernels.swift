@@ -1,0 +1,102 @@
+/// Kernels that go through the motions: results have the shapes that `CPUKernels` gives and no numbers, all 0 as long as nobody writes them.
+///
+/// Of use in a dry pool only, where a tensor is counted and costs nothing; `MemoryPrediction` brings the two together. What a CPU kernel
+/// holds while it runs is held here too, so that the counts agree.
+struct ShapeKernels: Kernels {
+  let threads: Int
+
+  func convolution(_ x: Tensor, weight: Tensor, bias: Tensor?, parameters: ConvolutionParameters, relu: Bool) -> Tensor {
+    blank(parameters.outputShape(input: x.shape, weight: weight.shape))
+  }
+
+  func convolutionGradients(
+    _ x: Tensor, weight: Tensor, upstream: Tensor, parameters: ConvolutionParameters, wants: ConvolutionWants
+  ) -> ConvolutionGradients {
+    ConvolutionGradients(
+      input: wants.input ? blank(x.shape) : nil, weight: wants.weight ? blank(weight.shape) : nil,
+      bias: wants.bias ? blank([weight.shape[0]]) : nil)
+  }
+
+  func scaleShift(_ x: Tensor, scale: Tensor, shift: Tensor, relu: Bool) -> Tensor { blank(x.shape) }
+
+  func scaleShiftGradients(
+    _ x: Tensor, scale: Tensor, output: Tensor, upstream: Tensor, relu: Bool, wants: ScaleShiftWants
+  ) -> ScaleShiftGradients {
+    let masked = relu ? blank(upstream.shape) : upstream
+    return withExtendedLifetime(masked) { channelGradients(upstream.shape, wants) }
+  }
+
+  func batchStatistics(_ x: Tensor) -> (mean: Tensor, variance: Tensor) { (blank([x.shape[1]]), blank([x.shape[1]])) }
+
+  func batchNormGradients(
+    _ x: Tensor, mean: Tensor, variance: Tensor, epsilon: Float, weight: Tensor, fixed: Bool, output: Tensor, upstream: Tensor,
+    relu: Bool, wants: ScaleShiftWants
+  ) -> ScaleShiftGradients {
+    scaleShiftGradients(x, scale: weight, output: output, upstream: upstream, relu: relu, wants: wants)
+  }
+
+  func relu(_ x: Tensor) -> Tensor { blank(x.shape) }
+  func reluGradient(output: Tensor, upstream: Tensor) -> Tensor { blank(upstream.shape) }
+  func elu(_ x: Tensor) -> Tensor { blank(x.shape) }
+  func eluGradient(output: Tensor, upstream: Tensor) -> Tensor { blank(upstream.shape) }
+  func sigmoid(_ x: Tensor) -> Tensor { blank(x.shape) }
+  func sigmoidGradient(output: Tensor, upstream: Tensor) -> Tensor { blank(upstream.shape) }
+  func softmax(_ x: Tensor) -> Tensor { blank(x.shape) }
+  func softmaxGradient(output: Tensor, upstream: Tensor) -> Tensor { blank(upstream.shape) }
+  func logSoftmax(_ x: Tensor) -> Tensor { blank(x.shape) }
+  func logSoftmaxGradient(output: Tensor, upstream: Tensor) -> Tensor { blank(upstream.shape) }
+
+  func maxPool(_ x: Tensor, kernel: Int, stride: Int, padding: Int, ceilMode: Bool) -> (output: Tensor, positions: PoolPositions) {
+    let (batch, channels, height, width) = x.shape.image
+    let window = MaxWindow(height: height, width: width, kernel: kernel, stride: stride, padding: padding, ceilMode: ceilMode)
+    let output = blank([batch, channels, window.outHeight, window.outWidth])
+    return (output, PoolPositions(count: output.count) { _ in })
+  }
+
+  func maxPoolGradient(positions: PoolPositions, upstream: Tensor, inputShape: Shape) -> Tensor { blank(inputShape) }
+
+  func averagePool(_ x: Tensor, kernel: Int) -> Tensor {
+    let (batch, channels, height, width) = x.shape.image
+    return blank([batch, channels, height / kernel, width / kernel])
+  }
+
+  func averagePoolGradient(upstream: Tensor, kernel: Int, inputShape: Shape) -> Tensor { blank(inputShape) }
+  func globalAveragePool(_ x: Tensor) -> Tensor { blank([x.shape[0], x.shape[1], 1, 1]) }
+  func globalAveragePoolGradient(upstream: Tensor, inputShape: Shape) -> Tensor { blank(inputShape) }
+  func resizeBilinear(_ x: Tensor, height: Int, width: Int) -> Tensor { blank([x.shape[0], x.shape[1], height, width]) }
+  func resizeBilinearGradient(upstream: Tensor, inputShape: Shape) -> Tensor { blank(inputShape) }
+
+  func add(_ x: Tensor, _ y: Tensor) -> Tensor { blank(x.shape) }
+  func multiply(_ x: Tensor, _ y: Tensor) -> Tensor { blank(x.shape) }
+  func scaled(_ x: Tensor, by factor: Float) -> Tensor { blank(x.shape) }
+  /// Copies a shared target, as a kernel that writes into it would.
+  func accumulate(_ y: Tensor, scaledBy factor: Float, into target: inout Tensor) { target.write { _ in } }
+  func multiplyPlanes(_ x: Tensor, by factors: Tensor) -> Tensor { blank(x.shape) }
+  func sum(_ x: Tensor) -> Double { 0 }
+
+  func concatenate(_ tensors: [Tensor]) -> Tensor {
+    let first = tensors[0].shape.dimensions
+    return blank(Shape([first[0], tensors.reduce(0) { $0 + $1.shape[1] }] + first.dropFirst(2)))
+  }
+
+  func split(_ x: Tensor, channels: [Int]) -> [Tensor] {
+    channels.map { blank(Shape([x.shape[0], $0] + x.shape.dimensions.dropFirst(2))) }
+  }
+
+  func flipHorizontally(_ x: Tensor) -> Tensor { blank(x.shape) }
+
+  func matrixProduct(_ a: Tensor, _ b: Tensor, transposeA: Bool, transposeB: Bool) -> Tensor {
+    blank([a.shape[transposeA ? 1 : 0], b.shape[transposeB ? 0 : 1]])
+  }
+
+  /// Leaves the parameter as it is.
+  func sgdStep(parameter: inout Tensor, gradient: Tensor, velocity: inout Tensor?, rate: Float, momentum: Float, decay: Float) {}
+
+  private func channelGradients(_ shape: Shape, _ wants: ScaleShiftWants) -> ScaleShiftGradients {
+    let channels: Shape = [shape[1]]
+    return ScaleShiftGradients(
+      input: wants.input ? blank(shape) : nil, scale: wants.scale ? blank(channels) : nil, shift: wants.shift ? blank(channels) : nil)
+  }
+
+  private func blank(_ shape: Shape) -> Tensor { Tensor(filling: shape) { _ in } }
+}
