@@ -6,7 +6,8 @@ typealias BlockOutput = (output: Variable, activation: Variable)
 
 /// A block of ResNet-38.
 protocol ResidualBlock: Module {
-  func callAsFunction(_ x: Variable) -> BlockOutput
+  /// Consumes its input, so that inference frees it as soon as nothing reads it.
+  func callAsFunction(_ x: consuming Variable) -> BlockOutput
 }
 
 /// Two 3x3 convolutions behind batch norms (Wu et al. 2016, figure 1, left).
@@ -42,9 +43,10 @@ final class BasicBlock: ResidualBlock {
     bn2a.parameters + conv2a.parameters + bn2b1.parameters + conv2b1.parameters + (conv1?.parameters ?? [])
   }
 
-  func callAsFunction(_ x: Variable) -> BlockOutput {
+  func callAsFunction(_ x: consuming Variable) -> BlockOutput {
     let a = bn2a(x, relu: true)
-    let shortcut = conv1?(a) ?? x
+    var shortcut = consume x
+    if let conv1 { shortcut = conv1(a) }
     let main = conv2b1(bn2b1(conv2a(a), relu: true))
     return (shortcut + main, a)
   }
@@ -83,11 +85,18 @@ final class BottleneckBlock: ResidualBlock {
     return layers.flatMap(\.parameters)
   }
 
-  func callAsFunction(_ x: Variable) -> BlockOutput {
-    let a = bn2a(x, relu: true)
-    let first = bn2b1(conv2a(a), relu: true).dropout2d(rate: dropoutRate, name: "\(name).dropout1")
-    let second = bn2b2(conv2b1(first), relu: true).dropout2d(rate: dropoutRate, name: "\(name).dropout2")
-    return (conv1(a) + conv2b2(second), a)
+  func callAsFunction(_ x: consuming Variable) -> BlockOutput {
+    let a = activation(consume x)
+    return (residual(a) + conv1(a), a)
+  }
+
+  private func activation(_ x: consuming Variable) -> Variable { bn2a(x, relu: true) }
+
+  private func residual(_ a: Variable) -> Variable {
+    var y = bn2b1(conv2a(a), relu: true, dropout: ChannelDropout(rate: dropoutRate, name: "\(name).dropout1"))
+    y = conv2b1(y)
+    y = bn2b2(y, relu: true, dropout: ChannelDropout(rate: dropoutRate, name: "\(name).dropout2"))
+    return conv2b2(y)
   }
 }
 

@@ -99,22 +99,18 @@ public final class ResNet38: Backbone {
   }
 
   package func stages(_ x: Variable) -> Stages {
-    let stem = conv1a(x)
-    let (out2, _) = run(b2, on: stem)
-    let (out3, conv2) = run(b3, on: out2)
+    let (out3, conv2) = run(b3, on: run(b2, on: conv1a(x)).output)
     let (out4, conv3) = run(b4, on: out3)
     let (out5, tap4) = run(b5, on: out4)
     let (out6, tap5) = b6(out5)
-    let (out7, _) = b7(out6)
-    let conv6 = bn7(out7, relu: true)
-    let features = BackboneFeatures(low: conv2, tap4: tap4, tap5: tap5, high: conv6)
+    let features = BackboneFeatures(low: conv2, tap4: tap4, tap5: tap5, high: bn7(b7(out6).output, relu: true))
     return Stages(features: features, conv3: conv3, conv4: out4, conv5: out5)
   }
 
   /// All blocks of a stage; the activation is the first block's.
-  private func run(_ blocks: [any ResidualBlock], on x: Variable) -> BlockOutput {
-    let first = blocks[0](x)
-    let output = blocks.dropFirst().reduce(first.output) { $1($0).output }
-    return (output, first.activation)
+  private func run(_ blocks: [any ResidualBlock], on x: consuming Variable) -> BlockOutput {
+    var (output, activation) = blocks[0](consume x)
+    for block in blocks.dropFirst() { output = block(output).output }
+    return (output, activation)
   }
 }

@@ -42,19 +42,24 @@ public final class BatchNorm2D: Module {
   ///
   /// Frozen, it keeps `x` only if the weight is trained, and the output only with `relu`; weight and bias get gradients unless frozen
   /// themselves.
-  public func callAsFunction(_ x: Variable, relu: Bool = false) -> Variable {
-    statistics == .batch && x.context.mode == .training ? normalisedByBatch(x, relu: relu) : normalisedByRunning(x, relu: relu)
+  ///
+  /// - Parameter dropout: channel dropout of the result (`dropout2d`). Done here the output without it is not kept.
+  public func callAsFunction(_ x: Variable, relu: Bool = false, dropout: ChannelDropout? = nil) -> Variable {
+    let factors = dropout.flatMap { x.context.factors(of: $0, samples: x.shape[0], channels: x.shape[1]) }
+    let isByBatch = statistics == .batch && x.context.mode == .training
+    return isByBatch ? normalisedByBatch(x, relu: relu, factors: factors) : normalisedByRunning(x, relu: relu, factors: factors)
   }
 
-  private func normalisedByRunning(_ x: Variable, relu: Bool) -> Variable {
+  private func normalisedByRunning(_ x: Variable, relu: Bool, factors: Tensor?) -> Variable {
     let (context, kernels) = (x.context, x.context.kernels)
     let (mean, variance) = (runningMean.value, runningVariance.value)
-    let (output, scale) = folded(x.value, mean: mean, variance: variance, relu: relu, kernels: kernels)
+    let (output, scale) = folded(x.value, mean: mean, variance: variance, relu: relu, factors: factors, kernels: kernels)
     let sources = [x.source, context.source(of: weight), context.source(of: bias)]
     let wants = ScaleShiftWants(input: sources[0] != nil, scale: sources[1] != nil, shift: sources[2] != nil)
     let mask = relu ? output : nil
     guard wants.scale else {
       return context.record(output, from: sources) { upstream in
+        let upstream = Self.multiplied(upstream, by: factors, kernels)
         // Neither is read: the scale's gradient is not wanted, and there is an output wherever the ReLU needs one.
         let unread = mask ?? upstream
         let gradients = kernels.scaleShiftGradients(
@@ -62,33 +67,41 @@ public final class BatchNorm2D: Module {
         return [gradients.input, nil, gradients.shift]
       }
     }
-    return recorded(x, output, mean: mean, variance: variance, fixed: true, relu: relu)
+    return recorded(x, output, mean: mean, variance: variance, fixed: true, relu: relu, factors: factors)
   }
 
-  private func normalisedByBatch(_ x: Variable, relu: Bool) -> Variable {
+  private func normalisedByBatch(_ x: Variable, relu: Bool, factors: Tensor?) -> Variable {
     let kernels = x.context.kernels
     let (mean, variance) = kernels.batchStatistics(x.value)
     let count = Double(x.value.count / x.shape[1])
     update(runningMean, towards: mean, correction: 1)
     update(runningVariance, towards: variance, correction: Float(count / max(count - 1, 1)))
-    let (output, _) = folded(x.value, mean: mean, variance: variance, relu: relu, kernels: kernels)
-    return recorded(x, output, mean: mean, variance: variance, fixed: false, relu: relu)
+    let (output, _) = folded(x.value, mean: mean, variance: variance, relu: relu, factors: factors, kernels: kernels)
+    return recorded(x, output, mean: mean, variance: variance, fixed: false, relu: relu, factors: factors)
   }
 
   private func folded(
-    _ x: Tensor, mean: Tensor, variance: Tensor, relu: Bool, kernels: any Kernels
+    _ x: Tensor, mean: Tensor, variance: Tensor, relu: Bool, factors: Tensor?, kernels: any Kernels
   ) -> (output: Tensor, scale: Tensor) {
     let (scale, shift) = kernels.foldedBatchNorm(
       mean: mean, variance: variance, weight: weight.value, bias: bias.value, epsilon: epsilon)
-    return (kernels.scaleShift(x, scale: scale, shift: shift, relu: relu), scale)
+    return (Self.multiplied(kernels.scaleShift(x, scale: scale, shift: shift, relu: relu), by: factors, kernels), scale)
   }
 
-  private func recorded(_ x: Variable, _ output: Tensor, mean: Tensor, variance: Tensor, fixed: Bool, relu: Bool) -> Variable {
+  private static func multiplied(_ x: Tensor, by factors: Tensor?, _ kernels: any Kernels) -> Tensor {
+    factors.map { kernels.multiplyPlanes(x, by: $0) } ?? x
+  }
+
+  /// The output, with dropout, serves as the ReLU's mask: where a channel is dropped the upstream gradient is 0.
+  private func recorded(
+    _ x: Variable, _ output: Tensor, mean: Tensor, variance: Tensor, fixed: Bool, relu: Bool, factors: Tensor?
+  ) -> Variable {
     let (context, kernels, epsilon) = (x.context, x.context.kernels, epsilon)
     let sources = [x.source, context.source(of: weight), context.source(of: bias)]
     let wants = ScaleShiftWants(input: sources[0] != nil, scale: sources[1] != nil, shift: sources[2] != nil)
     let (input, factor, mask) = (x.value, weight.value, relu ? output : nil)
     return context.record(output, from: sources) { upstream in
+      let upstream = Self.multiplied(upstream, by: factors, kernels)
       let gradients = kernels.batchNormGradients(
         input, mean: mean, variance: variance, epsilon: epsilon, weight: factor, fixed: fixed, output: mask ?? upstream,
         upstream: upstream, relu: relu, wants: wants)

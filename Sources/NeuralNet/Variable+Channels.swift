@@ -23,16 +23,33 @@ extension Variable {
   ///   - rate: 0 <= rate < 1 (precondition).
   ///   - name: of the layer; two layers of one name would drop the same channels.
   public func dropout2d(rate: Float, name: String) -> Variable {
+    guard let factors = context.factors(of: ChannelDropout(rate: rate, name: name), samples: shape[0], channels: shape[1]) else { return self }
+    let kernels = context.kernels
+    return unary(kernels.multiplyPlanes(value, by: factors)) { kernels.multiplyPlanes($0, by: factors) }
+  }
+}
+
+/// What `dropout2d` drops, for layers that do so in passing.
+public struct ChannelDropout: Sendable, Hashable {
+  public let rate: Float
+  public let name: String
+
+  /// As in `dropout2d`.
+  public init(rate: Float, name: String) {
     precondition(rate >= 0 && rate < 1, "dropout rate \(rate)")
-    guard context.mode == .training, context.dropout, rate > 0 else { return self }
-    let (kernels, channels) = (context.kernels, shape[1])
+    (self.rate, self.name) = (rate, name)
+  }
+}
+
+extension Context {
+  /// The factor of every channel of every sample, (samples, channels); nil where nothing is dropped.
+  func factors(of dropout: ChannelDropout, samples: Int, channels: Int) -> Tensor? {
+    guard mode == .training, self.dropout, dropout.rate > 0 else { return nil }
     var factors: [Float] = []
-    for sample in 0..<shape[0] {
-      let index = context.sampleOffset + sample
-      var generator = SeededGenerator(seed: context.seed, "dropout", name, "\(context.step)", "\(index)")
-      for _ in 0..<channels { factors.append(generator.chance(rate) ? 0 : 1 / (1 - rate)) }
+    for sample in 0..<samples {
+      var generator = SeededGenerator(seed: seed, "dropout", dropout.name, "\(step)", "\(sampleOffset + sample)")
+      for _ in 0..<channels { factors.append(generator.chance(dropout.rate) ? 0 : 1 / (1 - dropout.rate)) }
     }
-    let mask = Tensor([shape[0], channels], factors)
-    return unary(kernels.multiplyPlanes(value, by: mask)) { kernels.multiplyPlanes($0, by: mask) }
+    return Tensor([samples, channels], factors)
   }
 }

@@ -67,14 +67,16 @@ public struct StaticStep {
     for range in pass.ranges(of: batch.knowledge.batch) {
       let context = pass.context(for: range, dropout: parameters.channelDropout)
       let (knowledge, advice, present) = (batch.knowledge.batch(range), batch.advice.batch(range), batch.present.batch(range))
-      let forward = self.forward(context.constant(batch.images.batch(range)), knowledge, advice, present, terms)
+      // The trunk's graph is gone before the DD-Net's is made: neither loss reaches what is the other's.
+      let segmentation = segmentation(context.constant(batch.images.batch(range)))
+      let base = try crossEntropy(segmentation.logits, knowledge, denominator: labelled).requireFinite(what: "loss")
+      base.backward()
+      let forward = detection(segmentation, knowledge, advice, present, terms)
       try observing(forward)
-
       let difference = differenceMask(knowledge, advice)
-      let base = crossEntropy(forward.logits, knowledge, denominator: labelled)
       let diff0 = forward.differences.map { terms.sum($0, difference: difference, flags: forward.merged.flags) }
-      for loss in [base] + diff0 { try loss.requireFinite(what: "loss") }
-      backward(([base] + diff0).map { ($0, Tensor(1)) })
+      for loss in diff0 { try loss.requireFinite(what: "loss") }
+      backward(diff0.map { ($0, Tensor(1)) })
 
       segmentationLoss += Double(base.value.item)
       differenceSum += diff0.reduce(0) { $0 + Double($1.value.item) }
@@ -94,20 +96,34 @@ public struct StaticStep {
     return tally.log
   }
 
-  private func forward(
-    _ x: Variable, _ knowledge: LabelBatch, _ advice: LabelBatch, _ present: PresentLabels, _ terms: DifferenceTerms
-  ) -> Forward {
+  /// What the DD-Net takes from trunk and head, e^l and e^h without a way back.
+  private struct Segmentation {
+    let low: Variable
+    let lowLevel: Variable
+    let output: SegmentationOutput
+    let logits: Variable
+  }
+
+  private func segmentation(_ x: Variable) -> Segmentation {
     let segmentation = model.segmentation
     let features = segmentation.backbone.features(x)
     let output = segmentation.main(features.high)
-    let highLevel = output.hidden.detached().upsampled(by: 2)
+    return Segmentation(
+      low: features.low, lowLevel: segmentation.backbone.lowLevel(features).detached(), output: output, logits: output.logits)
+  }
+
+  private func detection(
+    _ segmentation: Segmentation, _ knowledge: LabelBatch, _ advice: LabelBatch, _ present: PresentLabels, _ terms: DifferenceTerms
+  ) -> Forward {
+    let highLevel = segmentation.output.hidden.detached().upsampled(by: 2)
     let differences = model.first.logits(
-      highLevel: highLevel, lowLevel: segmentation.backbone.lowLevel(features), masks: [knowledge, advice], classes: present.classes)
+      highLevel: highLevel, lowLevel: segmentation.lowLevel, masks: [knowledge, advice], classes: present.classes)
     let d = differences.map(terms.differenceProbabilities)
     let merged = MergedMasks(
       knowledge: knowledge, advice: advice, knowledgeDifference: d[0], adviceDifference: d[1], present: present,
       bias: parameters.trainingBias, parameters: parameters)
     return Forward(
-      low: features.low, output: output, logits: output.logits, highLevel: highLevel, differences: differences, merged: merged)
+      low: segmentation.low, output: segmentation.output, logits: segmentation.logits, highLevel: highLevel, differences: differences,
+      merged: merged)
   }
 }

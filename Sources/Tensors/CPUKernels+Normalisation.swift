@@ -27,6 +27,9 @@ extension CPUKernels {
   public func scaleShiftGradients(
     _ x: Tensor, scale: Tensor, output: Tensor, upstream: Tensor, relu: Bool, wants: ScaleShiftWants
   ) -> ScaleShiftGradients {
+    if relu, !wants.scale, !wants.shift {
+      return ScaleShiftGradients(input: wants.input ? scaledWhere(output, upstream, scale: scale) : nil)
+    }
     let upstream = relu ? reluGradient(output: output, upstream: upstream) : upstream
     let (_, channels, _) = upstream.shape.planes
     let zeros = Tensor(zeros: [channels])
@@ -35,6 +38,25 @@ extension CPUKernels {
     if wants.shift { result.shift = Tensor([channels], channelSums(upstream).map { Float($0) }) }
     if wants.scale { result.scale = Tensor([channels], channelProducts(upstream, x, zeros.values).map { Float($0) }) }
     return result
+  }
+
+  /// scale[c] upstream where the output is positive, else 0, in one pass.
+  private func scaledWhere(_ output: Tensor, _ upstream: Tensor, scale: Tensor) -> Tensor {
+    let (batch, channels, area) = upstream.shape.planes
+    precondition(output.shape == upstream.shape && scale.shape == [channels], "scale \(scale.shape), output \(output.shape) for \(upstream.shape)")
+    return Tensor(filling: upstream.shape) { target in
+      output.read { output in
+        upstream.read { upstream in
+          scale.read { scale in
+            overPlanes(batch * channels, area: area) { plane in
+              let factor = scale[plane % channels]
+              let (output, upstream, target) = (output + plane * area, upstream + plane * area, target + plane * area)
+              for i in 0..<area { target[i] = factor * (output[i] > 0 ? upstream[i] : 0) }
+            }
+          }
+        }
+      }
+    }
   }
 
   public func batchStatistics(_ x: Tensor) -> (mean: Tensor, variance: Tensor) {

@@ -22,7 +22,7 @@ struct ShapeKernels: Kernels {
   func scaleShiftGradients(
     _ x: Tensor, scale: Tensor, output: Tensor, upstream: Tensor, relu: Bool, wants: ScaleShiftWants
   ) -> ScaleShiftGradients {
-    let masked = relu ? blank(upstream.shape) : upstream
+    let masked = relu && (wants.scale || wants.shift) ? blank(upstream.shape) : upstream
     return withExtendedLifetime(masked) { channelGradients(upstream.shape, wants) }
   }
 
@@ -32,7 +32,8 @@ struct ShapeKernels: Kernels {
     _ x: Tensor, mean: Tensor, variance: Tensor, epsilon: Float, weight: Tensor, fixed: Bool, output: Tensor, upstream: Tensor,
     relu: Bool, wants: ScaleShiftWants
   ) -> ScaleShiftGradients {
-    scaleShiftGradients(x, scale: weight, output: output, upstream: upstream, relu: relu, wants: wants)
+    let masked = relu ? blank(upstream.shape) : upstream
+    return withExtendedLifetime(masked) { channelGradients(upstream.shape, wants) }
   }
 
   func relu(_ x: Tensor) -> Tensor { blank(x.shape) }
