@@ -52,6 +52,20 @@ struct WinogradCorrelation {
     let most = max(64, Self.partBudget / (WinogradTransform.points * inputs))
     return ConvolutionGeometry.ranges(outputs, most: most)
   }
+
+  /// The transformed source of a block, the transformed weights and the products of a part, at their largest.
+  fileprivate func matrices(_ blocks: [WinogradTiling.Block]) -> (sources: PointMatrices, weights: PointMatrices, products: PointMatrices) {
+    let tiles = blocks.map(\.tiles).max() ?? 0
+    let rows = parts.map(\.count).max() ?? 0
+    let weights = isGradient ? PointMatrices(rows: inputs, columns: rows) : PointMatrices(rows: rows, columns: inputs)
+    return (PointMatrices(rows: inputs, columns: tiles), weights, PointMatrices(rows: rows, columns: tiles))
+  }
+
+  /// Floats of scratch memory that all threads share.
+  var scratchCount: Int {
+    let (sources, weights, products) = matrices(tiling.blocks(most: mostTiles))
+    return sources.count + weights.count + products.count
+  }
 }
 
 /// Memory of one thread for lines and small tiles.
@@ -89,11 +103,7 @@ extension CPUKernels {
   ) {
     let (tiling, parts) = (c.tiling, c.parts)
     let blocks = tiling.blocks(most: c.mostTiles)
-    let tiles = blocks.map(\.tiles).max() ?? 0
-    let rows = parts.map(\.count).max() ?? 0
-    let sources = PointMatrices(rows: c.inputs, columns: tiles)
-    let weights = c.isGradient ? PointMatrices(rows: c.inputs, columns: rows) : PointMatrices(rows: rows, columns: c.inputs)
-    let products = PointMatrices(rows: rows, columns: tiles)
+    let (sources, weights, products) = c.matrices(blocks)
     if c.fold > 0 {
       let area = (tiling.outHeight - 2 * c.fold) * (tiling.outWidth - 2 * c.fold)
       overElements(tiling.batch * c.outputs * area) { (target + $0.lowerBound).update(repeating: 0, count: $0.count) }
@@ -267,6 +277,19 @@ struct WinogradWeightGradient {
     let rows = outputs.map(\.count).max() ?? 1
     return (inputs, outputs, min(1024, max(128, Self.sourceBudget / (36 * max(most, rows)))))
   }
+
+  /// The transformed input and upstream of a block and the sums of a part, at their largest.
+  fileprivate func matrices(_ blocks: [WinogradTiling.Block]) -> (inputs: PointMatrices, upstreams: PointMatrices, sums: PointMatrices) {
+    let (parts, tiles) = (parts, blocks.map(\.tiles).max() ?? 0)
+    let (columns, rows) = (parts.inputs.map(\.count).max() ?? 0, parts.outputs.map(\.count).max() ?? 0)
+    return (PointMatrices(rows: columns, columns: tiles), PointMatrices(rows: rows, columns: tiles), PointMatrices(rows: rows, columns: columns))
+  }
+
+  /// Floats of scratch memory that all threads share.
+  var scratchCount: Int {
+    let (inputs, upstreams, sums) = matrices(tiling.blocks(most: parts.tiles))
+    return inputs.count + upstreams.count + sums.count
+  }
 }
 
 extension CPUKernels {
@@ -276,10 +299,7 @@ extension CPUKernels {
   ) {
     let parts = w.parts
     let blocks = w.tiling.blocks(most: parts.tiles)
-    let tiles = blocks.map(\.tiles).max() ?? 0
-    let (columns, rows) = (parts.inputs.map(\.count).max() ?? 0, parts.outputs.map(\.count).max() ?? 0)
-    let (inputs, upstreams) = (PointMatrices(rows: columns, columns: tiles), PointMatrices(rows: rows, columns: tiles))
-    let sums = PointMatrices(rows: rows, columns: columns)
+    let (inputs, upstreams, sums) = w.matrices(blocks)
     scratch.with(inputs.count + upstreams.count + sums.count) { memory in
       let (v, y, s) = (memory, memory + inputs.count, memory + inputs.count + upstreams.count)
       for input in parts.inputs {

@@ -10,9 +10,9 @@ public enum MemoryPrediction {
   ///   - threads: of the kernels that will compute.
   ///   - body: gets the kernels to compute with. It must make its tensors on the calling thread.
   public static func peak(threads: Int, _ body: (any Kernels) throws -> Void) rethrows -> Int {
-    let pool = MemoryPool(isDry: true)
-    try MemoryPool.$current.withValue(pool) { try body(ShapeKernels(threads: threads)) }
-    return pool.statistics.resident + threads * CPUKernels.scratchBytes
+    let (pool, scratch) = (MemoryPool(isDry: true), MemoryPool(isDry: true))
+    try MemoryPool.$current.withValue(pool) { try MemoryPool.$scratch.withValue(scratch) { try body(ShapeKernels(threads: threads)) } }
+    return pool.statistics.resident + scratch.statistics.resident + threads * CPUKernels.scratchBytes
   }
 
   /// Runs `body` for real and counts the bytes of the tensors that its result holds on to.

@@ -4,17 +4,36 @@
 /// holds while it runs is held here too, so that the counts agree.
 struct ShapeKernels: Kernels {
   let threads: Int
+  /// Takes what the threads share as scratch memory; what each has for itself is small, `CPUKernels.scratchBytes`.
+  private let scratch = Scratch()
+
+  init(threads: Int) { self.threads = threads }
 
   func convolution(_ x: Tensor, weight: Tensor, bias: Tensor?, parameters: ConvolutionParameters, relu: Bool) -> Tensor {
-    blank(parameters.outputShape(input: x.shape, weight: weight.shape))
+    holdScratch(ConvolutionGeometry(input: x.shape, weight: weight.shape, parameters: parameters), .forward)
+    return blank(parameters.outputShape(input: x.shape, weight: weight.shape))
   }
 
   func convolutionGradients(
     _ x: Tensor, weight: Tensor, upstream: Tensor, parameters: ConvolutionParameters, wants: ConvolutionWants
   ) -> ConvolutionGradients {
-    ConvolutionGradients(
+    let g = ConvolutionGeometry(input: x.shape, weight: weight.shape, parameters: parameters)
+    if wants.input { holdScratch(g, .inputGradient) }
+    if wants.weight { holdScratch(g, .weightGradient) }
+    return ConvolutionGradients(
       input: wants.input ? blank(x.shape) : nil, weight: wants.weight ? blank(weight.shape) : nil,
       bias: wants.bias ? blank([weight.shape[0]]) : nil)
+  }
+
+  private func holdScratch(_ g: ConvolutionGeometry, _ pass: ConvolutionAlgorithm.Pass) {
+    guard ConvolutionAlgorithm.choose(g, pass) == .winograd else { return }
+    let count =
+      switch pass {
+      case .forward: WinogradCorrelation(forward: g).scratchCount
+      case .inputGradient: WinogradCorrelation(inputGradient: g).scratchCount
+      case .weightGradient: WinogradWeightGradient(g).scratchCount
+      }
+    scratch.with(count) { _ in }
   }
 
   func scaleShift(_ x: Tensor, scale: Tensor, shift: Tensor, relu: Bool) -> Tensor { blank(x.shape) }

@@ -38,6 +38,13 @@ import Testing
       present: try PresentLabels(Array(repeating: [1], count: test.batch), classes: 4))
   }
 
+  /// Bytes that the tensors and the scratch memory of `body` have had from the system.
+  private func resident(_ body: () throws -> Void) rethrows -> Int {
+    let (pool, scratch) = (MemoryPool(), MemoryPool())
+    try MemoryPool.$current.withValue(pool) { try MemoryPool.$scratch.withValue(scratch) { try body() } }
+    return pool.statistics.resident + scratch.statistics.resident
+  }
+
   @Test(arguments: cases) func aTrainingStepHoldsWhatIsPredicted(test: Case) throws {
     let (model, batch) = (try model(test.backbone), try batch(test))
     func run(_ kernels: any Kernels) throws {
@@ -45,9 +52,7 @@ import Testing
       model.zeroGradients()
     }
     let predicted = try MemoryPrediction.peak(threads: 1) { kernels in try run(kernels) }
-    let pool = MemoryPool()
-    try MemoryPool.$current.withValue(pool) { try run(CPUKernels(threads: 1)) }
-    let counted = pool.statistics.resident
+    let counted = try resident { try run(CPUKernels(threads: 1)) }
     #expect(abs(Double(predicted) / Double(counted) - 1) < 0.1, "predicted \(predicted), counted \(counted)")
   }
 
@@ -58,9 +63,7 @@ import Testing
       _ = model.segmentation.logits(Context(kernels: kernels).constant(images), upsampling: 8)
     }
     let predicted = MemoryPrediction.peak(threads: 1, run)
-    let pool = MemoryPool()
-    MemoryPool.$current.withValue(pool) { run(CPUKernels(threads: 1)) }
-    let counted = pool.statistics.resident
+    let counted = resident { run(CPUKernels(threads: 1)) }
     #expect(abs(Double(predicted) / Double(counted) - 1) < 0.1, "predicted \(predicted), counted \(counted)")
   }
 

@@ -21,11 +21,12 @@ extension StageSuites {
       return match.output.2 == "G" ? 1024 * number : number
     }
 
-    @Test(arguments: [
-      ["--backbone", "squeezenet", "--crop", "160"], ["--backbone", "squeezenet", "--crop", "256", "--micro-batch", "2"],
-      ["--backbone", "squeezenet", "--crop", "256"], ["--width", "0.25", "--crop", "128"],
-      ["--width", "0.25", "--depth", "0.5", "--crop", "160", "--momentum", "0.9"], ["--width", "0.5", "--crop", "96", "--micro-batch", "3"],
-    ], [1, 2])
+    @Test(
+      arguments: [
+        ["--backbone", "squeezenet", "--crop", "160"], ["--backbone", "squeezenet", "--crop", "256", "--micro-batch", "2"],
+        ["--backbone", "squeezenet", "--crop", "256"], ["--width", "0.25", "--crop", "128"],
+        ["--width", "0.25", "--depth", "0.5", "--crop", "160", "--momentum", "0.9"], ["--width", "0.5", "--crop", "96", "--micro-batch", "3"],
+      ], [1, 2])
     func aTrainingTakesWhatItPredicts(options: [String], threads: Int) throws {
       let crop = options[options.firstIndex(of: "--crop").map { $0 + 1 } ?? 0]
       let outcome = try train(options + ["--resize-min", crop, "--resize-max", crop], threads: threads)
