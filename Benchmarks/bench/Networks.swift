@@ -20,12 +20,12 @@ extension Case {
     return Case(
       name: name, title: "training step, \(title) + segmentation head, \(side) x \(side), batch \(batch)\(extra)", unit: "image", items: batch,
       target: target, writeInputs: { try $0.writeTraining(side: side, batch: 8) },
-      make: { try TrainingWork($0, specification, side: side, batch: batch, threads: $1) })
+      make: { try StepWork.segmentation($0, specification, side: side, batch: batch, threads: $1) })
   }
 
   static let dynamic = Case(
     name: "dynamic-448", title: "dynamic training step (CRF, two heads, two DD-Nets), 448 x 448, batch 2", unit: "image", items: 2,
-    target: 3, writeInputs: { try $0.writeTraining(side: 448, batch: 8) }, make: { try DynamicWork($0, side: 448, batch: 2, threads: $1) })
+    target: 3, writeInputs: { try $0.writeTraining(side: 448, batch: 8) }, make: { try StepWork.dynamic($0, side: 448, batch: 2, threads: $1) })
 }
 
 /// Inference of the trunk.
@@ -61,100 +61,84 @@ private func gradientSample(_ loss: Double?, _ module: some Module, _ names: [St
   return [[loss ?? .nan]] + names.compactMap { byName[$0] }.map { strided(($0.gradient ?? Tensor(zeros: $0.shape)).values, count: 256) }
 }
 
-private let watched = [
-  "encoder.b3.conv_branch2a.weight", "encoder.b5_1.conv_branch2b1.weight", "encoder.b7.conv_branch1.weight", "seg_main.seg1.conv1.weight",
-]
-
-/// Forward, backward and SGD of a segmentation network on given masks.
-private final class TrainingWork: Workload {
-  private let network: SegmentationModel
-  private let step: SegmentationStep
-  private let batch: SegmentationBatch
+/// A training step with its SGD update.
+private final class StepWork: Workload {
+  private let network: any Module
+  private let images: Shape
   private let pass: TrainingPass
+  private let watched: [String]
+  private let step: (TrainingPass) throws -> StepLog
   private var optimizer: SGD
   private var first: [[Double]] = []
 
-  init(_ folder: InputFolder, _ specification: ModelSpecification, side: Int, batch count: Int, threads: Int) throws {
-    network = try SegmentationModel(specification)
+  private init(
+    _ network: any Module, images: Shape, threads: Int, watched: [String], _ groups: [ParameterGroup], _ step: @escaping (TrainingPass) throws -> StepLog
+  ) {
+    (self.network, self.images, self.watched, self.step) = (network, images, watched, step)
+    pass = TrainingPass(kernels: CPUKernels(threads: threads), seed: 1, step: 0, microBatch: images[0])
+    optimizer = SGD(groups)
+  }
+
+  /// Of a segmentation network on given masks.
+  static func segmentation(_ folder: InputFolder, _ specification: ModelSpecification, side: Int, batch count: Int, threads: Int) throws -> StepWork {
+    let network = try SegmentationModel(specification)
     network.fillByName()
     network.backbone.freeze(.firstConvolution)
-    let out = side / 4
-    let labels = Array(try folder.bytes(folder.masksPath(side: side)).prefix(count * out * out))
-    batch = SegmentationBatch(
-      images: NamedNumbers.tensor("image", [count, 3, side, side]), masks: LabelBatch(batch: count, height: out, width: out, labels: labels))
+    let images = NamedNumbers.tensor("image", [count, 3, side, side])
+    let batch = SegmentationBatch(images: images, masks: try masks(folder, side: side, batch: count))
+    let step = SegmentationStep(model: network, parameters: parameters)
+    return StepWork(network, images: images.shape, threads: threads, watched: trunk, ParameterGroups.segmentation(network)) {
+      try step.run(batch, $0)
+    }
+  }
+
+  /// One iteration of the dynamic stage.
+  static func dynamic(_ folder: InputFolder, side: Int, batch count: Int, threads: Int) throws -> StepWork {
+    let network = try SSDDModel(.paper, stage: .dynamic)
+    network.fillByName()
+    network.segmentation.backbone.freeze(.firstConvolution)
+    let images = NamedNumbers.tensor("image", [count, 3, side, side])
+    let seeds = try masks(folder, side: side, batch: count)
+    let area = side / 4 * (side / 4)
+    let pixels = try folder.bytes(folder.thumbnailsPath(side: side))
+    let foreground = (0..<count).map { n in Set(seeds.labels[n * area..<(n + 1) * area].map(Int.init)).subtracting([0, 255]).sorted() }
+    let batch = DynamicBatch(
+      images: images, thumbnails: (0..<count).map { Array(pixels[$0 * 3 * area..<($0 + 1) * 3 * area]) }, seeds: seeds,
+      present: try PresentLabels(foreground, classes: InputFolder.classes))
+    let step = DynamicStep(model: network, parameters: parameters)
+    let heads = ["seg_sub.seg1.conv1.weight", "dd0.conv1abc.conv2.weight", "dd_head1.conv1ab.conv1.weight"]
+    return StepWork(network, images: images.shape, threads: threads, watched: trunk + heads, ParameterGroups.segmentation(network)) {
+      try step.run(batch, $0)
+    }
+  }
+
+  private static let trunk = [
+    "encoder.b3.conv_branch2a.weight", "encoder.b5_1.conv_branch2b1.weight", "encoder.b7.conv_branch1.weight", "seg_main.seg1.conv1.weight",
+  ]
+
+  private static var parameters: SSDDParameters {
     var parameters = SSDDParameters()
     parameters.channelDropout = false
-    step = SegmentationStep(model: network, parameters: parameters)
-    pass = TrainingPass(kernels: CPUKernels(threads: threads), seed: 1, step: 0, microBatch: count)
-    optimizer = SGD(ParameterGroups.segmentation(network))
+    return parameters
+  }
+
+  private static func masks(_ folder: InputFolder, side: Int, batch: Int) throws -> LabelBatch {
+    let out = side / 4
+    return LabelBatch(batch: batch, height: out, width: out, labels: Array(try folder.bytes(folder.masksPath(side: side)).prefix(batch * out * out)))
   }
 
   func check() throws -> String {
-    let (height, width) = (batch.images.shape[2], batch.images.shape[3])
-    return try SampledConvolutions(kernels: CPUKernels(threads: pass.kernels.threads)).check(
-      network.layers(height: height, width: width), gradients: true)
+    try SampledConvolutions(kernels: CPUKernels(threads: pass.kernels.threads)).check(
+      network.layers(height: images[2], width: images[3]), gradients: true)
   }
 
   func run() throws {
-    let log = try step.run(batch, pass)
+    let log = try step(pass)
     if first.isEmpty { first = gradientSample(log["loss"], network, watched) }
     optimizer.step(rate: 1e-5, kernels: pass.kernels)
   }
 
   func sample() -> [[Double]] { first }
 
-  var operations: Double? {
-    Double(batch.images.shape[0]) * network.trainingOperations(height: batch.images.shape[2], width: batch.images.shape[3])
-  }
-}
-
-/// One iteration of the dynamic stage with its SGD update.
-private final class DynamicWork: Workload {
-  private let network: SSDDModel
-  private let step: DynamicStep
-  private let batch: DynamicBatch
-  private let pass: TrainingPass
-  private var optimizer: SGD
-  private var first: [[Double]] = []
-
-  init(_ folder: InputFolder, side: Int, batch count: Int, threads: Int) throws {
-    network = try SSDDModel(.paper, stage: .dynamic)
-    network.fillByName()
-    network.segmentation.backbone.freeze(.firstConvolution)
-    let out = side / 4
-    let labels = Array(try folder.bytes(folder.masksPath(side: side)).prefix(count * out * out))
-    let pixels = try folder.bytes(folder.thumbnailsPath(side: side))
-    let foreground = (0..<count).map { n in Set(labels[n * out * out..<(n + 1) * out * out].map(Int.init)).subtracting([0, 255]).sorted() }
-    batch = DynamicBatch(
-      images: NamedNumbers.tensor("image", [count, 3, side, side]),
-      thumbnails: (0..<count).map { Array(pixels[$0 * 3 * out * out..<($0 + 1) * 3 * out * out]) },
-      seeds: LabelBatch(batch: count, height: out, width: out, labels: labels),
-      present: try PresentLabels(foreground, classes: InputFolder.classes))
-    var parameters = SSDDParameters()
-    parameters.channelDropout = false
-    step = DynamicStep(model: network, parameters: parameters)
-    pass = TrainingPass(kernels: CPUKernels(threads: threads), seed: 1, step: 0, microBatch: count)
-    optimizer = SGD(ParameterGroups.segmentation(network))
-  }
-
-  func check() throws -> String {
-    let (height, width) = (batch.images.shape[2], batch.images.shape[3])
-    return try SampledConvolutions(kernels: CPUKernels(threads: pass.kernels.threads)).check(
-      network.layers(height: height, width: width), gradients: true)
-  }
-
-  func run() throws {
-    let log = try step.run(batch, pass)
-    if first.isEmpty {
-      let more = ["seg_sub.seg1.conv1.weight", "dd0.conv1abc.conv2.weight", "dd_head1.conv1ab.conv1.weight"]
-      first = gradientSample(log["loss"], network, watched + more)
-    }
-    optimizer.step(rate: 1e-5, kernels: pass.kernels)
-  }
-
-  func sample() -> [[Double]] { first }
-
-  var operations: Double? {
-    Double(batch.images.shape[0]) * network.trainingOperations(height: batch.images.shape[2], width: batch.images.shape[3])
-  }
+  var operations: Double? { Double(images[0]) * network.trainingOperations(height: images[2], width: images[3]) }
 }

@@ -163,6 +163,19 @@ extension CPUKernels {
     }
   }
 
+  /// Runs `body` for the strips of each sample in a slice, with the place of their first tile in the block.
+  @inline(__always)
+  private func overSamples(
+    _ strips: ArraySlice<WinogradTiling.Strip>, _ body: (_ sample: Int, ArraySlice<WinogradTiling.Strip>, _ start: Int) -> Void
+  ) {
+    var rest = strips
+    while let first = rest.first {
+      let end = rest.firstIndex { $0.sample != first.sample } ?? rest.endIndex
+      body(first.sample, rest[..<end], first.start)
+      rest = rest[end...]
+    }
+  }
+
   private func widest(_ block: WinogradTiling.Block) -> Int { block.strips.reduce(0) { max($0, $1.tiles) } }
 
   /// The block's tiles of `channels` of the source (of `count` channels), transformed: a matrix of channels x tiles for each point.
@@ -176,16 +189,10 @@ extension CPUKernels {
     withWorkspaces(channels.count, lineCount: tiling.lineCount, widest: widest(block)) { workspace, row in
       overSlices(block) { strips, tiles in
         guard let first = strips.first else { return }
-        // Strips of a slice may be of several samples: gather those of each.
-        var start = strips.startIndex
-        while start < strips.endIndex {
-          let sample = strips[start].sample
-          var end = start
-          while end < strips.endIndex && strips[end].sample == sample { end += 1 }
+        overSamples(strips) { sample, strips, start in
           tiling.gather(
-            x + (sample * count + channels.lowerBound + row) * area, strips[start..<end], size: size,
-            into: workspace.elements + strips[start].start - first.start, stride: workspace.stride, line: workspace.line)
-          start = end
+            x + (sample * count + channels.lowerBound + row) * area, strips, size: size, into: workspace.elements + start - first.start,
+            stride: workspace.stride, line: workspace.line)
         }
         let target = target + row * matrices.stride + first.start
         if size == 6 {
@@ -234,15 +241,10 @@ extension CPUKernels {
         WinogradTransform.outputs(
           products + row * matrices.stride + first.start, matrices.pointStride, workspace.elements, workspace.stride, count: tiles,
           workspace: workspace.vectors)
-        var start = strips.startIndex
-        while start < strips.endIndex {
-          let sample = strips[start].sample
-          var end = start
-          while end < strips.endIndex && strips[end].sample == sample { end += 1 }
+        overSamples(strips) { sample, strips, start in
           tiling.scatter(
-            workspace.elements + strips[start].start - first.start, stride: workspace.stride, strips[start..<end], sink,
-            into: target + (sample * c.outputs + channel) * area, line: workspace.line)
-          start = end
+            workspace.elements + start - first.start, stride: workspace.stride, strips, sink, into: target + (sample * c.outputs + channel) * area,
+            line: workspace.line)
         }
       }
     }
