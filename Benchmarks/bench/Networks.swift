@@ -36,7 +36,7 @@ private final class ForwardWork: Workload {
   private var result = Tensor(zeros: [1])
 
   init(height: Int, width: Int, threads: Int) {
-    kernels = CPUKernels(threads: threads)
+    kernels = CPUKernels(threads: threads, keepsWeights: true)
     network.fillByName()
     x = NamedNumbers.tensor("image", [1, 3, height, width])
   }

@@ -15,7 +15,7 @@ struct Roofline: ParsableCommand {
 
   func run() throws {
     let machine = Machine(threads: threads)
-    let kernels = CPUKernels(threads: threads)
+    let kernels = CPUKernels(threads: threads, keepsWeights: !gradients)
     let network = ResNet38()
     network.fillByName()
     let layers = network.layers(height: side, width: side)

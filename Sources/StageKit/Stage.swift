@@ -78,6 +78,9 @@ public struct StageRun: Sendable {
 
   public var kernels: CPUKernels { CPUKernels(threads: threads) }
 
+  /// Kernels for networks whose weights stay as they are; where memory is limited they keep nothing beside them.
+  public func inferenceKernels(memory: MemorySize? = nil) -> CPUKernels { CPUKernels(threads: threads, keepsWeights: memory == nil) }
+
   public func progress(total: Int, unit: String, alreadyDone: Int = 0) -> Progress {
     Progress(stage, total: total, unit: unit, alreadyDone: alreadyDone, quiet: isQuiet)
   }

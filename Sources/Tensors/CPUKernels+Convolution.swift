@@ -25,14 +25,14 @@ package enum ConvolutionAlgorithm: String, CaseIterable, Sendable {
 
   /// The rule: what lies in memory as it is needed is multiplied there. Winograd where its products, with those wasted on incomplete tiles,
   /// are at most 0.55 of the direct ones, where there are channels enough for the transforms to be small beside the products, and tiles
-  /// enough for the transform of the weight, so that small maps keep the smaller rounding of direct sums. Else columns.
+  /// enough for the transform of the weight. Else columns.
   static func choose(_ g: ConvolutionGeometry, _ pass: Pass, override: ConvolutionAlgorithm? = nil) -> ConvolutionAlgorithm {
     if let override, override.supports(g, pass) { return override }
     if g.isPointwise { return .pointwise }
     guard Self.winograd.supports(g, pass), min(g.inputs, g.outputs) >= 32 else { return .columns }
     let tiling = pass == .inputGradient ? WinogradCorrelation(inputGradient: g).tiling : WinogradCorrelation(forward: g).tiling
     let share = Double(WinogradTransform.points * tiling.tileCount) / Double(9 * g.batch * g.outArea)
-    return share <= 0.55 && tiling.tileCount >= 192 ? .winograd : .columns
+    return share <= 0.55 && tiling.tileCount >= 48 ? .winograd : .columns
   }
 
   /// The way that the rule chooses for these shapes.
@@ -47,14 +47,17 @@ extension CPUKernels {
   public func convolution(_ x: Tensor, weight: Tensor, bias: Tensor?, parameters: ConvolutionParameters, relu: Bool) -> Tensor {
     let g = ConvolutionGeometry(input: x.shape, weight: weight.shape, parameters: parameters)
     precondition(bias == nil || bias?.shape == [g.outputs], "bias of weight \(weight.shape)")
-    let epilogue = Epilogue(biases: bias?.values ?? [], relu: relu)
+    let (epilogue, tensor) = (Epilogue(biases: bias?.values ?? [], relu: relu), weight)
     return Tensor(filling: [g.batch, g.outputs, g.outHeight, g.outWidth]) { target in
       x.read { x in
         weight.read { weight in
           switch ConvolutionAlgorithm.choose(g, .forward, override: algorithm) {
           case .pointwise: convolvePointwise(g, x, weight, epilogue, into: target)
           case .columns: convolveByColumns(g, x, weight, epilogue, into: target)
-          case .winograd: correlateWinograd(WinogradCorrelation(forward: g), x, weight, epilogue, into: target)
+          case .winograd:
+            let correlation = WinogradCorrelation(forward: g)
+            let kept = keptWeights(correlation, of: tensor)
+            correlateWinograd(correlation, x, weight, kept: kept, epilogue, into: target)
           }
         }
       }
@@ -95,7 +98,7 @@ extension CPUKernels {
     case .pointwise: inputGradientPointwise(g, weight, upstream, into: target)
     case .columns: inputGradientByColumns(g, weight, upstream, into: target)
     case .winograd:
-      correlateWinograd(WinogradCorrelation(inputGradient: g), upstream, weight, Epilogue(biases: [], relu: false), into: target)
+      correlateWinograd(WinogradCorrelation(inputGradient: g), upstream, weight, kept: nil, Epilogue(biases: [], relu: false), into: target)
     }
   }
 }
@@ -133,7 +136,7 @@ extension CPUKernels {
   /// in `smallProductPixels`.
   private func pointwiseTiles(_ g: ConvolutionGeometry, smallest: Int) -> [Range<Int>] {
     let parts = g.batch >= threads ? 1 : (threads + g.batch - 1) / g.batch
-    let fitting = max(256, Self.columnBudget / (g.inputs + g.outputs))
+    let fitting = max(1024, Self.columnBudget / (g.inputs + g.outputs))
     let most = min(fitting, g.smallProductPixels(least: smallest), (g.area + parts - 1) / parts)
     return ConvolutionGeometry.ranges(g.area, most: most)
   }

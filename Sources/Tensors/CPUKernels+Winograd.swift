@@ -43,7 +43,7 @@ struct WinogradCorrelation {
 
   /// Floats of the transformed source that a block of tiles may have, and of the transformed weights and products of a part.
   private static let sourceBudget = 8 << 20
-  private static let partBudget = 2 << 20
+  private static let partBudget = 8 << 20
 
   fileprivate var mostTiles: Int { min(512, max(128, Self.sourceBudget / (WinogradTransform.points * inputs))) }
 
@@ -56,10 +56,15 @@ struct WinogradCorrelation {
   /// The transformed source of a block, the transformed weights and the products of a part, at their largest.
   fileprivate func matrices(_ blocks: [WinogradTiling.Block]) -> (sources: PointMatrices, weights: PointMatrices, products: PointMatrices) {
     let tiles = blocks.map(\.tiles).max() ?? 0
-    let rows = parts.map(\.count).max() ?? 0
-    let weights = isGradient ? PointMatrices(rows: inputs, columns: rows) : PointMatrices(rows: rows, columns: inputs)
-    return (PointMatrices(rows: inputs, columns: tiles), weights, PointMatrices(rows: rows, columns: tiles))
+    return (PointMatrices(rows: inputs, columns: tiles), weightMatrices, PointMatrices(rows: mostRows, columns: tiles))
   }
+
+  /// Of a part's transformed weights, whatever the image's size.
+  fileprivate var weightMatrices: PointMatrices {
+    isGradient ? PointMatrices(rows: inputs, columns: mostRows) : PointMatrices(rows: mostRows, columns: inputs)
+  }
+
+  private var mostRows: Int { parts.map(\.count).max() ?? 0 }
 
   /// Floats of scratch memory that all threads share.
   var scratchCount: Int {
@@ -97,8 +102,10 @@ extension CPUKernels {
   // MARK: Forward and by input
 
   /// Writes (or, with a fold, adds to zeros) all of `target`, batch x outputs x the tiling's output less the fold.
+  ///
+  /// - Parameter kept: what `keptWeights` gave for this correlation; nil: weights are transformed here.
   func correlateWinograd(
-    _ c: WinogradCorrelation, _ x: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ epilogue: Epilogue,
+    _ c: WinogradCorrelation, _ x: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, kept: Storage?, _ epilogue: Epilogue,
     into target: UnsafeMutablePointer<Float>
   ) {
     let (tiling, parts) = (c.tiling, c.parts)
@@ -108,12 +115,13 @@ extension CPUKernels {
       let area = (tiling.outHeight - 2 * c.fold) * (tiling.outWidth - 2 * c.fold)
       overElements(tiling.batch * c.outputs * area) { (target + $0.lowerBound).update(repeating: 0, count: $0.count) }
     }
-    scratch.with(sources.count + weights.count + products.count) { memory in
-      let (v, u, m) = (memory, memory + sources.count, memory + sources.count + weights.count)
+    scratch.with(sources.count + products.count + (kept == nil ? weights.count : 0)) { memory in
+      let (v, m, own) = (memory, memory + sources.count, memory + sources.count + products.count)
       for (index, block) in blocks.enumerated() {
         transformSources(tiling, x, channels: 0..<c.inputs, of: c.inputs, block, size: 6, into: v, sources)
-        for part in parts {
-          if parts.count > 1 || index == 0 { transformWeights(c, weight, part, into: u, weights) }
+        for (number, part) in parts.enumerated() {
+          let u = kept.map { $0.base + number * weights.count } ?? own
+          if kept == nil && (parts.count > 1 || index == 0) { transformWeights(c, weight, part, into: u, weights) }
           overPoints(rows: part.count) { point, share in
             let left = u + point * weights.pointStride + (c.isGradient ? share.lowerBound : share.lowerBound * weights.stride)
             multiplyMatrices(
@@ -124,6 +132,17 @@ extension CPUKernels {
           }
           transformOutputs(c, m, products, part, block, epilogue, into: target)
         }
+      }
+    }
+  }
+
+  /// All of the weight transformed, part after part, where these kernels keep it.
+  func keptWeights(_ c: WinogradCorrelation, of weight: Tensor) -> Storage? {
+    guard let transformedWeights else { return nil }
+    let (parts, matrices) = (c.parts, c.weightMatrices)
+    return transformedWeights.memory(of: weight, count: parts.count * matrices.count) { target in
+      weight.read { weight in
+        for (number, part) in parts.enumerated() { transformWeights(c, weight, part, into: target + number * matrices.count, matrices) }
       }
     }
   }

@@ -11,22 +11,31 @@ public struct CPUKernels: Kernels {
   private final class Shared: Sendable {
     let scratch = Scratch()
     let algorithm: ConvolutionAlgorithm?
+    let transformedWeights: TransformedWeights?
 
-    init(algorithm: ConvolutionAlgorithm?) { self.algorithm = algorithm }
+    init(algorithm: ConvolutionAlgorithm?, keepsWeights: Bool) {
+      self.algorithm = algorithm
+      transformedWeights = keepsWeights ? TransformedWeights() : nil
+    }
   }
 
   var scratch: Scratch { shared.scratch }
   /// The way of every convolution that it can compute; nil: the automatic choice.
   var algorithm: ConvolutionAlgorithm? { shared.algorithm }
+  /// nil where weights are transformed for each image.
+  var transformedWeights: TransformedWeights? { shared.transformedWeights }
 
   /// Precondition: threads >= 1. Sets OpenBLAS to one thread for the whole process: the splitting is done here.
-  public init(threads: Int) { self.init(threads: threads, algorithm: nil) }
+  ///
+  /// - Parameter keepsWeights: whether convolutions keep their weights as they need them: faster for the second image on and the same bits, for
+  ///   up to four times the weights' memory. For inference; weights that are written are transformed anew and the old ones never let go.
+  public init(threads: Int, keepsWeights: Bool = false) { self.init(threads: threads, algorithm: nil, keepsWeights: keepsWeights) }
 
   /// With `algorithm` in place of the automatic choice for all shapes that it supports: for tests and measurements.
-  package init(threads: Int, algorithm: ConvolutionAlgorithm?) {
+  package init(threads: Int, algorithm: ConvolutionAlgorithm?, keepsWeights: Bool = false) {
     precondition(threads >= 1, "\(threads) threads")
     self.threads = threads
-    shared = Shared(algorithm: algorithm)
+    shared = Shared(algorithm: algorithm, keepsWeights: keepsWeights)
     _ = Self.singleThreadedBLAS
   }
 

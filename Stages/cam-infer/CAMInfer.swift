@@ -30,7 +30,7 @@ struct CAMInfer: Stage {
 
   func execute(_ run: StageRun) throws {
     let data = try run.data(shared, split: split)
-    let activations = try ActivationMaps(weights: weights, options: maps, classes: data.classes, kernels: run.kernels)
+    let activations = try ActivationMaps(weights: weights, options: maps, classes: data.classes, kernels: run.inferenceKernels(memory: maps.memory))
     try run.writeMaps(data, hasMaps: true, provenance: try run.provenance(inputs: [("weights", weights)])) { item in
       let image = try item.image()
       let scores = try activations.scores(of: image, labels: item.labels ?? [])

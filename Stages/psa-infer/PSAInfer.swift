@@ -46,7 +46,7 @@ struct PSAInfer: Stage {
   }
 
   func execute(_ run: StageRun) throws {
-    let kernels = run.kernels
+    let kernels = run.inferenceKernels(memory: maps.memory)
     let data = try run.data(shared, split: split)
     let network = try loadNetwork(classes: data.classes)
     let activations = try camWeights.map { try ActivationMaps(weights: $0, options: maps, classes: data.classes, kernels: kernels) }

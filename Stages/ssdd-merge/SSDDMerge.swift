@@ -43,7 +43,7 @@ struct SSDDMerge: Stage {
     let network = try SSDDModel(file.modelSpecification(), stage: .static)
     try load(file.tensors.entries, into: network, file: weights)
     let merge = SeedMerge(model: network, parameters: parameters)
-    let kernels = run.kernels
+    let kernels = run.inferenceKernels()
     let knowledgeScores = try SeedScores(knowledge, for: data.items, classes: data.classes, kernels: kernels)
     let adviceScores = try SeedScores(advice, for: data.items, classes: data.classes, kernels: kernels)
     let provenance = try run.provenance(inputs: [("weights", weights), ("knowledge", knowledge), ("advice", advice)])
