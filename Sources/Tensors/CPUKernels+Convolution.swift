@@ -25,14 +25,17 @@ package enum ConvolutionAlgorithm: String, CaseIterable, Sendable {
 
   /// The rule: what lies in memory as it is needed is multiplied there. Winograd where its products, with those wasted on incomplete tiles,
   /// are at most 0.55 of the direct ones, where there are channels enough for the transforms to be small beside the products, and tiles
-  /// enough for the transform of the weight. Else columns.
-  static func choose(_ g: ConvolutionGeometry, _ pass: Pass, override: ConvolutionAlgorithm? = nil) -> ConvolutionAlgorithm {
+  /// enough for the transform of the weight: few where it is kept, else 192, so that training on small maps has the smaller rounding of direct
+  /// sums. Else columns.
+  static func choose(
+    _ g: ConvolutionGeometry, _ pass: Pass, override: ConvolutionAlgorithm? = nil, keepsWeights: Bool = false
+  ) -> ConvolutionAlgorithm {
     if let override, override.supports(g, pass) { return override }
     if g.isPointwise { return .pointwise }
     guard Self.winograd.supports(g, pass), min(g.inputs, g.outputs) >= 32 else { return .columns }
     let tiling = pass == .inputGradient ? WinogradCorrelation(inputGradient: g).tiling : WinogradCorrelation(forward: g).tiling
     let share = Double(WinogradTransform.points * tiling.tileCount) / Double(9 * g.batch * g.outArea)
-    return share <= 0.55 && tiling.tileCount >= 48 ? .winograd : .columns
+    return share <= 0.55 && tiling.tileCount >= (keepsWeights ? 48 : 192) ? .winograd : .columns
   }
 
   /// The way that the rule chooses for these shapes.
@@ -51,7 +54,7 @@ extension CPUKernels {
     return Tensor(filling: [g.batch, g.outputs, g.outHeight, g.outWidth]) { target in
       x.read { x in
         weight.read { weight in
-          switch ConvolutionAlgorithm.choose(g, .forward, override: algorithm) {
+          switch ConvolutionAlgorithm.choose(g, .forward, override: algorithm, keepsWeights: transformedWeights != nil) {
           case .pointwise: convolvePointwise(g, x, weight, epilogue, into: target)
           case .columns: convolveByColumns(g, x, weight, epilogue, into: target)
           case .winograd:

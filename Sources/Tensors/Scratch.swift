@@ -15,7 +15,8 @@ final class Scratch: @unchecked Sendable {
   private func take(_ count: Int) -> Storage {
     let block: Storage? = lock.withLock {
       guard let index = free.lastIndex(where: { $0.count >= count }) else {
-        _ = free.popLast()
+        // Their memory becomes one gap again, of which the larger block takes a part.
+        free.removeAll()
         return nil
       }
       return free.remove(at: index)

@@ -55,7 +55,8 @@ struct InferSeg: Stage {
     let network = try SegmentationModel(file.modelSpecification())
     try load(file.tensors.entries, into: network, unexpected: .prefixes(["seg_sub.", "dd"]), file: weights)
     let inference = MultiScaleSegmentation(
-      network: network, scales: scales.values, flip: flip, fusion: fusion ?? SSDDParameters(preset).scaleFusion, side: side, kernels: run.inferenceKernels(memory: inference.memory),
+      network: network, scales: scales.values, flip: flip, fusion: fusion ?? SSDDParameters(preset).scaleFusion, side: side,
+      kernels: run.inferenceKernels(memory: inference.memory),
       memory: inference.memory)
     let parameters = try crfOptions.parameters(iterations: 10)
     let cache = DenseCRFCache()

@@ -28,6 +28,7 @@ struct WinogradTests {
     ConvolutionCase(batch: 1, inputs: 8, outputs: 10, height: 130, width: 139, parameters: .init(padding: 1)),
     ConvolutionCase(batch: 3, inputs: 33, outputs: 290, height: 18, width: 21, parameters: .init(padding: 1)),
     ConvolutionCase(batch: 2, inputs: 520, outputs: 70, height: 26, width: 25, parameters: .init(dilation: 2, padding: 2)),
+    ConvolutionCase(batch: 1, inputs: 700, outputs: 350, height: 9, width: 9, parameters: .init(padding: 1)),
     ConvolutionCase(
       batch: 1, inputs: 40, outputs: 24, height: 40, width: 41, parameters: .init(dilation: 12, padding: 12, paddingMode: .reflect)),
   ]
@@ -40,6 +41,25 @@ struct WinogradTests {
   @Test("larger shapes: the worst element within 3e-5 of the typical one", arguments: larger)
   func large(_ item: ConvolutionCase) {
     compare(item, threads: [1, 2, 5], tolerance: 3e-5)
+  }
+
+  @Test("kept weights give the same bits, for another image and for weights that changed too")
+  func keptWeights() {
+    for item in Self.larger {
+      let (x, weight, _, _) = item.tensors
+      let (kernels, keeping) = (CPUKernels(threads: 2, algorithm: .winograd), CPUKernels(threads: 2, algorithm: .winograd, keepsWeights: true))
+      func expectSame(_ x: Tensor, _ weight: Tensor) {
+        let results = [kernels, keeping].map { $0.convolution(x, weight: weight, bias: nil, parameters: item.parameters, relu: false).values }
+        #expect(results[0] == results[1], "\(item)")
+      }
+      expectSame(x, weight)
+      expectSame(x, weight)
+      expectSame(Tensor(repeating: 0.5, [2, item.inputs, item.height + 3, item.width + 6]), weight)
+      var changed = weight
+      changed.withUnsafeMutableBufferPointer { $0[0] += 1 }
+      expectSame(x, changed)
+      expectSame(x, weight)
+    }
   }
 
   @Test("same bits in every run")
