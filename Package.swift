@@ -89,12 +89,12 @@ let package = Package(
 
     // Tests: `make test`
     .target(name: "TestSupport", dependencies: ["NeuralNet", "TensorStore"], path: "Tests/TestSupport"),
-    .executableTarget(name: "fuzz-importers", dependencies: ["TestSupport"], path: "Tests/FuzzImporters"),
+    .executableTarget(name: "fuzz-importers", dependencies: ["TestSupport", "CHDF5"], path: "Tests/FuzzImporters"),
     tests("Foundations", ["Foundations"]),
     tests("Tensors", ["Tensors"]),
     tests("NeuralNet", ["NeuralNet"]),
     tests("Imaging", ["Imaging"]),
-    tests("TensorStore", ["TensorStore"]),
+    tests("TensorStore", ["TensorStore", "CHDF5"]),
     tests("DenseCRF", ["DenseCRF"]),
     tests("Models", ["Models"]),
     tests("Datasets", ["Datasets"]),

@@ -23,6 +23,7 @@ static inline hid_t chdf5_file_create(void) { return H5P_FILE_CREATE; }
 static inline hid_t chdf5_default(void) { return H5P_DEFAULT; }
 static inline hid_t chdf5_all(void) { return H5S_ALL; }
 static inline unsigned chdf5_read_only(void) { return H5F_ACC_RDONLY; }
+static inline unsigned chdf5_read_write(void) { return H5F_ACC_RDWR; }
 static inline unsigned chdf5_truncate(void) { return H5F_ACC_TRUNC; }
 
 /// IEEE 754 binary16, little-endian: the type that NumPy and h5py call float16. The caller closes it. Negative on failure.
@@ -81,11 +82,44 @@ static inline herr_t chdf5_visit_link(hid_t group, const char *name, const H5L_i
   return 0;
 }
 
+/// Whether the member `name` of `group` lies in the same file by itself, and is no link to a place of another name. Negative on failure.
+static inline int chdf5_is_own(hid_t group, const char *name) {
+  H5L_info_t info;
+  if (H5Lget_info(group, name, &info, H5P_DEFAULT) < 0) return -1;
+  return info.type == H5L_TYPE_HARD;
+}
+
+/// Whether the elements of a data set lie in its own file, not in external files or in data sets that it is a view of. Negative on failure.
+static inline int chdf5_has_own_storage(hid_t dataset, int *is_filtered) {
+  hid_t properties = H5Dget_create_plist(dataset);
+  if (properties < 0) return -1;
+  H5D_layout_t layout = H5Pget_layout(properties);
+  int external = layout < 0 ? -1 : H5Pget_external_count(properties);
+  int filters = external < 0 ? -1 : H5Pget_nfilters(properties);
+  H5Pclose(properties);
+  if (filters < 0) return -1;
+  *is_filtered = filters > 0;
+  return layout != H5D_VIRTUAL && external == 0;
+}
+
+/// The bytes of the file that an object is in; 0 where it cannot be told.
+static inline hsize_t chdf5_file_size(hid_t object) {
+  hsize_t size = 0;
+  hid_t file = H5Iget_file_id(object);
+  if (file < 0) return 0;
+  if (H5Fget_filesize(file, &size) < 0) size = 0;
+  H5Fclose(file);
+  return size;
+}
+
 /// Makes a group or file creation property list record the order of creation, and no times. Negative on failure.
 static inline herr_t chdf5_keep_order(hid_t properties) {
   if (H5Pset_obj_track_times(properties, 0) < 0) return -1;
   return H5Pset_link_creation_order(properties, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
 }
+
+/// Makes a file access property list ask for the library's newest format. Negative on failure.
+static inline herr_t chdf5_use_newest(hid_t properties) { return H5Pset_libver_bounds(properties, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST); }
 
 /// Calls `visit` with the name of every link of `group`, in order of creation where the group records it, else by name. Negative on failure.
 static inline herr_t chdf5_each_link(hid_t group, chdf5_visitor visit, void *context) {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Foundations
 import Logging
+import TensorStore
 import Tensors
 
 /// A step of the paper as a program: parse, validate, one library call, commit.
@@ -23,6 +24,7 @@ public protocol Stage: ParsableCommand {
 
 extension Stage {
   public static func main() {
+    WeightsReader.prepare()
     BLASEnvironment.prepare()
     // A reader that closes the pipe early, such as `head`, is no reason to die without a word.
     signal(SIGPIPE, SIG_IGN)

@@ -37,9 +37,9 @@ public struct Checkpoint: Sendable {
     }
   }
 
-  /// Reads a checkpoint. Fails where the file is a plain weights file.
+  /// Reads a checkpoint, in this process: a training reads its own. Fails where the file is a plain weights file.
   public static func load(_ path: String) throws -> Checkpoint {
-    let weights = try WeightsFile.load(path)
+    let weights = try WeightsFile.openHere(path).load()
     let file = try HDF5File(path)
     guard file.contains("training"), file.contains("velocity") else {
       throw Failure(.data, "is not a checkpoint: the groups `training` and `velocity` are missing", file: path)

@@ -4,25 +4,37 @@ import Foundations
 extension HDF5File {
   /// The names of the attributes of a file (`/`), group or data set, by increasing name.
   public func attributeNames(of item: String = "/") throws -> [String] {
-    try withObject(item) { id, _ in HDF5Library.collectNames { chdf5_each_attribute(id, $0, $1) } }
+    try withObject(item) { id, place in try place.names(HDF5Library.collectNames { chdf5_each_attribute(id, $0, $1) }) }
   }
 
   /// The attribute `name` of a file (`/`), group or data set; nil where there is none. Fails where its type is not a number or a string.
   public func attribute(_ name: String, of item: String = "/") throws -> AttributeValue? {
-    try withObject(item) { id, place in
-      guard H5Aexists(id, name) > 0 else { return nil }
-      let place = place.of((place.item.map { $0 + " " } ?? "") + "attribute \(name)")
-      let attribute = try place.check(H5Aopen(id, name, chdf5_default()), "cannot open")
-      defer { H5Aclose(attribute) }
-      return try Self.value(of: attribute, place)
-    }
+    try withAttribute(name, of: item, Self.value)
   }
 
   /// All attributes of an item, by increasing name; those of types this library does not read are left out.
   public func attributes(of item: String = "/") throws -> [(name: String, value: AttributeValue)] {
     try attributeNames(of: item).compactMap { name in
-      (try? attribute(name, of: item)).flatMap { $0 }.map { (name, $0) }
+      let value = try withAttribute(name, of: item) { try Self.isReadable($0, $1) ? Self.value(of: $0, $1) : nil }
+      return value.flatMap { $0 }.map { (name, $0) }
     }
+  }
+
+  /// Nil where there is no attribute of this name.
+  private func withAttribute<R>(_ name: String, of item: String, _ body: (hid_t, HDF5Place) throws -> R) throws -> R? {
+    try withObject(item) { id, place in
+      guard try place.check(H5Aexists(id, name), "cannot read the attribute \(name)") > 0 else { return nil }
+      let place = place.of((place.item.map { $0 + " " } ?? "") + "attribute \(name)")
+      let attribute = try place.check(H5Aopen(id, name, chdf5_default()), "cannot open")
+      defer { H5Aclose(attribute) }
+      return try body(attribute, place)
+    }
+  }
+
+  private static func isReadable(_ attribute: hid_t, _ place: HDF5Place) throws -> Bool {
+    let type = try place.check(H5Aget_type(attribute), "cannot read the type")
+    defer { H5Tclose(type) }
+    return [H5T_INTEGER, H5T_ENUM, H5T_FLOAT, H5T_STRING].contains(H5Tget_class(type))
   }
 
   /// An integer attribute that must exist.
@@ -56,7 +68,8 @@ extension HDF5File {
     defer { H5Sclose(space) }
     let shape = try dimensions(space: space, place)
     let count = shape.reduce(1, *)
-    guard count * H5Tget_size(type) < 1 << 24 else { throw place.failure("is too large for an attribute") }
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: max(H5Tget_size(type), MemoryLayout<Double>.size))
+    guard !overflow, bytes < 1 << 24 else { throw place.failure("is too large for an attribute") }
     func numbers<T: BitwiseCopyable>(_ memoryType: hid_t, _ zero: T) throws -> [T] {
       var values = [T](repeating: zero, count: count)
       if count > 0 { try place.check(H5Aread(attribute, memoryType, &values), "cannot read") }

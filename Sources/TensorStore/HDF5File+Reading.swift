@@ -74,10 +74,16 @@ extension HDF5File {
       try place.check(H5Dread(id, chdf5_native_float(), chdf5_all(), chdf5_all(), chdf5_default(), base), "cannot read")
       return
     }
-    // HDF5 converts half precision bit by bit in software; the processor does it in one instruction.
-    try withUnsafeTemporaryAllocation(of: UInt16.self, capacity: target.count) { bits in
-      try place.check(H5Dread(id, half, chdf5_all(), chdf5_all(), chdf5_default(), bits.baseAddress), "cannot read")
-      for i in 0..<bits.count { base[i] = Float(Float16(bitPattern: UInt16(littleEndian: bits[i]))) }
+    // HDF5 converts half precision bit by bit in software; the processor does it in one instruction. The halves are read into the back of the target, so
+    // that widening them from the front on overtakes none.
+    let halves = UnsafeMutableRawPointer(base) + target.count * MemoryLayout<UInt16>.size
+    try place.check(H5Dread(id, half, chdf5_all(), chdf5_all(), chdf5_default(), halves), "cannot read")
+    withUnsafeTemporaryAllocation(of: UInt16.self, capacity: min(target.count, 4096)) { piece in
+      for start in stride(from: 0, to: target.count, by: piece.count) {
+        let count = min(piece.count, target.count - start)
+        UnsafeMutableRawBufferPointer(piece).copyMemory(from: UnsafeRawBufferPointer(start: halves + start * 2, count: count * 2))
+        for i in 0..<count { base[start + i] = Float(Float16(bitPattern: UInt16(littleEndian: piece[i]))) }
+      }
     }
   }
 

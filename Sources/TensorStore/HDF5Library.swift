@@ -3,7 +3,7 @@ import Foundation
 import Foundations
 
 /// The seam to the C library: one lock around every call (not every build of it is safe for threads), errors as `Failure`, nothing printed.
-enum HDF5Library {
+package enum HDF5Library {
   private static let lock = NSRecursiveLock()
 
   /// Opens the library, once.
@@ -17,7 +17,7 @@ enum HDF5Library {
   }()
 
   /// Runs `body` while no other thread is inside HDF5.
-  static func locked<R>(_ body: () throws -> R) rethrows -> R {
+  package static func locked<R>(_ body: () throws -> R) rethrows -> R {
     lock.lock()
     defer { lock.unlock() }
     _ = ready
@@ -29,10 +29,11 @@ enum HDF5Library {
   ///
   /// Every successful call clears the stack, so this must be asked right after the failing one.
   static func cause() -> String {
-    let entries = collectNames { visit, context in
-      chdf5_each_error(visit, context)
-      return 0
-    }
+    let entries =
+      collectNames { visit, context in
+        chdf5_each_error(visit, context)
+        return 0
+      } ?? []
     if let said = entries.compactMap(systemMessage).first { return said }
     return entries.first.map { $0.split(separator: "\n").first.map(String.init) ?? $0 } ?? "unknown cause"
   }
@@ -45,8 +46,8 @@ enum HDF5Library {
     return String(entry[start.upperBound..<end.lowerBound])
   }
 
-  /// The strings that a C iteration hands to its visitor, and its status through `walk`'s result; empty where it fails.
-  static func collectNames(_ walk: (chdf5_visitor, UnsafeMutableRawPointer) -> herr_t) -> [String] {
+  /// The strings that a C iteration hands to its visitor; nil where it fails, as `walk`'s result tells.
+  static func collectNames(_ walk: (chdf5_visitor, UnsafeMutableRawPointer) -> herr_t) -> [String]? {
     final class Box { var names: [String] = [] }
     let box = Box()
     let visitor: chdf5_visitor = { context, name in
@@ -54,7 +55,7 @@ enum HDF5Library {
       Unmanaged<Box>.fromOpaque(context).takeUnretainedValue().names.append(String(cString: name))
     }
     let status = withExtendedLifetime(box) { walk(visitor, Unmanaged.passUnretained(box).toOpaque()) }
-    return status < 0 ? [] : box.names
+    return status < 0 ? nil : box.names
   }
 }
 
@@ -70,6 +71,12 @@ struct HDF5Place {
     guard status < 0 else { return status }
     let cause = HDF5Library.cause()
     throw failure("\(what()): \(cause)")
+  }
+
+  /// The names that were listed, or a failure that names this place and the library's cause where they could not be.
+  func names(_ listed: [String]?) throws -> [String] {
+    guard let listed else { throw failure("cannot list what it holds: \(HDF5Library.cause())") }
+    return listed
   }
 
   func failure(_ message: String) -> Failure { Failure(kind, message, file: file, item: item) }

@@ -5,11 +5,16 @@ import Tensors
 public enum WeightsFile {
   /// Reads all data sets at the root as float32, in file order (by name where the file records none), and all root attributes.
   ///
-  /// Groups are left alone, so that a checkpoint reads as weights.
+  /// Groups are left alone, so that a checkpoint reads as weights; links to other places are refused. In programs that called `WeightsReader.prepare`
+  /// another process reads, so that no file can crash this one.
   public static func load(_ path: String) throws -> NamedTensors { try open(path).load() }
 
-  static func open(_ path: String) throws -> WeightsSource {
+  static func open(_ path: String) throws -> WeightsSource { try WeightsReader.open(path) }
+
+  /// The same in this process, which a damaged file may end.
+  static func openHere(_ path: String) throws -> WeightsSource {
     let file = try HDF5File(path)
+    try file.requireOwnMembers()
     let items = try file.datasetNames().map { name in
       WeightsSource.Item(name, Shape(try file.shape(of: name))) { try file.readTensor(name) }
     }

@@ -10,14 +10,18 @@ import TestSupport
 /// status 1. A line on standard output tells how many were read and refused, and the most memory that was in use before and after, in KiB.
 @main enum FuzzImporters {
   static func main() {
-    let arguments = CommandLine.arguments.dropFirst()
-    guard let count = arguments.first.flatMap({ Int($0) }), count > 0 else { end("usage: fuzz-importers COUNT [FILE...]", status: 64) }
-    let seeds =
-      builtIn
-      + arguments.dropFirst().map { path in
-        guard let data = FileManager.default.contents(atPath: path) else { end("\(path): cannot be read", status: 66) }
-        return Seed(name: (path as NSString).lastPathComponent, bytes: [UInt8](data))
-      }
+    WeightsReader.prepare()
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    do {
+      if arguments.first == "--hdf5" { try FuzzHDF5.run(Array(arguments.dropFirst())) } else { try run(arguments) }
+    } catch {
+      end("\(error)", status: (error as? Failure)?.kind.rawValue ?? 1)
+    }
+  }
+
+  private static func run(_ arguments: [String]) throws {
+    guard let count = arguments.first.flatMap({ Int($0) }), count > 0 else { throw Failure(.usage, "usage: fuzz-importers [--hdf5] COUNT [FILE...]") }
+    let seeds = try builtIn + arguments.dropFirst().map { try Seed(path: $0) }
     for seed in seeds { _ = try? read(seed.bytes) }
     let before = peakMemory
     var refused = 0
@@ -45,15 +49,6 @@ import TestSupport
     guard elements <= 2 * bytes.count + 1 << 20 else { end("\(elements) elements of a file of \(bytes.count) bytes", status: 1) }
   }
 
-  private struct Seed {
-    let name: String
-    let bytes: [UInt8]
-    /// Changes the bytes, or a part before checksums are made of it.
-    var damage: ((inout Mutations) -> [UInt8])?
-
-    func damaged(_ mutations: inout Mutations) -> [UInt8] { damage?(&mutations) ?? mutations.mutated(bytes) }
-  }
-
   private static var builtIn: [Seed] {
     let small = CheckpointBytes.small
     let entries = small.entries
@@ -79,4 +74,23 @@ import TestSupport
     FileHandle.standardError.write(Data("\(message)\n".utf8))
     exit(status)
   }
+}
+
+/// A sound file that damaged ones are made of.
+struct Seed {
+  let name: String
+  let bytes: [UInt8]
+  /// Changes the bytes, or a part before checksums are made of it.
+  var damage: ((inout Mutations) -> [UInt8])?
+
+  init(name: String, bytes: [UInt8], damage: ((inout Mutations) -> [UInt8])? = nil) {
+    (self.name, self.bytes, self.damage) = (name, bytes, damage)
+  }
+
+  init(path: String) throws {
+    guard let data = FileManager.default.contents(atPath: path) else { throw Failure(.noInput, "cannot be read", file: path) }
+    self.init(name: ((path as NSString).lastPathComponent as NSString).deletingPathExtension, bytes: [UInt8](data))
+  }
+
+  func damaged(_ mutations: inout Mutations) -> [UInt8] { damage?(&mutations) ?? mutations.mutated(bytes) }
 }

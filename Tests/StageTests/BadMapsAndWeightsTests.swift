@@ -133,6 +133,27 @@ extension StageSuites {
       #expect(try workshop.contents(of: "o").isEmpty)
     }
 
+    /// Bytes of a file as `WeightsFile` writes it that end libhdf5 1.10.8 (read out of bounds, memory given back that is not its own); others may refuse them.
+    @Test(arguments: [(130, 0x7F), (184, 0xFF)] as [(Int, UInt8)]) func damageThatCrashesTheLibrary(at offset: Int, value: UInt8) throws {
+      let file = "it's \"odd\"; $(name) é \(offset).h5"
+      let small = NamedTensors([("a.weight", Tensor([2, 3], [0, 1, 2, 3, 4, 5])), ("a.bias", Tensor([3], [6, 7, 8])), ("b", Tensor(9))])
+      try WeightsFile.save(small, to: workshop.path(file))
+      let out = "earlier-import-\(offset)"
+      let options = ["--from", file, "--out", out, "--quiet"]
+      #expect(try workshop.run("import-weights", options) == Programs.Outcome(status: 0, output: ""))
+      #expect(try WeightsFile.load(workshop.path("\(out)/weights.h5")).names == small.names)
+      let before = try workshop.contents(of: out)
+      var bytes = try Data(contentsOf: URL(fileURLWithPath: workshop.path(file)))
+      bytes[offset] = value
+      try bytes.write(to: URL(fileURLWithPath: workshop.path(file)))
+      let outcome = try workshop.run("import-weights", options)
+      #expect(outcome.status == 65 && !outcome.wasKilled)
+      #expect(outcome.output.hasPrefix("import-weights: \(file): ") && outcome.output.split(separator: "\n").count == 1, "\(outcome.output)")
+      #expect(try workshop.contents(of: out) == before)
+      let cam = try workshop.run(try workshop.command("cam", out: "cam-\(out)", ["--weights", file]))
+      #expect(cam.status == 65 && cam.output.hasPrefix("cam-infer: \(file): "), "\(cam.output)")
+    }
+
     // MARK: Diverging
 
     @Test(arguments: [

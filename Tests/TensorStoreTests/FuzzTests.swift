@@ -21,21 +21,48 @@ struct FuzzTests {
     try expectNoProblem(inputs: 20_000, files: files.map { "\(folder)/\($0)" })
   }
 
-  private func expectNoProblem(inputs: Int, files: [String]) throws {
-    let process = Process()
-    process.executableURL = Fuzzer.program
-    process.arguments = [String(inputs)] + files
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    try #require(process.terminationReason == .exit && process.terminationStatus == 0, "\(process.terminationStatus): \(output)")
-    let numbers = output.split(whereSeparator: { !$0.isNumber }).compactMap { Int($0) }
-    try #require(numbers.count == 4, "\(output)")
+  /// A few, since those that keep their reader busy take seconds; the module's README has the figures of many.
+  @Test func damagedHDF5IsReadOrRefused() throws {
+    try expectNoProblem(hdf5: 300, files: [])
+  }
+
+  @Test(.enabled(if: Golden.isAvailable, "\(Golden.absence)")) func damagedGoldenHDF5IsReadOrRefused() throws {
+    let folder = Golden.path("weights")
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasPrefix("weights") && $0.hasSuffix(".h5") }.sorted()
+    try #require(!files.isEmpty)
+    try expectNoProblem(hdf5: 200, files: files.map { "\(folder)/\($0)" })
+  }
+
+  private func expectNoProblem(hdf5 inputs: Int, files: [String]) throws {
+    let numbers = try output(["--hdf5", String(inputs)] + files)
+    try #require(numbers.count == 6, "\(numbers)")
     #expect(numbers[0] == inputs)
     #expect(numbers[1] > inputs / 4 && numbers[1] < inputs, "refused: \(numbers[1]) of \(inputs)")
-    #expect(numbers[3] <= 2 * numbers[2], "memory: \(output)")
+    #expect(numbers[2] < inputs / 10, "ended the reader: \(numbers[2]) of \(inputs)")
+    #expect(numbers[5] <= 2 * numbers[4], "memory: \(numbers)")
+  }
+
+  private func expectNoProblem(inputs: Int, files: [String]) throws {
+    let numbers = try output([String(inputs)] + files)
+    try #require(numbers.count == 4, "\(numbers)")
+    #expect(numbers[0] == inputs)
+    #expect(numbers[1] > inputs / 4 && numbers[1] < inputs, "refused: \(numbers[1]) of \(inputs)")
+    #expect(numbers[3] <= 2 * numbers[2], "memory: \(numbers)")
+  }
+
+  /// The numbers on standard output of a run that went well.
+  private func output(_ arguments: [String]) throws -> [Int] {
+    let process = Process()
+    process.executableURL = Fuzzer.program
+    process.arguments = arguments
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    try #require(process.terminationReason == .exit && process.terminationStatus == 0, "\(process.terminationStatus): \(text)\(said)")
+    return text.split(whereSeparator: { !$0.isNumber }).compactMap { Int($0) }
   }
 }
