@@ -46,10 +46,11 @@ let package = Package(
     .systemLibrary(name: "CPNG", path: "Sources/CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CJPEG", path: "Sources/CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
     .target(name: "CImageCodecs", dependencies: ["CPNG", "CJPEG"]),
+    .systemLibrary(name: "CIntrinsics", path: "Sources/CIntrinsics"),
 
     // Libraries
     library("Foundations"),
-    library("Tensors", ["COpenBLAS", "Foundations"], numeric: true),
+    library("Tensors", ["CIntrinsics", "COpenBLAS", "Foundations"], numeric: true),
     library("NeuralNet", ["Tensors", "Foundations"], numeric: true),
     library("Imaging", ["Foundations", "CImageCodecs"], numeric: true),
     library("TensorStore", ["Tensors", "CHDF5"], numeric: true),

@@ -4,8 +4,8 @@ package enum ConvolutionAlgorithm: String, CaseIterable, Sendable {
   case pointwise
   /// Column matrices of tiles that stay in the second-level cache; computes every shape.
   case columns
-  /// 3x3 of stride 1: F(4x4, 3x3).
-  case winograd
+  /// 3x3 of stride 1: F(4x4, 3x3), and F(5x5, 3x3).
+  case winograd4, winograd5
 
   /// What is to be computed.
   package enum Pass: CaseIterable, Sendable { case forward, inputGradient, weightGradient }
@@ -16,26 +16,40 @@ package enum ConvolutionAlgorithm: String, CaseIterable, Sendable {
     switch self {
     case .pointwise: return g.isPointwise
     case .columns: return true
-    case .winograd:
+    case .winograd4, .winograd5:
       let isSquare = g.kernelHeight == 3 && g.kernelWidth == 3 && p.stride == 1
       // The gradient by the input has the padding 2 dilation - padding.
       return isSquare && (pass != .inputGradient || p.paddingMode == .reflect || p.padding <= 2 * p.dilation)
     }
   }
 
+  /// The tiles of a Winograd way.
+  var transform: WinogradTransform? {
+    switch self {
+    case .winograd4: .four
+    case .winograd5: .five
+    case .pointwise, .columns: nil
+    }
+  }
+
   /// The rule: what lies in memory as it is needed is multiplied there. Winograd where its products, with those wasted on incomplete tiles,
   /// are at most 0.55 of the direct ones, where there are channels enough for the transforms to be small beside the products, and tiles
   /// enough for the transform of the weight: few where it is kept, else 192, so that training on small maps has the smaller rounding of direct
-  /// sums. Else columns.
+  /// sums. Tiles of 5x5, whose rounding is twice that of 4x4, where they save a sixth of the products. Else columns.
   static func choose(
     _ g: ConvolutionGeometry, _ pass: Pass, override: ConvolutionAlgorithm? = nil, keepsWeights: Bool = false
   ) -> ConvolutionAlgorithm {
     if let override, override.supports(g, pass) { return override }
     if g.isPointwise { return .pointwise }
-    guard Self.winograd.supports(g, pass), min(g.inputs, g.outputs) >= 32 else { return .columns }
-    let tiling = pass == .inputGradient ? WinogradCorrelation(inputGradient: g).tiling : WinogradCorrelation(forward: g).tiling
-    let share = Double(WinogradTransform.points * tiling.tileCount) / Double(9 * g.batch * g.outArea)
-    return share <= 0.55 && tiling.tileCount >= (keepsWeights ? 48 : 192) ? .winograd : .columns
+    guard Self.winograd4.supports(g, pass), min(g.inputs, g.outputs) >= 32 else { return .columns }
+    func tiles(_ transform: WinogradTransform) -> Int {
+      (pass == .inputGradient ? WinogradCorrelation(inputGradient: g, transform) : WinogradCorrelation(forward: g, transform)).tiling.tileCount
+    }
+    let (four, five) = (tiles(.four), tiles(.five))
+    let (products, fewer) = (WinogradTransform.four.points * four, WinogradTransform.five.points * five)
+    let best = 6 * fewer <= 5 * products ? fewer : products
+    guard Double(best) <= 0.55 * Double(9 * g.batch * g.outArea), four >= (keepsWeights ? 48 : 192) else { return .columns }
+    return best == products ? .winograd4 : .winograd5
   }
 
   /// The way that the rule chooses for these shapes.
@@ -54,13 +68,15 @@ extension CPUKernels {
     return Tensor(filling: [g.batch, g.outputs, g.outHeight, g.outWidth]) { target in
       x.read { x in
         weight.read { weight in
-          switch ConvolutionAlgorithm.choose(g, .forward, override: algorithm, keepsWeights: transformedWeights != nil) {
-          case .pointwise: convolvePointwise(g, x, weight, epilogue, into: target)
-          case .columns: convolveByColumns(g, x, weight, epilogue, into: target)
-          case .winograd:
-            let correlation = WinogradCorrelation(forward: g)
+          let chosen = ConvolutionAlgorithm.choose(g, .forward, override: algorithm, keepsWeights: transformedWeights != nil)
+          if let transform = chosen.transform {
+            let correlation = WinogradCorrelation(forward: g, transform)
             let kept = keptWeights(correlation, of: tensor)
             correlateWinograd(correlation, x, weight, kept: kept, epilogue, into: target)
+          } else if chosen == .pointwise {
+            convolvePointwise(g, x, weight, epilogue, into: target)
+          } else {
+            convolveByColumns(g, x, weight, epilogue, into: target)
           }
         }
       }
@@ -82,9 +98,10 @@ extension CPUKernels {
       result.weight = Tensor(filling: weight.shape) { target in
         x.read { x in
           upstream.read { upstream in
-            switch ConvolutionAlgorithm.choose(g, .weightGradient, override: algorithm) {
-            case .pointwise, .columns: weightGradient(g, x, upstream, into: target)
-            case .winograd: weightGradientWinograd(WinogradWeightGradient(g), x, upstream, into: target)
+            if let transform = ConvolutionAlgorithm.choose(g, .weightGradient, override: algorithm).transform {
+              weightGradientWinograd(WinogradWeightGradient(g, transform), x, upstream, into: target)
+            } else {
+              weightGradient(g, x, upstream, into: target)
             }
           }
         }
@@ -97,11 +114,14 @@ extension CPUKernels {
   private func inputGradient(
     _ g: ConvolutionGeometry, _ weight: UnsafePointer<Float>, _ upstream: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
   ) {
-    switch ConvolutionAlgorithm.choose(g, .inputGradient, override: algorithm) {
-    case .pointwise: inputGradientPointwise(g, weight, upstream, into: target)
-    case .columns: inputGradientByColumns(g, weight, upstream, into: target)
-    case .winograd:
-      correlateWinograd(WinogradCorrelation(inputGradient: g), upstream, weight, kept: nil, Epilogue(biases: [], relu: false), into: target)
+    let chosen = ConvolutionAlgorithm.choose(g, .inputGradient, override: algorithm)
+    if let transform = chosen.transform {
+      let correlation = WinogradCorrelation(inputGradient: g, transform)
+      correlateWinograd(correlation, upstream, weight, kept: nil, Epilogue(biases: [], relu: false), into: target)
+    } else if chosen == .pointwise {
+      inputGradientPointwise(g, weight, upstream, into: target)
+    } else {
+      inputGradientByColumns(g, weight, upstream, into: target)
     }
   }
 }
@@ -112,11 +132,11 @@ struct Epilogue {
   let biases: [Float]
   let relu: Bool
 
-  /// Adds the bias to each of `biases.count` rows and replaces negative sums by 0.
-  func apply(_ target: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int) {
+  /// Adds their bias to each of `rows`, of which the first is at `target`, and replaces negative sums by 0.
+  func apply(_ target: UnsafeMutablePointer<Float>, rows: Range<Int>, columns: Int, stride: Int) {
     if biases.isEmpty && !relu { return }
-    for row in 0..<rows {
-      let (bias, target) = (biases.isEmpty ? 0 : biases[row], target + row * stride)
+    for row in rows {
+      let (bias, target) = (biases.isEmpty ? 0 : biases[row], target + (row - rows.lowerBound) * stride)
       if relu {
         for i in 0..<columns {
           let value = target[i] + bias
@@ -135,27 +155,39 @@ extension CPUKernels {
 
   // MARK: 1x1
 
-  /// Pixels of a pointwise tile, so that all channels of it, in and out, fit the cache for the epilogue, but not narrow for the product; `smallest` as
-  /// in `smallProductPixels`.
-  private func pointwiseTiles(_ g: ConvolutionGeometry, smallest: Int) -> [Range<Int>] {
+  /// How a pointwise product of `rows` channels by a sample's pixels is cut: pixels into tiles whose channels, in and out, fit the cache for the epilogue,
+  /// but not narrow for the product (`smallest` as in `smallProductPixels`); a sample into shares of pixels or, where OpenBLAS would spend more on
+  /// packing the weight for each than on packing the pixels, of rows.
+  private func pointwiseTiles(_ g: ConvolutionGeometry, rows: Int, smallest: Int) -> (rows: [Range<Int>], pixels: [Range<Int>]) {
     let parts = g.batch >= threads ? 1 : (threads + g.batch - 1) / g.batch
     let fitting = max(1024, Self.columnBudget / (g.inputs + g.outputs))
-    let most = min(fitting, g.smallProductPixels(least: smallest), (g.area + parts - 1) / parts)
-    return ConvolutionGeometry.ranges(g.area, most: most)
+    let most = min(fitting, g.smallProductPixels(least: smallest))
+    let cutsRows = rows > g.area && g.area <= most
+    return (
+      ConvolutionGeometry.ranges(rows, most: cutsRows ? (rows + parts - 1) / parts : rows),
+      ConvolutionGeometry.ranges(g.area, most: cutsRows ? g.area : min(most, (g.area + parts - 1) / parts))
+    )
+  }
+
+  /// Runs `body(sample, rows, pixels)` for every product.
+  private func overPointwiseTiles(_ g: ConvolutionGeometry, rows: Int, smallest: Int, _ body: (Int, Range<Int>, Range<Int>) -> Void) {
+    let (shares, tiles) = pointwiseTiles(g, rows: rows, smallest: smallest)
+    Parallel.forEach(g.batch * shares.count * tiles.count, threads: threads) { unit in
+      let rest = unit / tiles.count
+      body(rest / shares.count, shares[rest % shares.count], tiles[unit % tiles.count])
+    }
   }
 
   private func convolvePointwise(
     _ g: ConvolutionGeometry, _ x: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ epilogue: Epilogue,
     into target: UnsafeMutablePointer<Float>
   ) {
-    let tiles = pointwiseTiles(g, smallest: 256)
-    Parallel.forEach(g.batch * tiles.count, threads: threads) { unit in
-      let (n, tile) = (unit / tiles.count, tiles[unit % tiles.count])
-      let target = target + n * g.outputCount + tile.lowerBound
+    overPointwiseTiles(g, rows: g.outputs, smallest: 256) { n, rows, tile in
+      let target = target + n * g.outputCount + rows.lowerBound * g.area + tile.lowerBound
       multiplyMatrices(
-        Matrix(weight, stride: g.inputs), Matrix(x + n * g.inputCount + tile.lowerBound, stride: g.area), into: target, stride: g.area,
-        rows: g.outputs, columns: tile.count, inner: g.inputs)
-      epilogue.apply(target, rows: g.outputs, columns: tile.count, stride: g.area)
+        Matrix(weight + rows.lowerBound * g.inputs, stride: g.inputs), Matrix(x + n * g.inputCount + tile.lowerBound, stride: g.area),
+        into: target, stride: g.area, rows: rows.count, columns: tile.count, inner: g.inputs)
+      epilogue.apply(target, rows: rows, columns: tile.count, stride: g.area)
     }
   }
 
@@ -163,12 +195,12 @@ extension CPUKernels {
     _ g: ConvolutionGeometry, _ weight: UnsafePointer<Float>, _ upstream: UnsafePointer<Float>,
     into target: UnsafeMutablePointer<Float>
   ) {
-    let tiles = pointwiseTiles(g, smallest: 96)
-    Parallel.forEach(g.batch * tiles.count, threads: threads) { unit in
-      let (n, tile) = (unit / tiles.count, tiles[unit % tiles.count])
+    overPointwiseTiles(g, rows: g.inputs, smallest: 96) { n, rows, tile in
       multiplyMatrices(
-        Matrix(weight, stride: g.inputs, transposed: true), Matrix(upstream + n * g.outputCount + tile.lowerBound, stride: g.area),
-        into: target + n * g.inputCount + tile.lowerBound, stride: g.area, rows: g.inputs, columns: tile.count, inner: g.outputs)
+        Matrix(weight + rows.lowerBound, stride: g.inputs, transposed: true),
+        Matrix(upstream + n * g.outputCount + tile.lowerBound, stride: g.area),
+        into: target + n * g.inputCount + rows.lowerBound * g.area + tile.lowerBound, stride: g.area, rows: rows.count,
+        columns: tile.count, inner: g.outputs)
     }
   }
 
@@ -194,7 +226,7 @@ extension CPUKernels {
               stride: g.outArea, rows: g.outputs, columns: pixels, inner: channels.count * g.kernelArea,
               adding: channels.lowerBound > 0)
           }
-          epilogue.apply(target, rows: g.outputs, columns: pixels, stride: g.outArea)
+          epilogue.apply(target, rows: 0..<g.outputs, columns: pixels, stride: g.outArea)
         }
       }
     }

@@ -1,17 +1,17 @@
 /// A stack of equal matrices, one a point of the transformed domain; rows are padded for whole vectors.
 private struct PointMatrices {
-  let rows: Int
+  let points, rows: Int
   /// Floats from row to row, with at least eight beyond the last column.
   let stride: Int
 
-  init(rows: Int, columns: Int) {
-    self.rows = rows
+  init(_ transform: WinogradTransform, rows: Int, columns: Int) {
+    (points, self.rows) = (transform.points, rows)
     stride = (columns + 7) / 8 * 8 + 8
   }
 
   /// Floats from matrix to matrix: an odd number of cache lines, else writing one element of each would fight for few sets of the cache.
   var pointStride: Int { ((rows * stride + 15) / 16 | 1) * 16 }
-  var count: Int { WinogradTransform.points * pointStride }
+  var count: Int { points * pointStride }
 }
 
 /// A 3x3 correlation of stride 1: the convolution, or its input's gradient as the correlation of upstream with the flipped weight.
@@ -25,19 +25,19 @@ struct WinogradCorrelation {
   let fold: Int
 
   /// y of the geometry's x.
-  init(forward g: ConvolutionGeometry) {
+  init(forward g: ConvolutionGeometry, _ transform: WinogradTransform) {
     tiling = WinogradTiling(
-      batch: g.batch, height: g.height, width: g.width, padding: g.parameters.padding, mode: g.parameters.paddingMode,
+      transform, batch: g.batch, height: g.height, width: g.width, padding: g.parameters.padding, mode: g.parameters.paddingMode,
       dilation: g.parameters.dilation)
     (inputs, outputs, isGradient, fold) = (g.inputs, g.outputs, false, 0)
   }
 
   /// dx of the geometry's dy. Precondition: padding <= 2 dilation, or reflected.
-  init(inputGradient g: ConvolutionGeometry) {
+  init(inputGradient g: ConvolutionGeometry, _ transform: WinogradTransform) {
     let p = g.parameters
     fold = p.paddingMode == .reflect ? p.padding : 0
     tiling = WinogradTiling(
-      batch: g.batch, height: g.outHeight, width: g.outWidth, padding: 2 * p.dilation - (p.padding - fold), mode: .zero, dilation: p.dilation)
+      transform, batch: g.batch, height: g.outHeight, width: g.outWidth, padding: 2 * p.dilation - (p.padding - fold), mode: .zero, dilation: p.dilation)
     (inputs, outputs, isGradient) = (g.outputs, g.inputs, true)
   }
 
@@ -45,23 +45,23 @@ struct WinogradCorrelation {
   private static let sourceBudget = 8 << 20
   private static let partBudget = 8 << 20
 
-  fileprivate var mostTiles: Int { min(512, max(128, Self.sourceBudget / (WinogradTransform.points * inputs))) }
+  fileprivate var mostTiles: Int { min(512, max(160, Self.sourceBudget / (tiling.transform.points * inputs))) }
 
   /// Result channels that are worked on at a time.
   fileprivate var parts: [Range<Int>] {
-    let most = max(64, Self.partBudget / (WinogradTransform.points * inputs))
+    let most = max(64, Self.partBudget / (tiling.transform.points * inputs))
     return ConvolutionGeometry.ranges(outputs, most: most)
   }
 
   /// The transformed source of a block, the transformed weights and the products of a part, at their largest.
   fileprivate func matrices(_ blocks: [WinogradTiling.Block]) -> (sources: PointMatrices, weights: PointMatrices, products: PointMatrices) {
     let tiles = blocks.map(\.tiles).max() ?? 0
-    return (PointMatrices(rows: inputs, columns: tiles), weightMatrices, PointMatrices(rows: mostRows, columns: tiles))
+    return (PointMatrices(tiling.transform, rows: inputs, columns: tiles), weightMatrices, PointMatrices(tiling.transform, rows: mostRows, columns: tiles))
   }
 
   /// Of a part's transformed weights, whatever the image's size.
   fileprivate var weightMatrices: PointMatrices {
-    isGradient ? PointMatrices(rows: inputs, columns: mostRows) : PointMatrices(rows: mostRows, columns: inputs)
+    isGradient ? PointMatrices(tiling.transform, rows: inputs, columns: mostRows) : PointMatrices(tiling.transform, rows: mostRows, columns: inputs)
   }
 
   private var mostRows: Int { parts.map(\.count).max() ?? 0 }
@@ -87,14 +87,14 @@ private struct WinogradWorkspace {
   static func stride(widest: Int) -> Int { (max(tiles, widest) + 7) / 8 * 8 + 24 }
 
   static func count(lineCount: Int, widest: Int) -> Int {
-    (lineCount + 15) / 16 * 16 + WinogradTransform.points * stride(widest: widest) + WinogradTransform.workspaceCount
+    (lineCount + 15) / 16 * 16 + WinogradTransform.mostPoints * stride(widest: widest) + WinogradTransform.workspaceCount
   }
 
   init(_ base: UnsafeMutablePointer<Float>, lineCount: Int, widest: Int) {
     line = base
     elements = base + (lineCount + 15) / 16 * 16
     stride = Self.stride(widest: widest)
-    vectors = elements + WinogradTransform.points * stride
+    vectors = elements + WinogradTransform.mostPoints * stride
   }
 }
 
@@ -118,11 +118,11 @@ extension CPUKernels {
     scratch.with(sources.count + products.count + (kept == nil ? weights.count : 0)) { memory in
       let (v, m, own) = (memory, memory + sources.count, memory + sources.count + products.count)
       for (index, block) in blocks.enumerated() {
-        transformSources(tiling, x, channels: 0..<c.inputs, of: c.inputs, block, size: 6, into: v, sources)
+        transformSources(tiling, x, channels: 0..<c.inputs, of: c.inputs, block, .filtered, into: v, sources)
         for (number, part) in parts.enumerated() {
           let u = kept.map { $0.base + number * weights.count } ?? own
           if kept == nil && (parts.count > 1 || index == 0) { transformWeights(c, weight, part, into: u, weights) }
-          overPoints(rows: part.count) { point, share in
+          overPoints(tiling.transform.points, rows: part.count) { point, share in
             let left = u + point * weights.pointStride + (c.isGradient ? share.lowerBound : share.lowerBound * weights.stride)
             multiplyMatrices(
               Matrix(left, stride: weights.stride, transposed: c.isGradient),
@@ -148,8 +148,7 @@ extension CPUKernels {
   }
 
   /// Runs `body(point, range of rows)` for all products of a block, cut by rows where that gives all threads equal shares.
-  private func overPoints(rows: Int, _ body: (Int, Range<Int>) -> Void) {
-    let points = WinogradTransform.points
+  private func overPoints(_ points: Int, rows: Int, _ body: (Int, Range<Int>) -> Void) {
     var cuts = 1
     while points * cuts % threads != 0 && rows / (cuts + 1) >= 64 { cuts += 1 }
     Parallel.forEach(points * cuts, threads: threads) { unit in
@@ -199,9 +198,8 @@ extension CPUKernels {
 
   /// The block's tiles of `channels` of the source (of `count` channels), transformed: a matrix of channels x tiles for each point.
   ///
-  /// `size` is 6 for what is filtered and 4 for its upstream.
   private func transformSources(
-    _ tiling: WinogradTiling, _ x: UnsafePointer<Float>, channels: Range<Int>, of count: Int, _ block: WinogradTiling.Block, size: Int,
+    _ tiling: WinogradTiling, _ x: UnsafePointer<Float>, channels: Range<Int>, of count: Int, _ block: WinogradTiling.Block, _ kind: WinogradTiling.Source,
     into target: UnsafeMutablePointer<Float>, _ matrices: PointMatrices
   ) {
     let area = tiling.height * tiling.width
@@ -210,15 +208,15 @@ extension CPUKernels {
         guard let first = strips.first else { return }
         overSamples(strips) { sample, strips, start in
           tiling.gather(
-            x + (sample * count + channels.lowerBound + row) * area, strips, size: size, into: workspace.elements + start - first.start,
+            x + (sample * count + channels.lowerBound + row) * area, strips, kind, into: workspace.elements + start - first.start,
             stride: workspace.stride, line: workspace.line)
         }
         let target = target + row * matrices.stride + first.start
-        if size == 6 {
-          WinogradTransform.inputs(
+        if kind == .filtered {
+          tiling.transform.inputs(
             workspace.elements, workspace.stride, target, matrices.pointStride, count: tiles, workspace: workspace.vectors)
         } else {
-          WinogradTransform.upstreams(
+          tiling.transform.upstreams(
             workspace.elements, workspace.stride, target, matrices.pointStride, count: tiles, workspace: workspace.vectors)
         }
       }
@@ -238,7 +236,7 @@ extension CPUKernels {
         let (source, elements) = (source + (c.isGradient ? 8 - tap : tap), workspace.elements + tap * workspace.stride)
         for i in 0..<columns.count { elements[i] = source[i &* 9] }
       }
-      WinogradTransform.weights(
+      c.tiling.transform.weights(
         workspace.elements, workspace.stride, target + row * matrices.stride, matrices.pointStride, count: columns.count,
         workspace: workspace.vectors)
     }
@@ -257,7 +255,7 @@ extension CPUKernels {
         c.fold > 0 ? .fold(c.fold) : .store(bias: epilogue.biases.isEmpty ? 0 : epilogue.biases[channel], relu: epilogue.relu)
       overSlices(block) { strips, tiles in
         guard let first = strips.first else { return }
-        WinogradTransform.outputs(
+        tiling.transform.outputs(
           products + row * matrices.stride + first.start, matrices.pointStride, workspace.elements, workspace.stride, count: tiles,
           workspace: workspace.vectors)
         overSamples(strips) { sample, strips, start in
@@ -281,29 +279,34 @@ struct WinogradWeightGradient {
   private static let matrixBudget = 4 << 20
   private static let sourceBudget = 4 << 20
 
-  init(_ g: ConvolutionGeometry) {
+  init(_ g: ConvolutionGeometry, _ transform: WinogradTransform) {
     let p = g.parameters
     self.g = g
     tiling = WinogradTiling(
-      batch: g.batch, height: g.height, width: g.width, padding: p.padding, mode: p.paddingMode, dilation: p.dilation)
-    upstream = WinogradTiling(batch: g.batch, height: g.outHeight, width: g.outWidth, padding: 0, mode: .zero, dilation: p.dilation)
+      transform, batch: g.batch, height: g.height, width: g.width, padding: p.padding, mode: p.paddingMode, dilation: p.dilation)
+    upstream = WinogradTiling(
+      transform, batch: g.batch, height: g.outHeight, width: g.outWidth, padding: 0, mode: .zero, dilation: p.dilation)
   }
 
   /// Input and output channels that are worked on at a time, and tiles.
   fileprivate var parts: (inputs: [Range<Int>], outputs: [Range<Int>], tiles: Int) {
     let side = 256
-    let inputs = ConvolutionGeometry.ranges(g.inputs, most: max(side, Self.matrixBudget / (36 * g.outputs)))
+    let inputs = ConvolutionGeometry.ranges(g.inputs, most: max(side, Self.matrixBudget / (tiling.transform.points * g.outputs)))
     let most = inputs.map(\.count).max() ?? 1
-    let outputs = ConvolutionGeometry.ranges(g.outputs, most: max(side, Self.matrixBudget / (36 * most)))
+    let outputs = ConvolutionGeometry.ranges(g.outputs, most: max(side, Self.matrixBudget / (tiling.transform.points * most)))
     let rows = outputs.map(\.count).max() ?? 1
-    return (inputs, outputs, min(1024, max(128, Self.sourceBudget / (36 * max(most, rows)))))
+    return (inputs, outputs, min(1024, max(128, Self.sourceBudget / (tiling.transform.points * max(most, rows)))))
   }
 
   /// The transformed input and upstream of a block and the sums of a part, at their largest.
   fileprivate func matrices(_ blocks: [WinogradTiling.Block]) -> (inputs: PointMatrices, upstreams: PointMatrices, sums: PointMatrices) {
     let (parts, tiles) = (parts, blocks.map(\.tiles).max() ?? 0)
     let (columns, rows) = (parts.inputs.map(\.count).max() ?? 0, parts.outputs.map(\.count).max() ?? 0)
-    return (PointMatrices(rows: columns, columns: tiles), PointMatrices(rows: rows, columns: tiles), PointMatrices(rows: rows, columns: columns))
+    let transform = tiling.transform
+    return (
+      PointMatrices(transform, rows: columns, columns: tiles), PointMatrices(transform, rows: rows, columns: tiles),
+      PointMatrices(transform, rows: rows, columns: columns)
+    )
   }
 
   /// Floats of scratch memory that all threads share.
@@ -327,10 +330,10 @@ extension CPUKernels {
         for (index, output) in parts.outputs.enumerated() {
           for (number, block) in blocks.enumerated() {
             if index == 0 || blocks.count > 1 {
-              transformSources(w.tiling, x, channels: input, of: w.g.inputs, block, size: 6, into: v, inputs)
+              transformSources(w.tiling, x, channels: input, of: w.g.inputs, block, .filtered, into: v, inputs)
             }
-            transformSources(w.upstream, dy, channels: output, of: w.g.outputs, block, size: 4, into: y, upstreams)
-            overPoints(rows: output.count) { point, share in
+            transformSources(w.upstream, dy, channels: output, of: w.g.outputs, block, .upstream, into: y, upstreams)
+            overPoints(w.tiling.transform.points, rows: output.count) { point, share in
               multiplyMatrices(
                 Matrix(y + point * upstreams.pointStride + share.lowerBound * upstreams.stride, stride: upstreams.stride),
                 Matrix(v + point * inputs.pointStride, stride: inputs.stride, transposed: true),
@@ -338,21 +341,21 @@ extension CPUKernels {
                 columns: input.count, inner: block.tiles, adding: number > 0)
             }
           }
-          finishWeights(w.g, s, sums, outputs: output, inputs: input, into: target)
+          finishWeights(w, s, sums, outputs: output, inputs: input, into: target)
         }
       }
     }
   }
 
   private func finishWeights(
-    _ g: ConvolutionGeometry, _ sums: UnsafePointer<Float>, _ matrices: PointMatrices, outputs: Range<Int>, inputs: Range<Int>,
+    _ w: WinogradWeightGradient, _ sums: UnsafePointer<Float>, _ matrices: PointMatrices, outputs: Range<Int>, inputs: Range<Int>,
     into target: UnsafeMutablePointer<Float>
   ) {
     withWorkspaces(outputs.count, lineCount: 0, widest: inputs.count) { workspace, row in
-      WinogradTransform.weightGradients(
+      w.tiling.transform.weightGradients(
         sums + row * matrices.stride, matrices.pointStride, workspace.elements, workspace.stride, count: inputs.count,
         workspace: workspace.vectors)
-      let target = target + ((outputs.lowerBound + row) * g.inputs + inputs.lowerBound) * 9
+      let target = target + ((outputs.lowerBound + row) * w.g.inputs + inputs.lowerBound) * 9
       for tap in 0..<9 {
         let (target, elements) = (target + tap, workspace.elements + tap * workspace.stride)
         for i in 0..<inputs.count { target[i &* 9] = elements[i] }

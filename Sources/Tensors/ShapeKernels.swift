@@ -26,12 +26,12 @@ struct ShapeKernels: Kernels {
   }
 
   private func holdScratch(_ g: ConvolutionGeometry, _ pass: ConvolutionAlgorithm.Pass) {
-    guard ConvolutionAlgorithm.choose(g, pass) == .winograd else { return }
+    guard let transform = ConvolutionAlgorithm.choose(g, pass).transform else { return }
     let count =
       switch pass {
-      case .forward: WinogradCorrelation(forward: g).scratchCount
-      case .inputGradient: WinogradCorrelation(inputGradient: g).scratchCount
-      case .weightGradient: WinogradWeightGradient(g).scratchCount
+      case .forward: WinogradCorrelation(forward: g, transform).scratchCount
+      case .inputGradient: WinogradCorrelation(inputGradient: g, transform).scratchCount
+      case .weightGradient: WinogradWeightGradient(g, transform).scratchCount
       }
     scratch.with(count) { _ in }
   }

@@ -1,9 +1,13 @@
-/// How a 3x3 convolution of stride 1 is cut into tiles of 4x4 outputs.
+import CIntrinsics
+
+/// How a 3x3 convolution of stride 1 is cut into tiles of 4x4 or 5x5 outputs.
 ///
 /// With dilation d the outputs (i, j) of equal i mod d and j mod d, a phase, read only inputs of one phase of the padded source: d * d
-/// undilated convolutions of interleaved pixels. A strip is a row of tiles of one phase; strips follow each other in a fixed order and
+/// undilated convolutions of interleaved pixels. A strip is a row of tiles of all column phases that have equally many: the tiles of neighbouring
+/// phases follow each other, as do their pixels, so that a strip is read and written in runs. Strips follow each other in a fixed order and
 /// blocks of whole strips are what is worked on at a time.
 struct WinogradTiling {
+  let transform: WinogradTransform
   /// What the tiles read: planes of `height` x `width`, `padding` wide borders of zeros or mirrored pixels.
   let height, width, padding: Int
   let mode: ConvolutionParameters.PaddingMode
@@ -17,8 +21,12 @@ struct WinogradTiling {
     let sample: Int
     /// Output row and column of the first tile's first output.
     let row, column: Int
-    /// Number of tiles, and their place in the block.
-    let tiles, start: Int
+    /// Tile t of phase p is number t * phases + p.
+    let phases, tilesPerPhase: Int
+    /// Place of the first tile in the block.
+    let start: Int
+
+    var tiles: Int { phases * tilesPerPhase }
   }
 
   /// Consecutive strips.
@@ -27,7 +35,10 @@ struct WinogradTiling {
     var tiles = 0
   }
 
-  init(batch: Int, height: Int, width: Int, padding: Int, mode: ConvolutionParameters.PaddingMode, dilation: Int) {
+  init(
+    _ transform: WinogradTransform, batch: Int, height: Int, width: Int, padding: Int, mode: ConvolutionParameters.PaddingMode, dilation: Int
+  ) {
+    self.transform = transform
     (self.batch, self.height, self.width, self.padding, self.mode, self.dilation) = (batch, height, width, padding, mode, dilation)
     outHeight = height + 2 * padding - 2 * dilation
     outWidth = width + 2 * padding - 2 * dilation
@@ -37,13 +48,35 @@ struct WinogradTiling {
   @inline(__always)
   func phaseLength(_ phase: Int, of length: Int) -> Int { (length - phase + dilation - 1) / dilation }
 
+  /// Tiles of the phase `phase` along an axis of `length` outputs.
+  private func tiles(ofPhase phase: Int, along length: Int) -> Int {
+    (phaseLength(phase, of: length) + transform.outputs - 1) / transform.outputs
+  }
+
   /// Tiles along an axis of `length` outputs, all phases.
   private func tiles(along length: Int) -> Int {
-    (0..<min(dilation, length)).reduce(0) { $0 + (phaseLength($1, of: length) + 3) / 4 }
+    (0..<min(dilation, length)).reduce(0) { $0 + tiles(ofPhase: $1, along: length) }
   }
 
   /// Tiles of the whole batch.
   var tileCount: Int { batch * tiles(along: outHeight) * tiles(along: outWidth) }
+
+  /// Neighbouring column phases with equally many tiles.
+  private struct PhaseGroup {
+    let phases: Range<Int>
+    let tilesPerPhase: Int
+  }
+
+  /// Lengths of phases differ by one at most, so there are one or two.
+  private var columnGroups: [PhaseGroup] {
+    var groups: [PhaseGroup] = []
+    for phase in 0..<min(dilation, outWidth) {
+      let tiles = tiles(ofPhase: phase, along: outWidth)
+      let first = groups.last?.tilesPerPhase == tiles ? groups.removeLast().phases.lowerBound : phase
+      groups.append(PhaseGroup(phases: first..<phase + 1, tilesPerPhase: tiles))
+    }
+    return groups
+  }
 
   /// All strips in blocks of about equal size, at most `most` tiles or one strip.
   func blocks(most: Int) -> [Block] {
@@ -52,19 +85,23 @@ struct WinogradTiling {
     let fair = (total + parts - 1) / parts
     var blocks: [Block] = []
     var block = Block()
-    func add(sample: Int, row: Int, column: Int) {
-      let tiles = (phaseLength(column, of: outWidth) + 3) / 4
+    func add(sample: Int, row: Int, _ group: PhaseGroup) {
+      let tiles = group.phases.count * group.tilesPerPhase
       if block.tiles > 0 && (block.tiles + tiles > most || block.tiles >= fair) {
         blocks.append(block)
         block = Block()
       }
-      block.strips.append(Strip(sample: sample, row: row, column: column, tiles: tiles, start: block.tiles))
+      let column = group.phases.lowerBound
+      block.strips.append(
+        Strip(
+          sample: sample, row: row, column: column, phases: group.phases.count, tilesPerPhase: group.tilesPerPhase, start: block.tiles))
       block.tiles += tiles
     }
+    let groups = columnGroups
     for sample in 0..<batch {
       for phase in 0..<min(dilation, outHeight) {
-        for row in stride(from: phase, to: outHeight, by: 4 * dilation) {
-          for column in 0..<min(dilation, outWidth) { add(sample: sample, row: row, column: column) }
+        for row in stride(from: phase, to: outHeight, by: transform.outputs * dilation) {
+          for group in groups { add(sample: sample, row: row, group) }
         }
       }
     }
@@ -72,8 +109,8 @@ struct WinogradTiling {
     return blocks
   }
 
-  /// Floats of one line of a strip with room for whole vectors.
-  var lineCount: Int { (outWidth + dilation - 1) / dilation + 48 }
+  /// Floats of one line of a strip, with its last tiles beyond the edge and room for whole vectors.
+  var lineCount: Int { outWidth + 2 * transform.inputs * dilation + 48 }
 
   /// The source coordinate of a padded one; nil where there is a zero or nothing.
   @inline(__always)
@@ -86,19 +123,33 @@ struct WinogradTiling {
 
   // MARK: Reading
 
-  /// Writes element (r, e) of every tile of `strips` to `target[(r * size + e) * stride + tile - origin]`; `size` is 6 for what is
-  /// filtered and 4 for its upstream. Writes up to seven elements beyond the last tile. `line` holds `lineCount` floats.
+  /// What a tile is read from: overlapping tiles of what is filtered, or tiles of its upstream that lie side by side.
+  enum Source { case filtered, upstream }
+
+  /// Writes element (r, e) of every tile of `strips` to `target[(r * size + e) * stride + tile - origin]`, `size` being the transform's
+  /// inputs or outputs. Writes up to seven elements beyond the last tile. `line` holds `lineCount` floats.
   func gather(
-    _ plane: UnsafePointer<Float>, _ strips: ArraySlice<Strip>, size: Int, into target: UnsafeMutablePointer<Float>, stride: Int,
+    _ plane: UnsafePointer<Float>, _ strips: ArraySlice<Strip>, _ kind: Source, into target: UnsafeMutablePointer<Float>, stride: Int,
     line: UnsafeMutablePointer<Float>
   ) {
+    let (size, step) = (kind == .filtered ? transform.inputs : transform.outputs, transform.outputs)
     let origin = strips.first?.start ?? 0
     for strip in strips {
       for r in 0..<size {
         let target = target + r * size * stride + strip.start - origin
         if let row = source(strip.row + r * dilation, height) {
-          gatherLine(plane + row * width, column: strip.column, count: 4 * strip.tiles + size - 4, into: line)
-          deinterleave(line, tiles: strip.tiles, size: size, into: target, stride: stride)
+          prefetchRow(plane + (row + size * dilation) * width)
+          let count = dilation * (step * (strip.tilesPerPhase - 1) + size - 1) + strip.phases
+          gatherLine(plane + row * width, column: strip.column, count: count, into: line)
+          if dilation == 1 && transform == .four {
+            deinterleave(line, tiles: strip.tiles, size: size, into: target, stride: stride)
+          } else {
+            for e in 0..<size {
+              for t in 0..<strip.tilesPerPhase {
+                moveRun(line + dilation &* (step &* t &+ e), target + (e &* stride &+ t &* strip.phases), strip.phases)
+              }
+            }
+          }
         } else {
           for e in 0..<size { clear(target + e * stride, strip.tiles) }
         }
@@ -106,27 +157,46 @@ struct WinogradTiling {
     }
   }
 
-  /// line[x] = padded row [column + x dilation].
+  /// A row that the next strip, or the next channel, reads: without asking for it here a third of the time is waiting for memory.
+  @inline(__always)
+  private func prefetchRow(_ row: UnsafePointer<Float>) {
+    var x = 0
+    while x < width {
+      cintrinsics_prefetch(row + x)
+      x &+= 16
+    }
+  }
+
+  /// line[x] = padded row [column + x].
   @inline(__always)
   private func gatherLine(_ row: UnsafePointer<Float>, column: Int, count: Int, into line: UnsafeMutablePointer<Float>) {
     let offset = column - padding
-    // The x with 0 <= offset + x dilation < width.
-    let first = min(count, offset >= 0 ? 0 : (-offset + dilation - 1) / dilation)
-    let last = max(first, min(count, offset < width ? (width - offset + dilation - 1) / dilation : 0))
-    for x in 0..<first { line[x] = edge(row, column + x * dilation) }
-    if dilation == 1 {
-      copyRow(row + offset + first, line + first, last - first)
+    // The x with 0 <= offset + x < width.
+    let first = min(count, max(0, -offset))
+    let last = max(first, min(count, width - offset))
+    for x in 0..<first { line[x] = edge(row, column + x) }
+    copyRow(row + offset + first, line + first, last - first)
+    for x in last..<count { line[x] = edge(row, column + x) }
+  }
+
+  /// `count` neighbours, and up to seven elements beyond them.
+  @inline(__always)
+  private func moveRun(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    if count <= 4 {
+      UnsafeMutableRawPointer(target).storeBytes(of: UnsafeRawPointer(source).loadUnaligned(as: SIMD4<Float>.self), as: SIMD4<Float>.self)
     } else {
-      let start = row + offset
-      for x in first..<last { line[x] = start[x &* dilation] }
+      var i = 0
+      while i < count {
+        storeEight(loadEight(source + i), target + i)
+        i &+= 8
+      }
     }
-    for x in last..<count { line[x] = edge(row, column + x * dilation) }
   }
 
   @inline(__always)
   private func edge(_ row: UnsafePointer<Float>, _ padded: Int) -> Float { source(padded, width).map { row[$0] } ?? 0 }
 
-  /// target[e * stride + t] = line[4 t + e] for e < size.
+  /// target[e * stride + t] = line[4 t + e] for e < size, 4 or 6.
   @inline(__always)
   private func deinterleave(_ line: UnsafePointer<Float>, tiles: Int, size: Int, into target: UnsafeMutablePointer<Float>, stride: Int) {
     var t = 0
@@ -166,26 +236,45 @@ struct WinogradTiling {
     case fold(Int)
   }
 
-  /// Puts the outputs `source[(r * 4 + q) * stride + tile - origin]` of `strips` into a plane; those beyond the output's edge are dropped.
+  /// Puts the outputs `source[(r * m + q) * stride + tile - origin]` of `strips`, tiles of m x m, into a plane; those beyond the output's edge are dropped.
   func scatter(
     _ source: UnsafePointer<Float>, stride: Int, _ strips: ArraySlice<Strip>, _ sink: Sink, into plane: UnsafeMutablePointer<Float>,
     line: UnsafeMutablePointer<Float>
   ) {
-    let origin = strips.first?.start ?? 0
+    let (origin, size) = (strips.first?.start ?? 0, transform.outputs)
     for strip in strips {
-      let count = phaseLength(strip.column, of: outWidth)
-      for r in 0..<4 {
+      for r in 0..<size {
         let row = strip.row + r * dilation
         if row >= outHeight { break }
-        interleave(source + 4 * r * stride + strip.start - origin, stride: stride, tiles: strip.tiles, into: line)
-        switch sink {
-        case .store(let bias, let relu):
-          storeLine(line, count, bias: bias, relu: relu, into: plane + row * outWidth + strip.column)
-        case .fold(let border):
-          let (rows, columns) = (outHeight - 2 * border, outWidth - 2 * border)
-          let target = plane + mirrored(row - border, rows) * columns
-          for x in 0..<count { target[mirrored(strip.column + x * dilation - border, columns)] += line[x] }
+        let source = source + size * r * stride + strip.start - origin
+        if dilation == 1 && transform == .four {
+          interleave(source, stride: stride, tiles: strip.tiles, into: line)
+        } else {
+          // In the order of the line, so that what is written beyond a run is overwritten by the next one.
+          for t in 0..<strip.tilesPerPhase {
+            for q in 0..<size { moveRun(source + q * stride + t * strip.phases, line + dilation * (size * t + q), strip.phases) }
+          }
         }
+        store(line, row: row, strip, sink, into: plane)
+      }
+    }
+  }
+
+  /// Puts a line of outputs into its row of the plane: all of it where it has every phase, else in runs of those that it has.
+  @inline(__always)
+  private func store(
+    _ line: UnsafePointer<Float>, row: Int, _ strip: Strip, _ sink: Sink, into plane: UnsafeMutablePointer<Float>
+  ) {
+    let (length, run) = (outWidth - strip.column, strip.phases == dilation ? outWidth : strip.phases)
+    for start in Swift.stride(from: 0, to: length, by: strip.phases == dilation ? outWidth : dilation) {
+      let count = min(run, length - start)
+      switch sink {
+      case .store(let bias, let relu):
+        storeLine(line + start, count, bias: bias, relu: relu, into: plane + row * outWidth + strip.column + start)
+      case .fold(let border):
+        let (rows, columns) = (outHeight - 2 * border, outWidth - 2 * border)
+        let target = plane + mirrored(row - border, rows) * columns
+        for x in start..<start + count { target[mirrored(strip.column + x - border, columns)] += line[x] }
       }
     }
   }
@@ -216,17 +305,10 @@ struct WinogradTiling {
   private func storeLine(
     _ line: UnsafePointer<Float>, _ count: Int, bias: Float, relu: Bool, into target: UnsafeMutablePointer<Float>
   ) {
-    if dilation == 1 {
-      if relu {
-        for x in 0..<count { target[x] = line[x] + bias < 0 ? 0 : line[x] + bias }
-      } else {
-        for x in 0..<count { target[x] = line[x] + bias }
-      }
+    if relu {
+      for x in 0..<count { target[x] = line[x] + bias < 0 ? 0 : line[x] + bias }
     } else {
-      for x in 0..<count {
-        let value = line[x] + bias
-        target[x &* dilation] = relu && value < 0 ? 0 : value
-      }
+      for x in 0..<count { target[x] = line[x] + bias }
     }
   }
 }

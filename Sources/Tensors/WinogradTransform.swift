@@ -1,22 +1,91 @@
-/// The one-dimensional transforms of Winograd's minimal filtering F(4, 3), eight independent lines at a time.
+/// The one-dimensional transforms of Winograd's minimal filtering F(m, 3), eight independent lines at a time.
 ///
-/// Four outputs of a three-tap correlation y[i] = sum of g[j] d[i + j] cost six products instead of twelve: y = A'[(G g)(B' d)]. The
-/// evaluation points are 0, +-3/4, +-3/2 and infinity: with them errors are a third of those of the usual 0, +-1, +-2 (see README), and
-/// all constants of A and B are exact floats. The sum of products for the gradient by g is the transpose: G'[(B' d)(A dy)].
-///
-/// All functions read `source[k * from]`, eight lanes each, and write `target[k * to]`.
-enum WinogradTransform {
-  /// Outputs of a tile along an axis, its inputs, and the filter's taps.
-  static let outputs = 4
-  static let inputs = 6
-  static let taps = 3
+/// m outputs of a three-tap correlation y[i] = sum of g[j] d[i + j] cost m + 2 products instead of 3 m: y = A'[(G g)(B' d)]. The sum of products for
+/// the gradient by g is the transpose: G'[(B' d)(A dy)]. The evaluation points (README has their errors) make all constants of A and B exact floats.
+enum WinogradTransform: Sendable {
+  /// F(4x4, 3x3): 2.25 products an output.
+  case four
+  /// F(5x5, 3x3): 1.96 products an output and twice the error; for tiles that it fits and the other does not.
+  case five
+
+  /// Outputs of a tile along an axis, and its inputs.
+  var outputs: Int { self == .four ? 4 : 5 }
+  var inputs: Int { outputs + 2 }
   /// Products of a tile: matrices of the transformed domain.
-  static let points = 36
+  var points: Int { inputs * inputs }
+  static let mostPoints = 49
 
   typealias Lanes = SIMD8<Float>
   typealias Source = UnsafePointer<Float>
   typealias Target = UnsafeMutablePointer<Float>
 
+  /// Both axes of `count` tiles: element (i, j) of tile t is at `source[(i * size + j) * from + t]`, with the transform's size before and after.
+  ///
+  /// Works in whole vectors: reads and writes up to seven elements beyond `count`. `workspace` holds `workspaceCount` floats.
+  @inline(__always)
+  static func both(
+    _ transform: (Source, Int, Target, Int) -> Void, size: (before: Int, after: Int), _ source: Source, _ from: Int, _ target: Target,
+    _ to: Int, count: Int, workspace: Target
+  ) {
+    let lanes = Lanes.scalarCount
+    var t = 0
+    while t < count {
+      for j in 0..<size.before {
+        transform(source + (j &* from &+ t), size.before &* from, workspace + j &* lanes, size.before &* lanes)
+      }
+      for i in 0..<size.after {
+        transform(UnsafePointer(workspace) + i &* size.before &* lanes, lanes, target + (i &* size.after &* to &+ t), to)
+      }
+      t &+= lanes
+    }
+  }
+
+  static let workspaceCount = mostPoints * Lanes.scalarCount
+
+  func inputs(_ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
+    switch self {
+    case .four: Self.both(FourOutputs.input, size: (6, 6), source, from, target, to, count: count, workspace: workspace)
+    case .five: Self.both(FiveOutputs.input, size: (7, 7), source, from, target, to, count: count, workspace: workspace)
+    }
+  }
+
+  func outputs(_ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
+    switch self {
+    case .four: Self.both(FourOutputs.output, size: (6, 4), source, from, target, to, count: count, workspace: workspace)
+    case .five: Self.both(FiveOutputs.output, size: (7, 5), source, from, target, to, count: count, workspace: workspace)
+    }
+  }
+
+  func upstreams(_ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
+    switch self {
+    case .four: Self.both(FourOutputs.upstream, size: (4, 6), source, from, target, to, count: count, workspace: workspace)
+    case .five: Self.both(FiveOutputs.upstream, size: (5, 7), source, from, target, to, count: count, workspace: workspace)
+    }
+  }
+
+  func weights(_ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
+    switch self {
+    case .four: Self.both(FourOutputs.weight, size: (3, 6), source, from, target, to, count: count, workspace: workspace)
+    case .five: Self.both(FiveOutputs.weight, size: (3, 7), source, from, target, to, count: count, workspace: workspace)
+    }
+  }
+
+  func weightGradients(_ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
+    switch self {
+    case .four: Self.both(FourOutputs.weightGradient, size: (6, 3), source, from, target, to, count: count, workspace: workspace)
+    case .five: Self.both(FiveOutputs.weightGradient, size: (7, 3), source, from, target, to, count: count, workspace: workspace)
+    }
+  }
+}
+
+private typealias Source = WinogradTransform.Source
+private typealias Target = WinogradTransform.Target
+private typealias Lanes = WinogradTransform.Lanes
+
+// All functions below read `source[k * from]`, eight lanes each, and write `target[k * to]`.
+
+/// F(4, 3) at 0, +-3/4, +-3/2 and infinity: errors are a third of those of the usual 0, +-1, +-2.
+private enum FourOutputs {
   /// The inner and outer evaluation point, and what follows from them.
   @inline(__always) private static var a: Float { 0.75 }
   @inline(__always) private static var b: Float { 1.5 }
@@ -94,47 +163,109 @@ enum WinogradTransform {
     storeEight(differenceA + differenceB, target + to)
     storeEight(sumA * aa + sumB * bb + loadEight(source + 5 * from), target + 2 * to)
   }
+}
 
-  /// Both axes of `count` tiles: element (i, j) of tile t is at `source[(i * size + j) * from + t]`, with the transform's size before and after.
-  ///
-  /// Works in whole vectors: reads and writes up to seven elements beyond `count`. `workspace` holds `workspaceCount` floats.
-  @inline(__always)
-  static func both(
-    _ transform: (Source, Int, Target, Int) -> Void, size: (before: Int, after: Int), _ source: Source, _ from: Int, _ target: Target,
-    _ to: Int, count: Int, workspace: Target
-  ) {
-    let lanes = Lanes.scalarCount
-    var t = 0
-    while t < count {
-      for j in 0..<size.before {
-        transform(source + (j &* from &+ t), size.before &* from, workspace + j &* lanes, size.before &* lanes)
-      }
-      for i in 0..<size.after {
-        transform(UnsafePointer(workspace) + i &* size.before &* lanes, lanes, target + (i &* size.after &* to &+ t), to)
-      }
-      t &+= lanes
+/// F(5, 3) at +-3/8, +-7/8, +-7/4 and infinity. What two opposite points have in common is computed once.
+private enum FiveOutputs {
+  /// A pair of points p and -p: its square, the products of the other two pairs in (t^2 - q^2)(t^2 - r^2), and 1 / (2 p (p^2 - q^2)(p^2 - r^2)).
+  private struct Pair {
+    let point, square, sum, product, share: Float
+
+    @inline(__always)
+    init(_ p: Float, others q: Float, _ r: Float) {
+      (point, square, sum, product) = (p, p * p, q * q + r * r, q * q * r * r)
+      share = 1 / (2 * p * (p * p - q * q) * (p * p - r * r))
     }
   }
 
-  static let workspaceCount = 36 * Lanes.scalarCount
-
-  static func inputs(_ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
-    both(input, size: (6, 6), source, from, target, to, count: count, workspace: workspace)
+  @inline(__always) private static var pairs: (Pair, Pair, Pair) {
+    (Pair(0.375, others: 0.875, 1.75), Pair(0.875, others: 0.375, 1.75), Pair(1.75, others: 0.375, 0.875))
   }
 
-  static func outputs(_ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
-    both(output, size: (6, 4), source, from, target, to, count: count, workspace: workspace)
+  /// B': seven inputs to seven points.
+  @inline(__always)
+  static func input(_ source: Source, _ from: Int, _ target: Target, _ to: Int) {
+    let (d0, d1, d2, d3) = (loadEight(source), loadEight(source + from), loadEight(source + 2 * from), loadEight(source + 3 * from))
+    let (d4, d5, d6) = (loadEight(source + 4 * from), loadEight(source + 5 * from), loadEight(source + 6 * from))
+    @inline(__always)
+    func store(_ pair: Pair, _ target: Target) {
+      let odd = d5 - d3 * pair.sum + d1 * pair.product
+      let even = (d4 - d2 * pair.sum + d0 * pair.product) * pair.point
+      storeEight(odd + even, target)
+      storeEight(odd - even, target + to)
+    }
+    let (a, b, c) = pairs
+    store(a, target)
+    store(b, target + 2 * to)
+    store(c, target + 4 * to)
+    storeEight(d6 - d4 * (a.square + a.sum) + d2 * (a.square * a.sum + a.product) - d0 * (a.square * a.product), target + 6 * to)
   }
 
-  static func upstreams(_ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
-    both(upstream, size: (4, 6), source, from, target, to, count: count, workspace: workspace)
+  /// A': seven points to five outputs.
+  @inline(__always)
+  static func output(_ source: Source, _ from: Int, _ target: Target, _ to: Int) {
+    let (a, b, c) = pairs
+    let (a0, a1, b0, b1) = (loadEight(source), loadEight(source + from), loadEight(source + 2 * from), loadEight(source + 3 * from))
+    let (c0, c1) = (loadEight(source + 4 * from), loadEight(source + 5 * from))
+    let (sumA, sumB, sumC) = (a0 + a1, b0 + b1, c0 + c1)
+    let (differenceA, differenceB, differenceC) = (a0 - a1, b0 - b1, c0 - c1)
+    storeEight(sumA + sumB + sumC, target)
+    storeEight(differenceA * a.point + differenceB * b.point + differenceC * c.point, target + to)
+    storeEight(sumA * a.square + sumB * b.square + sumC * c.square, target + 2 * to)
+    let cubes = (differenceA * (a.square * a.point) + differenceB * (b.square * b.point), differenceC * (c.square * c.point))
+    storeEight(cubes.0 + cubes.1, target + 3 * to)
+    let fourths = (sumA * (a.square * a.square) + sumB * (b.square * b.square), sumC * (c.square * c.square))
+    storeEight(fourths.0 + fourths.1 + loadEight(source + 6 * from), target + 4 * to)
   }
 
-  static func weights(_ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
-    both(weight, size: (3, 6), source, from, target, to, count: count, workspace: workspace)
+  /// A: five upstream values to seven points.
+  @inline(__always)
+  static func upstream(_ source: Source, _ from: Int, _ target: Target, _ to: Int) {
+    let (y0, y1, y2) = (loadEight(source), loadEight(source + from), loadEight(source + 2 * from))
+    let (y3, y4) = (loadEight(source + 3 * from), loadEight(source + 4 * from))
+    @inline(__always)
+    func store(_ pair: Pair, _ target: Target) {
+      let even = y0 + (y2 + y4 * pair.square) * pair.square
+      let odd = (y1 + y3 * pair.square) * pair.point
+      storeEight(even + odd, target)
+      storeEight(even - odd, target + to)
+    }
+    let (a, b, c) = pairs
+    store(a, target)
+    store(b, target + 2 * to)
+    store(c, target + 4 * to)
+    storeEight(y4, target + 6 * to)
   }
 
-  static func weightGradients(_ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
-    both(weightGradient, size: (6, 3), source, from, target, to, count: count, workspace: workspace)
+  /// G: three taps to seven points.
+  @inline(__always)
+  static func weight(_ source: Source, _ from: Int, _ target: Target, _ to: Int) {
+    let (g0, g1, g2) = (loadEight(source), loadEight(source + from), loadEight(source + 2 * from))
+    @inline(__always)
+    func store(_ pair: Pair, _ target: Target) {
+      let even = (g0 + g2 * pair.square) * pair.share
+      let odd = g1 * (pair.share * pair.point)
+      storeEight(odd + even, target)
+      storeEight(odd - even, target + to)
+    }
+    let (a, b, c) = pairs
+    store(a, target)
+    store(b, target + 2 * to)
+    store(c, target + 4 * to)
+    storeEight(g2, target + 6 * to)
+  }
+
+  /// G': seven points to the gradient by three taps.
+  @inline(__always)
+  static func weightGradient(_ source: Source, _ from: Int, _ target: Target, _ to: Int) {
+    let (a, b, c) = pairs
+    let (a0, a1, b0, b1) = (loadEight(source), loadEight(source + from), loadEight(source + 2 * from), loadEight(source + 3 * from))
+    let (c0, c1) = (loadEight(source + 4 * from), loadEight(source + 5 * from))
+    let (evenA, evenB, evenC) = ((a0 - a1) * a.share, (b0 - b1) * b.share, (c0 - c1) * c.share)
+    let (oddA, oddB, oddC) = ((a0 + a1) * (a.share * a.point), (b0 + b1) * (b.share * b.point), (c0 + c1) * (c.share * c.point))
+    storeEight(evenA + evenB + evenC, target)
+    storeEight(oddA + oddB + oddC, target + to)
+    let squares = (evenA * a.square + evenB * b.square, evenC * c.square + loadEight(source + 6 * from))
+    storeEight(squares.0 + squares.1, target + 2 * to)
   }
 }
