@@ -42,8 +42,8 @@ struct WinogradCorrelation {
   }
 
   /// Floats of the transformed source that a block of tiles may have, and of the transformed weights and products of a part.
-  private static let sourceBudget = 8 << 20
-  private static let partBudget = 8 << 20
+  private static let sourceBudget = 16 << 20
+  private static let partBudget = 20 << 20
 
   fileprivate var mostTiles: Int { min(512, max(160, Self.sourceBudget / (tiling.transform.points * inputs))) }
 
