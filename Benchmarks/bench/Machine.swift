@@ -12,6 +12,8 @@ struct Machine: Codable {
   let load: Double
   /// GFLOP/s of single-precision matrix products of 1,536 squared, one a thread: the best of seven.
   let matrixLimit: Double
+  /// The same on one thread: what threads can gain at most on this machine. Absent from older reports.
+  let singleMatrixLimit: Double?
   /// GB/s of y = a x + y over 256 MB on all threads, reads and writes counted: the best of seven.
   let memoryLimit: Double
 
@@ -26,15 +28,19 @@ struct Machine: Codable {
     load = loads[0]
     openblas_set_num_threads(1)
     let version = String(cString: openblas_get_config()).split(separator: " ").prefix(2).joined(separator: " ")
-    blas = "\(version), \(String(cString: openblas_get_corename())) kernels"
+    // It cuts OpenBLAS' blocks, and with them its speed.
+    let cache = ProcessInfo.processInfo.environment["OPENBLAS_L2_SIZE"].map { ", OPENBLAS_L2_SIZE=\($0)" } ?? ""
+    blas = "\(version), \(String(cString: openblas_get_corename())) kernels\(cache)"
     matrixLimit = Self.matrixProducts(threads: threads)
+    singleMatrixLimit = threads > 1 ? Self.matrixProducts(threads: 1) : matrixLimit
     memoryLimit = Self.bandwidth(threads: threads)
   }
 
   /// One line for the head of a table.
   var summary: String {
     func number(_ value: Double, _ digits: Int) -> String { BenchReport.number(value, digits) }
-    let limits = "sgemm \(number(matrixLimit, 0)) GFLOP/s, memory \(number(memoryLimit, 0)) GB/s on \(threads) threads"
+    let single = singleMatrixLimit.map { threads > 1 ? " (one thread: \(number($0, 0)))" : "" } ?? ""
+    let limits = "sgemm \(number(matrixLimit, 0)) GFLOP/s\(single), memory \(number(memoryLimit, 0)) GB/s on \(threads) threads"
     return "\(processor), \(cores) cores; \(blas); \(limits); load before \(number(load, 2))"
   }
 
