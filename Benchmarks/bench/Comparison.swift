@@ -59,7 +59,7 @@ struct BenchReport: Codable {
 
   /// The table of a run, one line a case.
   func text(markdown: Bool = false) -> String {
-    "\(machine.summary); median of \(repeats)\n\n" + Self.aligned(cases.contains { $0.other != nil } ? comparedRows : ownRows, markdown: markdown)
+    "\(machine.summary); median of at least \(repeats)\n\n" + Self.aligned(cases.contains { $0.other != nil } ? comparedRows : ownRows, markdown: markdown)
   }
 
   private var ownRows: [[String]] {
