@@ -140,7 +140,7 @@ extension CPUKernels {
   func keptWeights(_ c: WinogradCorrelation, of weight: Tensor) -> Storage? {
     guard let transformedWeights else { return nil }
     let (parts, matrices) = (c.parts, c.weightMatrices)
-    return transformedWeights.memory(of: weight, count: parts.count * matrices.count) { target in
+    return transformedWeights.memory(of: weight, in: c.tiling.transform, count: parts.count * matrices.count) { target in
       weight.read { weight in
         for (number, part) in parts.enumerated() { transformWeights(c, weight, part, into: target + number * matrices.count, matrices) }
       }

@@ -6,19 +6,25 @@ import Foundation
 /// Holds on to the tensors, so whoever writes to one gets a copy and finds nothing here: of use where weights stay as they are.
 final class TransformedWeights: @unchecked Sendable {
   private let lock = NSLock()
-  private var entries: [ObjectIdentifier: (weight: Tensor, transformed: Storage)] = [:]
+  /// Images of different sizes may take different tiles, each with its own transform of the same weight.
+  private struct Key: Hashable {
+    let weight: ObjectIdentifier
+    let transform: WinogradTransform
+  }
+  private var entries: [Key: (weight: Tensor, transformed: Storage)] = [:]
 
-  /// The transformed weight, `count` floats that `transform` writes the first time.
-  func memory(of weight: Tensor, count: Int, _ transform: (UnsafeMutablePointer<Float>) -> Void) -> Storage {
+  /// The weight in the domain of `transform`, `count` floats that `write` writes the first time.
+  func memory(of weight: Tensor, in transform: WinogradTransform, count: Int, _ write: (UnsafeMutablePointer<Float>) -> Void) -> Storage {
     lock.lock()
     defer { lock.unlock() }
-    if let entry = entries[weight.identity] {
+    let key = Key(weight: weight.identity, transform: transform)
+    if let entry = entries[key] {
       precondition(entry.transformed.count == count, "\(count) floats of a weight that has \(entry.transformed.count)")
       return entry.transformed
     }
     let storage = Storage(count: count, from: .scratch)
-    transform(storage.base)
-    entries[weight.identity] = (weight, storage)
+    write(storage.base)
+    entries[key] = (weight, storage)
     return storage
   }
 }

@@ -66,6 +66,21 @@ struct WinogradTests {
     }
   }
 
+  @Test("kept weights serve images whose sizes take tiles of 4x4 and of 5x5")
+  func keptWeightsOfBothTiles() {
+    let parameters = ConvolutionParameters(dilation: 4, padding: 4)
+    let cases = [56, 60, 56, 64].map { ConvolutionCase(inputs: 32, outputs: 32, height: $0, width: $0, parameters: parameters) }
+    let chosen = cases.map { ConvolutionAlgorithm.choose(input: [1, 32, $0.height, $0.width], weight: [32, 32, 3, 3], parameters, .forward) }
+    #expect(Set(chosen) == [.winograd4, .winograd5])
+    let (kernels, keeping) = (CPUKernels(threads: 2), CPUKernels(threads: 2, keepsWeights: true))
+    let weight = cases[0].tensors.1
+    for item in cases {
+      let x = item.tensors.0
+      let results = [kernels, keeping].map { $0.convolution(x, weight: weight, bias: nil, parameters: parameters, relu: false).values }
+      #expect(results[0] == results[1], "\(item)")
+    }
+  }
+
   @Test("same bits in every run")
   func reproducible() {
     let kernels = CPUKernels(threads: 2, algorithm: .winograd4)
