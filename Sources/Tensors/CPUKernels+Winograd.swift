@@ -212,13 +212,9 @@ extension CPUKernels {
             stride: workspace.stride, line: workspace.line)
         }
         let target = target + row * matrices.stride + first.start
-        if kind == .filtered {
-          tiling.transform.inputs(
-            workspace.elements, workspace.stride, target, matrices.pointStride, count: tiles, workspace: workspace.vectors)
-        } else {
-          tiling.transform.upstreams(
-            workspace.elements, workspace.stride, target, matrices.pointStride, count: tiles, workspace: workspace.vectors)
-        }
+        tiling.transform.apply(
+          kind == .filtered ? .input : .upstream, workspace.elements, workspace.stride, target, matrices.pointStride, count: tiles,
+          workspace: workspace.vectors)
       }
     }
   }
@@ -236,8 +232,8 @@ extension CPUKernels {
         let (source, elements) = (source + (c.isGradient ? 8 - tap : tap), workspace.elements + tap * workspace.stride)
         for i in 0..<columns.count { elements[i] = source[i &* 9] }
       }
-      c.tiling.transform.weights(
-        workspace.elements, workspace.stride, target + row * matrices.stride, matrices.pointStride, count: columns.count,
+      c.tiling.transform.apply(
+        .weight, workspace.elements, workspace.stride, target + row * matrices.stride, matrices.pointStride, count: columns.count,
         workspace: workspace.vectors)
     }
   }
@@ -255,8 +251,8 @@ extension CPUKernels {
         c.fold > 0 ? .fold(c.fold) : .store(bias: epilogue.biases.isEmpty ? 0 : epilogue.biases[channel], relu: epilogue.relu)
       overSlices(block) { strips, tiles in
         guard let first = strips.first else { return }
-        tiling.transform.outputs(
-          products + row * matrices.stride + first.start, matrices.pointStride, workspace.elements, workspace.stride, count: tiles,
+        tiling.transform.apply(
+          .output, products + row * matrices.stride + first.start, matrices.pointStride, workspace.elements, workspace.stride, count: tiles,
           workspace: workspace.vectors)
         overSamples(strips) { sample, strips, start in
           tiling.scatter(
@@ -352,8 +348,8 @@ extension CPUKernels {
     into target: UnsafeMutablePointer<Float>
   ) {
     withWorkspaces(outputs.count, lineCount: 0, widest: inputs.count) { workspace, row in
-      w.tiling.transform.weightGradients(
-        sums + row * matrices.stride, matrices.pointStride, workspace.elements, workspace.stride, count: inputs.count,
+      w.tiling.transform.apply(
+        .weightGradient, sums + row * matrices.stride, matrices.pointStride, workspace.elements, workspace.stride, count: inputs.count,
         workspace: workspace.vectors)
       let target = target + ((outputs.lowerBound + row) * w.g.inputs + inputs.lowerBound) * 9
       for tap in 0..<9 {

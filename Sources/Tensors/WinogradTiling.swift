@@ -265,8 +265,9 @@ struct WinogradTiling {
   private func store(
     _ line: UnsafePointer<Float>, row: Int, _ strip: Strip, _ sink: Sink, into plane: UnsafeMutablePointer<Float>
   ) {
-    let (length, run) = (outWidth - strip.column, strip.phases == dilation ? outWidth : strip.phases)
-    for start in Swift.stride(from: 0, to: length, by: strip.phases == dilation ? outWidth : dilation) {
+    let length = outWidth - strip.column
+    let (run, step) = strip.phases == dilation ? (length, length) : (strip.phases, dilation)
+    for start in Swift.stride(from: 0, to: length, by: step) {
       let count = min(run, length - start)
       switch sink {
       case .store(let bias, let relu):

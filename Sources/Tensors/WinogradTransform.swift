@@ -23,7 +23,7 @@ enum WinogradTransform: Sendable {
   ///
   /// Works in whole vectors: reads and writes up to seven elements beyond `count`. `workspace` holds `workspaceCount` floats.
   @inline(__always)
-  static func both(
+  private static func both(
     _ transform: (Source, Int, Target, Int) -> Void, size: (before: Int, after: Int), _ source: Source, _ from: Int, _ target: Target,
     _ to: Int, count: Int, workspace: Target
   ) {
@@ -42,45 +42,32 @@ enum WinogradTransform: Sendable {
 
   static let workspaceCount = mostPoints * Lanes.scalarCount
 
-  func inputs(_ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
-    switch self {
-    case .four: Self.both(FourOutputs.input, size: (6, 6), source, from, target, to, count: count, workspace: workspace)
-    case .five: Self.both(FiveOutputs.input, size: (7, 7), source, from, target, to, count: count, workspace: workspace)
-    }
-  }
+  /// Which of the transforms: of what is filtered (B'), of the products to outputs (A'), of upstream (A), of the weight (G), of the products to its gradient (G').
+  enum Step { case input, output, upstream, weight, weightGradient }
 
-  func outputs(_ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
-    switch self {
-    case .four: Self.both(FourOutputs.output, size: (6, 4), source, from, target, to, count: count, workspace: workspace)
-    case .five: Self.both(FiveOutputs.output, size: (7, 5), source, from, target, to, count: count, workspace: workspace)
+  /// `step` of `count` tiles, as `both`.
+  func apply(_ step: Step, _ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
+    @inline(__always)
+    func apply(_ transform: (Source, Int, Target, Int) -> Void, _ before: Int, _ after: Int) {
+      Self.both(transform, size: (before, after), source, from, target, to, count: count, workspace: workspace)
     }
-  }
-
-  func upstreams(_ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
-    switch self {
-    case .four: Self.both(FourOutputs.upstream, size: (4, 6), source, from, target, to, count: count, workspace: workspace)
-    case .five: Self.both(FiveOutputs.upstream, size: (5, 7), source, from, target, to, count: count, workspace: workspace)
-    }
-  }
-
-  func weights(_ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
-    switch self {
-    case .four: Self.both(FourOutputs.weight, size: (3, 6), source, from, target, to, count: count, workspace: workspace)
-    case .five: Self.both(FiveOutputs.weight, size: (3, 7), source, from, target, to, count: count, workspace: workspace)
-    }
-  }
-
-  func weightGradients(_ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
-    switch self {
-    case .four: Self.both(FourOutputs.weightGradient, size: (6, 3), source, from, target, to, count: count, workspace: workspace)
-    case .five: Self.both(FiveOutputs.weightGradient, size: (7, 3), source, from, target, to, count: count, workspace: workspace)
+    switch (self, step) {
+    case (.four, .input): apply(FourOutputs.input, 6, 6)
+    case (.four, .output): apply(FourOutputs.output, 6, 4)
+    case (.four, .upstream): apply(FourOutputs.upstream, 4, 6)
+    case (.four, .weight): apply(FourOutputs.weight, 3, 6)
+    case (.four, .weightGradient): apply(FourOutputs.weightGradient, 6, 3)
+    case (.five, .input): apply(FiveOutputs.input, 7, 7)
+    case (.five, .output): apply(FiveOutputs.output, 7, 5)
+    case (.five, .upstream): apply(FiveOutputs.upstream, 5, 7)
+    case (.five, .weight): apply(FiveOutputs.weight, 3, 7)
+    case (.five, .weightGradient): apply(FiveOutputs.weightGradient, 7, 3)
     }
   }
 }
 
 private typealias Source = WinogradTransform.Source
 private typealias Target = WinogradTransform.Target
-private typealias Lanes = WinogradTransform.Lanes
 
 // All functions below read `source[k * from]`, eight lanes each, and write `target[k * to]`.
 
