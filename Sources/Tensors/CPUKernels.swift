@@ -47,10 +47,10 @@ public struct CPUKernels: Kernels {
   /// Elements below which a simple loop is not worth a second thread.
   static let smallCount = 1 << 14
 
-  /// Runs `body` over shares of 0..<count elements, on one thread if they are few.
+  /// Runs `body` over ranges of 0..<count elements, on one thread if they are few.
   @inline(__always)
   func overElements(_ count: Int, _ body: (Range<Int>) -> Void) {
-    Parallel.forEachRange(count, threads: count < Self.smallCount ? 1 : threads) { _, range in body(range) }
+    Parallel.forEachChunk(count, of: Self.smallCount / 4, threads: count < Self.smallCount ? 1 : threads, body)
   }
 
   /// Runs `body` for every plane of 0..<count planes of `area` elements, on one thread if they are small.
