@@ -56,6 +56,24 @@ public final class DDNet: Module {
     let c = bn1c(conv1c(mask), relu: true)
     return prediction(residual(features.concatenated(with: c)))
   }
+
+  /// The logits of each of `masks`, with a fraction of the work.
+  ///
+  /// The mask branch c has one value a class and one for void, so what the bottleneck's first layers make of it is a table; what they make of the
+  /// features is the same for every mask. Batch norm by batch statistics sees all pixels and has no such table.
+  public func callAsFunction(features: Variable, masks: [LabelBatch]) -> [Variable] {
+    let (context, classes, channels) = (features.context, conv1c.weight.shape[1], features.shape[1])
+    if bn1c.isByBatch(context) {
+      return masks.map { self(features: features, mask: context.constant($0.oneHot(classes: classes))) }
+    }
+    let shared = residual.projections(of: features, inputs: 0..<channels)
+    let row = LabelBatch(batch: 1, height: 1, width: classes + 1, labels: (0..<classes).map { UInt8($0) } + [LabelBatch.void])
+    let c = bn1c(conv1c(context.constant(row.oneHot(classes: classes))), relu: true)
+    let table = residual.projections(of: c, inputs: channels..<channels + c.shape[1])
+    return masks.map { mask in
+      prediction(residual.merged(shared.main.adding(table.main, at: mask), shortcut: shared.shortcut.adding(table.shortcut, at: mask)))
+    }
+  }
 }
 
 /// Post-activation bottleneck: 1x1, 3x3 (reflection padding), 1x1, each with batch norm, beside a projected shortcut; ReLU on the sum.
@@ -89,9 +107,17 @@ final class ProjectedBottleneck: Module {
     return layers.flatMap(\.parameters)
   }
 
-  func callAsFunction(_ x: Variable) -> Variable {
-    let first = bn1(conv1(x), relu: true)
+  func callAsFunction(_ x: Variable) -> Variable { merged(conv1(x), shortcut: downsample(x)) }
+
+  /// What the input channels `inputs` add to the first convolution and to the shortcut's.
+  func projections(of x: Variable, inputs: Range<Int>) -> (main: Variable, shortcut: Variable) {
+    (conv1.contribution(of: x, inputs: inputs), downsample.contribution(of: x, inputs: inputs))
+  }
+
+  /// The rest of the block, from the results of both projections.
+  func merged(_ main: Variable, shortcut: @autoclosure () -> Variable) -> Variable {
+    let first = bn1(main, relu: true)
     let second = bn2(conv2(first), relu: true)
-    return (bn3(conv3(second)) + bnd(downsample(x))).relu()
+    return (bn3(conv3(second)) + bnd(shortcut())).relu()
   }
 }

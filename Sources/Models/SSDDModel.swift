@@ -13,9 +13,9 @@ public struct DifferenceDetector {
   ///   - lowLevel: e^l at OUT; detached likewise.
   ///   - masks: (N, h, w) each.
   /// - Returns: (N, 1, h, w) for each mask.
-  public func logits(highLevel: Variable, lowLevel: Variable, masks: [LabelBatch], classes: Int) -> [Variable] {
+  public func logits(highLevel: Variable, lowLevel: Variable, masks: [LabelBatch]) -> [Variable] {
     let features = head(highLevel: highLevel.detached(), lowLevel: lowLevel.detached())
-    return masks.map { net(features: features, mask: highLevel.context.constant($0.oneHot(classes: classes))) }
+    return net(features: features, masks: masks)
   }
 }
 

@@ -46,9 +46,11 @@ public final class BatchNorm2D: Module {
   /// - Parameter dropout: channel dropout of the result (`dropout2d`). Done here the output without it is not kept.
   public func callAsFunction(_ x: Variable, relu: Bool = false, dropout: ChannelDropout? = nil) -> Variable {
     let factors = dropout.flatMap { x.context.factors(of: $0, samples: x.shape[0], channels: x.shape[1]) }
-    let isByBatch = statistics == .batch && x.context.mode == .training
-    return isByBatch ? normalisedByBatch(x, relu: relu, factors: factors) : normalisedByRunning(x, relu: relu, factors: factors)
+    return isByBatch(x.context) ? normalisedByBatch(x, relu: relu, factors: factors) : normalisedByRunning(x, relu: relu, factors: factors)
   }
+
+  /// Whether a pass normalises by its own micro-batch, so that a value depends on all others of its channel.
+  public func isByBatch(_ context: Context) -> Bool { statistics == .batch && context.mode == .training }
 
   private func normalisedByRunning(_ x: Variable, relu: Bool, factors: Tensor?) -> Variable {
     let (context, kernels) = (x.context, x.context.kernels)

@@ -43,6 +43,31 @@ public final class Convolution2D: Module {
       return [gradients.input, gradients.weight, gradients.bias]
     }
   }
+
+  /// What the input channels `inputs` add to the convolution of all. So channels that are known apart, or that several inputs share, need not be
+  /// joined: over a partition of the channels the contributions sum up to the convolution. Precondition: no bias.
+  ///
+  /// - Parameter x: these channels alone.
+  public func contribution(of x: Variable, inputs: Range<Int>) -> Variable {
+    precondition(bias == nil && x.shape[1] == inputs.count, "\(name): \(x.shape) for channels \(inputs)")
+    let (context, parameters, whole) = (x.context, convolution, weight.shape)
+    let kernels = context.kernels
+    let cuts = [inputs.lowerBound, inputs.count, whole[1] - inputs.upperBound]
+    let part = kernels.split(weight.value, channels: cuts)[1]
+    let output = kernels.convolution(x.value, weight: part, bias: nil, parameters: parameters)
+    let sources = [x.source, context.source(of: weight)]
+    let wants = ConvolutionWants(input: sources[0] != nil, weight: sources[1] != nil, bias: false)
+    let (kept, shape) = (wants.weight ? x.value : nil, x.shape)
+    return context.record(output, from: sources) { upstream in
+      let input = kept ?? Tensor(shapeOnly: shape)
+      let gradients = kernels.convolutionGradients(input, weight: part, upstream: upstream, parameters: parameters, wants: wants)
+      let padded = gradients.weight.map { gradient in
+        let rest = [cuts[0], cuts[2]].map { Tensor(zeros: [whole[0], $0, whole[2], whole[3]]) }
+        return kernels.concatenate([rest[0], gradient, rest[1]])
+      }
+      return [gradients.input, padded]
+    }
+  }
 }
 
 extension Tensor {

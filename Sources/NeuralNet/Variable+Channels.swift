@@ -13,6 +13,16 @@ extension Variable {
     return context.operation(kernels.concatenate(parts.map(\.value)), from: parts) { kernels.split($0, channels: channels) }
   }
 
+  /// This variable plus, at each pixel, the column of `table` that belongs to its label: x[n,c,i,j] + table[0,c,0,l].
+  ///
+  /// - Parameter table: (1, channels, 1, labels + 1), the last column for void pixels.
+  public func adding(_ table: Variable, at labels: LabelBatch) -> Variable {
+    let (kernels, shape, wantsTable) = (context.kernels, table.shape, table.wantsGradient)
+    return context.operation(kernels.addLabelled(value, table: table.value, labels: labels), from: [self, table]) { upstream in
+      [upstream, wantsTable ? kernels.labelSums(upstream, labels: labels, table: shape) : nil]
+    }
+  }
+
   /// Channel dropout: in training every channel of every sample is zeroed with probability `rate`, the others scaled by 1/(1 - rate), so
   /// that the expectation stays. The same variable in inference and where the context's `dropout` is off.
   ///

@@ -30,12 +30,11 @@ extension DynamicStep {
 
     // m^D1 = SSDD(e(x), m^K1, m^A1; theta_d1)
     let firstDifferences = model.first.logits(
-      highLevel: mainOutput.hidden.detached().upsampled(by: 2), lowLevel: lowLevel, masks: [mK1, mA1], classes: present.classes)
+      highLevel: mainOutput.hidden.detached().upsampled(by: 2), lowLevel: lowLevel, masks: [mK1, mA1])
     let first = merge(mK1, mA1, firstDifferences, present, terms)
     // m^D2 = SSDD(e(x), m^D0, m^D1; theta_d2)
     let secondDifferences = secondDetector.logits(
-      highLevel: subOutput.hidden.detached().upsampled(by: 2), lowLevel: lowLevel, masks: [seeds, first.refined],
-      classes: present.classes)
+      highLevel: subOutput.hidden.detached().upsampled(by: 2), lowLevel: lowLevel, masks: [seeds, first.refined])
     let second = merge(seeds, first.refined, secondDifferences, present, terms)
 
     return Forward(

@@ -35,7 +35,7 @@ public struct SeedMerge {
     // Averaging drops an incomplete last row; the maps of images whose sides are no multiples of 8 are brought to one size.
     let lowLevel = segmentation.backbone.lowLevel(features).resized(height: highLevel.shape[2], width: highLevel.shape[3])
     let logits = model.first.logits(
-      highLevel: highLevel, lowLevel: lowLevel, masks: [knowledge, advice], classes: model.specification.classes)
+      highLevel: highLevel, lowLevel: lowLevel, masks: [knowledge, advice])
     let terms = DifferenceTerms(parameters: parameters, terms: 2)
     return Differences(
       knowledgeLogits: logits[0].value, adviceLogits: logits[1].value, knowledge: terms.differenceProbabilities(logits[0]),

@@ -117,7 +117,7 @@ public struct StaticStep {
   ) -> Forward {
     let highLevel = segmentation.output.hidden.detached().upsampled(by: 2)
     let differences = model.first.logits(
-      highLevel: highLevel, lowLevel: segmentation.lowLevel, masks: [knowledge, advice], classes: present.classes)
+      highLevel: highLevel, lowLevel: segmentation.lowLevel, masks: [knowledge, advice])
     let d = differences.map(terms.differenceProbabilities)
     let merged = MergedMasks(
       knowledge: knowledge, advice: advice, knowledgeDifference: d[0], adviceDifference: d[1], present: present,

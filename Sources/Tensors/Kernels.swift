@@ -99,6 +99,10 @@ public protocol Kernels: Sendable {
   func concatenate(_ tensors: [Tensor]) -> Tensor
   /// The inverse of `concatenate`. Precondition: the channels sum to those of `x`.
   func split(_ x: Tensor, channels: [Int]) -> [Tensor]
+  /// x[n,c,i,j] + table[c,l], l the label of pixel (i,j) of sample n. `table` is 1 x channels x 1 x labels + 1: its last column is for void pixels.
+  func addLabelled(_ x: Tensor, table: Tensor, labels: LabelBatch) -> Tensor
+  /// Its gradient by the table, of that shape: the sum of x[n,c,...] over the pixels of each label, in double precision.
+  func labelSums(_ x: Tensor, labels: LabelBatch, table: Shape) -> Tensor
   /// Columns in reverse order (the last axis); its own gradient.
   func flipHorizontally(_ x: Tensor) -> Tensor
   /// op(a) op(b), op transposing on request: matrices, rank 2.

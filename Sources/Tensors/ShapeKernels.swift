@@ -103,6 +103,8 @@ struct ShapeKernels: Kernels {
     channels.map { blank(Shape([x.shape[0], $0] + x.shape.dimensions.dropFirst(2))) }
   }
 
+  func addLabelled(_ x: Tensor, table: Tensor, labels: LabelBatch) -> Tensor { blank(x.shape) }
+  func labelSums(_ x: Tensor, labels: LabelBatch, table: Shape) -> Tensor { blank(table) }
   func flipHorizontally(_ x: Tensor) -> Tensor { blank(x.shape) }
 
   func matrixProduct(_ a: Tensor, _ b: Tensor, transposeA: Bool, transposeB: Bool) -> Tensor {

@@ -57,6 +57,36 @@ struct GradientTests {
     #expect(error < 0.02)
   }
 
+  /// Two masks at once, without one-hot maps, against each alone by definition: logits, gradients of all parameters and of the features.
+  @Test(arguments: [HeadStatistics.frozen, .batch])
+  func differencesOfTwoMasksAtOnce(_ statistics: HeadStatistics) throws {
+    let net = DDNet(name: "dd0", classes: 4, channels: 6, statistics: statistics)
+    fillForDifferences(net)
+    let masks = [3, 7].map { step in
+      LabelBatch(batch: 2, height: 5, width: 9, labels: (0..<90).map { $0 % 11 == 10 ? 255 : UInt8($0 / step % 4) })
+    }
+    func results(_ logits: (Context, Variable) -> [Variable]) throws -> [String: [Float]] {
+      let context = Context(kernels: kernels, mode: .training, dropout: false)
+      let features = context.input(image([2, 6, 5, 9]))
+      net.zeroGradients()
+      let outputs = logits(context, features)
+      backward(zip(outputs, ["r", "s"]).map { ($0, GoldenGenerator(seed: 9).signed($1, $0.shape)) })
+      var found = ["first": outputs[0].value.values, "second": outputs[1].value.values, "features": try #require(features.gradient).values]
+      for parameter in net.trainedParameters { found[parameter.name] = try #require(parameter.gradient).values }
+      return found
+    }
+    let single = try results { context, features in
+      masks.map { net(features: features, mask: context.constant($0.oneHot(classes: 4))) }
+    }
+    let both = try results { net(features: $1, masks: masks) }
+    #expect(Set(single.keys) == Set(both.keys))
+    for (name, expected) in single {
+      let scale = expected.map(abs).max() ?? 0
+      let worst = zip(expected, both[name] ?? []).map { abs($0 - $1) }.max() ?? .infinity
+      #expect(scale > 0 && worst < 1e-5 * scale, "\(name)")
+    }
+  }
+
   @Test(arguments: [
     BackboneSpecification(kind: .resnet38, width: 1.0 / 64, depth: 0.3), BackboneSpecification(kind: .squeezenet),
   ])

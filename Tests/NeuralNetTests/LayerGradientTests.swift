@@ -30,6 +30,25 @@ struct LayerGradientTests {
     Case(input: [1, 1, 6, 7], kernel: 5, stride: 3, padding: 2),
   ]
 
+  /// Two parts of the channels, of which a table gives one, and a part without a gradient.
+  @Test func contributions() {
+    let layer = Convolution2D(name: "conv", in: 5, out: 3, kernel: 1, bias: false)
+    layer.initialise(seed: 3)
+    let labels = LabelBatch(batch: 2, height: 2, width: 3, labels: [0, 1, 255, 1, 0, 0, 255, 255, 0, 1, 1, 0])
+    let (x, table) = (Values.uniform([2, 2, 2, 3], "x"), Values.uniform([1, 3, 1, 3], "table"))
+    let mismatches = GradientCheck().mismatches([x, table], parameters: layer.parameters) { _, inputs in
+      layer.contribution(of: inputs[0], inputs: 0..<2).adding(layer.contribution(of: inputs[1], inputs: 2..<5), at: labels)
+    }
+    #expect(mismatches == [])
+    let context = Context(kernels: CPUKernels(threads: 1))
+    let whole = Values.uniform([2, 5, 2, 3], "whole")
+    let parts = context.kernels.split(whole, channels: [1, 3, 1]).map(context.constant)
+    let sum = zip(parts, [0..<1, 1..<4, 4..<5]).map { layer.contribution(of: $0, inputs: $1) }
+    let expected = layer(context.constant(whole)).value.values
+    let worst = zip((sum[0] + sum[1] + sum[2]).value.values, expected).map { abs($0 - $1) }.max()
+    #expect(worst ?? 1 < 1e-6)
+  }
+
   @Test(arguments: cases)
   func convolution(_ c: Case) {
     let layer = Convolution2D(

@@ -41,6 +41,27 @@ struct ElementwiseTests {
     #expect(gradient[0] == 0 && gradient[1] == 0 && gradient[2] == 1)
   }
 
+  @Test("a table's columns added by label, and sums by label", arguments: [[2, 3, 5, 7], [1, 5, 61, 67], [3, 21, 9, 8]] as [Shape], [1, 6, 255])
+  func labelled(shape: Shape, classes: Int) {
+    let (channels, width, area) = (shape[1], classes + 1, shape[2] * shape[3])
+    let x = noise(shape, "x")
+    let table = noise([1, channels, 1, width], "table")
+    let columns = (0..<shape[0] * area).map { $0 * $0 / 3 % width }
+    let labels = LabelBatch(
+      batch: shape[0], height: shape[2], width: shape[3], labels: columns.map { $0 == classes ? LabelBatch.void : UInt8($0) })
+    var (expected, sums) = (x.values, [Double](repeating: 0, count: table.count))
+    for i in expected.indices {
+      let (plane, pixel) = i.quotientAndRemainder(dividingBy: area)
+      let cell = plane % channels * width + columns[plane / channels * area + pixel]
+      sums[cell] += Double(expected[i])
+      expected[i] += table.values[cell]
+    }
+    for kernels in Self.kernels {
+      #expect(kernels.addLabelled(x, table: table, labels: labels) == Tensor(shape, expected))
+      expectClose(kernels.labelSums(x, labels: labels, table: table.shape), Tensor(table.shape, sums.map { Float($0) }), 1e-6)
+    }
+  }
+
   @Test("softmax and its logarithm over axis 1", arguments: shapes)
   func softmax(shape: Shape) {
     let x = Self.kernels[0].scaled(noise(shape, "x"), by: 30)
