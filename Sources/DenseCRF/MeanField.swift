@@ -69,10 +69,12 @@ struct MeanField<V: Lanes> {
         let small = Link(position.lattice, sources?.0, last ? nil : narrow.splatTarget(part))
         let large = Link(bilateral.lattice, sources?.1, last ? nil : wide.splatTarget(part))
         let scratch = AlignedBuffer<V>(count: blocks)
-        if blocks == 1 {
-          update(range, small, large, blocks: 1, scratch.base, result)
-        } else {
+        if blocks > 1 {
           update(range, small, large, blocks: blocks, scratch.base, result)
+        } else if V.width <= 8 {
+          updateInPairs(range, small, large, result)
+        } else {
+          update(range, small, large, blocks: 1, scratch.base, result)
         }
       }
     }
@@ -110,7 +112,58 @@ struct MeanField<V: Lanes> {
     }
   }
 
-  /// Slice, update and splat for the pixels of `range`. The lattices have the dimensions 2 and 5.
+  /// Slice, update and splat for the pixels of `range`, whose labels fill one set of lanes. The lattices have the dimensions 2 and 5.
+  ///
+  /// Two pixels at a time: the time that one's exponential waits is the other's. Wider lanes have work enough of their own, and too few registers for
+  /// two.
+  @inline(__always)
+  private func updateInPairs(_ range: Range<Int>, _ small: Link, _ large: Link, _ result: UnsafeMutablePointer<Float>) {
+    var pixel = range.lowerBound
+    while pixel &+ 2 <= range.upperBound {
+      let (first, second) = (message(pixel, small, large), message(pixel &+ 1, small, large))
+      let (p, q) = (marginal(pixel, first), marginal(pixel &+ 1, second))
+      put(p, pixel, small, large, result)
+      put(q, pixel &+ 1, small, large, result)
+      pixel &+= 2
+    }
+    if pixel < range.upperBound { put(marginal(pixel, message(pixel, small, large)), pixel, small, large, result) }
+  }
+
+  /// Both kernels sliced; nil in the first pass.
+  @inline(__always)
+  private func message(_ pixel: Int, _ small: Link, _ large: Link) -> V? {
+    guard let a = small.source, let b = large.source else { return nil }
+    let sliced = small.slice(pixel, width: 3, block: 0, blocks: 1, a, onto: V.zero)
+    return large.slice(pixel, width: 6, block: 0, blocks: 1, b, onto: sliced)
+  }
+
+  @inline(__always)
+  private func marginal(_ pixel: Int, _ message: V?) -> V {
+    guard let message else { return prior.base[pixel] * (1 / prior.base[pixel].total) }
+    let q = prior.base[pixel] * (message - V(repeating: V.zero.maximum(with: message).largest)).exponential
+    return q * (1 / q.total)
+  }
+
+  /// Splats a marginal or, in the last pass, writes it.
+  @inline(__always)
+  private func put(_ q: V, _ pixel: Int, _ small: Link, _ large: Link, _ result: UnsafeMutablePointer<Float>) {
+    if let a = small.target, let b = large.target {
+      small.splat(q, pixel, width: 3, block: 0, blocks: 1, a)
+      large.splat(q, pixel, width: 6, block: 0, blocks: 1, b)
+    } else {
+      write(q, pixel, block: 0, result)
+    }
+  }
+
+  @inline(__always)
+  private func write(_ q: V, _ pixel: Int, block: Int, _ result: UnsafeMutablePointer<Float>) {
+    withUnsafeBytes(of: q) { bytes in
+      let lanes = bytes.assumingMemoryBound(to: Float.self)
+      for lane in 0..<min(V.width, labels &- block &* V.width) { result[(block &* V.width &+ lane) &* pixels &+ pixel] = lanes[lane] }
+    }
+  }
+
+  /// The same for any number of sets of lanes.
   @inline(__always)
   private func update(
     _ range: Range<Int>, _ small: Link, _ large: Link, blocks: Int, _ scratch: UnsafeMutablePointer<V>, _ result: UnsafeMutablePointer<Float>
@@ -145,12 +198,7 @@ struct MeanField<V: Lanes> {
           small.splat(q, pixel, width: 3, block: block, blocks: blocks, a)
           large.splat(q, pixel, width: 6, block: block, blocks: blocks, b)
         } else {
-          withUnsafeBytes(of: q) { bytes in
-            let lanes = bytes.assumingMemoryBound(to: Float.self)
-            for lane in 0..<min(V.width, labels &- block &* V.width) {
-              result[(block &* V.width &+ lane) &* pixels &+ pixel] = lanes[lane]
-            }
-          }
+          write(q, pixel, block: block, result)
         }
       }
     }
