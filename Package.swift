@@ -46,11 +46,11 @@ let package = Package(
     .systemLibrary(name: "CPNG", path: "Sources/CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CJPEG", path: "Sources/CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
     .target(name: "CImageCodecs", dependencies: ["CPNG", "CJPEG"]),
-    .systemLibrary(name: "CIntrinsics", path: "Sources/CIntrinsics"),
+    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
 
     // Libraries
     library("Foundations"),
-    library("Tensors", ["CIntrinsics", "COpenBLAS", "Foundations"], numeric: true),
+    library("Tensors", ["CKernels", "COpenBLAS", "Foundations"], numeric: true),
     library("NeuralNet", ["Tensors", "Foundations"], numeric: true),
     library("Imaging", ["Foundations", "CImageCodecs"], numeric: true),
     library("TensorStore", ["Tensors", "CHDF5"], numeric: true),

@@ -1,17 +1,18 @@
-/// A stack of equal matrices, one a point of the transformed domain; rows are padded for whole vectors.
-private struct PointMatrices {
-  let points, rows: Int
-  /// Floats from row to row, with at least eight beyond the last column.
-  let stride: Int
+/// A stack of equal matrices in panels, one a point of the transformed domain.
+private struct PointPanels {
+  let points, panels, rows: Int
 
-  init(_ transform: WinogradTransform, rows: Int, columns: Int) {
-    (points, self.rows) = (transform.points, rows)
-    stride = (columns + 7) / 8 * 8 + 8
+  init(_ transform: WinogradTransform, rows: Int, panels: Int) {
+    (points, self.panels, self.rows) = (transform.points, panels, rows)
   }
 
+  /// Floats from panel to panel.
+  var stride: Int { Panels.stride(rows: rows) }
   /// Floats from matrix to matrix: an odd number of cache lines, else writing one element of each would fight for few sets of the cache.
-  var pointStride: Int { ((rows * stride + 15) / 16 | 1) * 16 }
+  var pointStride: Int { (panels * stride / Panels.lanes | 1) * Panels.lanes }
   var count: Int { points * pointStride }
+
+  func matrix(_ point: Int, in base: UnsafeMutablePointer<Float>) -> Panels { Panels(base: base + point * pointStride, stride: stride) }
 }
 
 /// A 3x3 correlation of stride 1: the convolution, or its input's gradient as the correlation of upstream with the flipped weight.
@@ -47,24 +48,24 @@ struct WinogradCorrelation {
 
   fileprivate var mostTiles: Int { min(512, max(160, Self.sourceBudget / (tiling.transform.points * inputs))) }
 
-  /// Result channels that are worked on at a time.
+  /// Panels of result channels that are worked on at a time.
   fileprivate var parts: [Range<Int>] {
-    let most = max(64, Self.partBudget / (tiling.transform.points * inputs))
-    return ConvolutionGeometry.ranges(outputs, most: most)
+    ConvolutionGeometry.ranges(Panels.count(outputs), most: max(4, Self.partBudget / (tiling.transform.points * inputs * Panels.lanes)))
   }
 
   /// The transformed source of a block, the transformed weights and the products of a part, at their largest.
-  fileprivate func matrices(_ blocks: [WinogradTiling.Block]) -> (sources: PointMatrices, weights: PointMatrices, products: PointMatrices) {
+  fileprivate func matrices(_ blocks: [WinogradTiling.Block]) -> (sources: PointPanels, weights: PointPanels, products: PointPanels) {
     let tiles = blocks.map(\.tiles).max() ?? 0
-    return (PointMatrices(tiling.transform, rows: inputs, columns: tiles), weightMatrices, PointMatrices(tiling.transform, rows: mostRows, columns: tiles))
+    return (
+      PointPanels(tiling.transform, rows: tiles, panels: Panels.count(inputs)), weightMatrices,
+      PointPanels(tiling.transform, rows: tiles, panels: mostPanels)
+    )
   }
 
   /// Of a part's transformed weights, whatever the image's size.
-  fileprivate var weightMatrices: PointMatrices {
-    isGradient ? PointMatrices(tiling.transform, rows: inputs, columns: mostRows) : PointMatrices(tiling.transform, rows: mostRows, columns: inputs)
-  }
+  fileprivate var weightMatrices: PointPanels { PointPanels(tiling.transform, rows: inputs, panels: mostPanels) }
 
-  private var mostRows: Int { parts.map(\.count).max() ?? 0 }
+  private var mostPanels: Int { parts.map(\.count).max() ?? 0 }
 
   /// Floats of scratch memory that all threads share.
   var scratchCount: Int {
@@ -73,28 +74,25 @@ struct WinogradCorrelation {
   }
 }
 
-/// Memory of one thread for lines and small tiles.
+/// Memory of one thread: two stages of a slice of tiles, or of the weights between sixteen channels and `weightRows`.
 private struct WinogradWorkspace {
-  /// Tiles, or channels of a weight, that are transformed at a time so that they stay in the first-level cache.
-  static let tiles = 128
+  static let weightRows = 16
 
-  let line: UnsafeMutablePointer<Float>
-  let elements: UnsafeMutablePointer<Float>
-  let vectors: UnsafeMutablePointer<Float>
-  /// Floats from plane to plane of `elements`; one vector more than can be needed.
+  let first, second: UnsafeMutablePointer<Float>
+  /// Floats from line to line of a slice.
   let stride: Int
 
-  static func stride(widest: Int) -> Int { (max(tiles, widest) + 7) / 8 * 8 + 24 }
-
-  static func count(lineCount: Int, widest: Int) -> Int {
-    (lineCount + 15) / 16 * 16 + WinogradTransform.mostPoints * stride(widest: widest) + WinogradTransform.workspaceCount
+  private static func stageCount(_ tiling: WinogradTiling) -> Int {
+    let transform = tiling.transform
+    let weights = weightRows * 3 * transform.inputs * Panels.lanes
+    // A slice's outputs have a column for each of the transform's inputs and each tile between the two stages.
+    return max(weights, transform.inputs * tiling.linePixels * Panels.lanes)
   }
 
-  init(_ base: UnsafeMutablePointer<Float>, lineCount: Int, widest: Int) {
-    line = base
-    elements = base + (lineCount + 15) / 16 * 16
-    stride = Self.stride(widest: widest)
-    vectors = elements + WinogradTransform.mostPoints * stride
+  static func count(_ tiling: WinogradTiling) -> Int { 2 * stageCount(tiling) }
+
+  init(_ base: UnsafeMutablePointer<Float>, _ tiling: WinogradTiling) {
+    (first, second, stride) = (base, base + Self.stageCount(tiling), tiling.linePixels * Panels.lanes)
   }
 }
 
@@ -118,17 +116,14 @@ extension CPUKernels {
     scratch.with(sources.count + products.count + (kept == nil ? weights.count : 0)) { memory in
       let (v, m, own) = (memory, memory + sources.count, memory + sources.count + products.count)
       for (index, block) in blocks.enumerated() {
-        transformSources(tiling, x, channels: 0..<c.inputs, of: c.inputs, block, .filtered, into: v, sources)
+        transformSources(tiling, x, panels: 0..<sources.panels, of: c.inputs, block, .filtered, into: v, sources)
         for (number, part) in parts.enumerated() {
           let u = kept.map { $0.base + number * weights.count } ?? own
           if kept == nil && (parts.count > 1 || index == 0) { transformWeights(c, weight, part, into: u, weights) }
-          overPoints(tiling.transform.points, rows: part.count) { point, share in
-            let left = u + point * weights.pointStride + (c.isGradient ? share.lowerBound : share.lowerBound * weights.stride)
-            multiplyMatrices(
-              Matrix(left, stride: weights.stride, transposed: c.isGradient),
-              Matrix(v + point * sources.pointStride, stride: sources.stride),
-              into: m + point * products.pointStride + share.lowerBound * products.stride, stride: products.stride, rows: share.count,
-              columns: block.tiles, inner: c.inputs)
+          overPoints(tiling.transform.points, panels: part.count) { point, share in
+            instructions.multiply(
+              sources.matrix(point, in: v), weights.matrix(point, in: u).from(panel: share.lowerBound),
+              into: products.matrix(point, in: m).from(panel: share.lowerBound), rows: block.tiles, panels: share.count, inner: c.inputs)
           }
           transformOutputs(c, m, products, part, block, epilogue, into: target)
         }
@@ -147,119 +142,127 @@ extension CPUKernels {
     }
   }
 
-  /// Runs `body(point, range of rows)` for all products of a block, cut by rows where that gives all threads equal shares.
-  private func overPoints(_ points: Int, rows: Int, _ body: (Int, Range<Int>) -> Void) {
+  /// Runs `body(point, range of panels)` for all products of a block, cut by panels where that gives all threads equal shares.
+  private func overPoints(_ points: Int, panels: Int, _ body: (Int, Range<Int>) -> Void) {
     var cuts = 1
-    while points * cuts % threads != 0 && rows / (cuts + 1) >= 64 { cuts += 1 }
+    while points * cuts % threads != 0 && panels / (cuts + 1) >= 4 { cuts += 1 }
     Parallel.forEach(points * cuts, threads: threads) { unit in
-      body(unit / cuts, Parallel.share(unit % cuts, of: cuts, count: rows))
+      body(unit / cuts, Parallel.share(unit % cuts, of: cuts, count: panels))
     }
   }
 
-  /// Runs `body(workspace, index)` for every index with a workspace a thread.
-  private func withWorkspaces(_ count: Int, lineCount: Int, widest: Int, _ body: (WinogradWorkspace, Int) -> Void) {
-    Parallel.forEachRange(count, threads: threads) { _, range in
-      scratch.with(WinogradWorkspace.count(lineCount: lineCount, widest: widest)) { memory in
-        let workspace = WinogradWorkspace(memory, lineCount: lineCount, widest: widest)
-        for index in range { body(workspace, index) }
-      }
-    }
-  }
-
-  /// Runs `body` for slices of the block's strips of about `WinogradWorkspace.tiles` tiles.
-  @inline(__always)
-  private func overSlices(_ block: WinogradTiling.Block, _ body: (ArraySlice<WinogradTiling.Strip>, _ tiles: Int) -> Void) {
-    var first = 0
-    while first < block.strips.count {
-      var (last, tiles) = (first, 0)
-      while last < block.strips.count && (last == first || tiles + block.strips[last].tiles <= WinogradWorkspace.tiles) {
-        tiles += block.strips[last].tiles
-        last += 1
-      }
-      body(block.strips[first..<last], tiles)
-      first = last
-    }
-  }
-
-  /// Runs `body` for the strips of each sample in a slice, with the place of their first tile in the block.
-  @inline(__always)
-  private func overSamples(
-    _ strips: ArraySlice<WinogradTiling.Strip>, _ body: (_ sample: Int, ArraySlice<WinogradTiling.Strip>, _ start: Int) -> Void
+  /// Runs `body(workspace, panel, share of count)` so that all panels and all of 0..<count for each are done, cut so that threads have equal shares.
+  private func overPanels(
+    _ panels: Int, _ count: Int, _ tiling: WinogradTiling, mostCuts: Int = .max, _ body: (WinogradWorkspace, Int, Range<Int>) -> Void
   ) {
-    var rest = strips
-    while let first = rest.first {
-      let end = rest.firstIndex { $0.sample != first.sample } ?? rest.endIndex
-      body(first.sample, rest[..<end], first.start)
-      rest = rest[end...]
+    let cuts = max(1, min(mostCuts, count, (4 * threads + panels - 1) / panels))
+    Parallel.forEachRange(panels * cuts, threads: threads) { _, range in
+      scratch.with(WinogradWorkspace.count(tiling)) { memory in
+        let workspace = WinogradWorkspace(memory, tiling)
+        for unit in range { body(workspace, unit / cuts, Parallel.share(unit % cuts, of: cuts, count: count)) }
+      }
     }
   }
 
-  private func widest(_ block: WinogradTiling.Block) -> Int { block.strips.reduce(0) { max($0, $1.tiles) } }
+  /// Channels of the panel `panel` of `count` channels.
+  private func lanes(_ panel: Int, of count: Int) -> Int { min(Panels.lanes, count - panel * Panels.lanes) }
 
-  /// The block's tiles of `channels` of the source (of `count` channels), transformed: a matrix of channels x tiles for each point.
-  ///
+  /// The block's tiles of the channels of `panels` (of `count` channels), transformed: a matrix of tiles x channels for each point.
   private func transformSources(
-    _ tiling: WinogradTiling, _ x: UnsafePointer<Float>, channels: Range<Int>, of count: Int, _ block: WinogradTiling.Block, _ kind: WinogradTiling.Source,
-    into target: UnsafeMutablePointer<Float>, _ matrices: PointMatrices
+    _ tiling: WinogradTiling, _ x: UnsafePointer<Float>, panels: Range<Int>, of count: Int, _ block: WinogradTiling.Block,
+    _ kind: WinogradTiling.Source, into target: UnsafeMutablePointer<Float>, _ matrices: PointPanels
   ) {
-    let area = tiling.height * tiling.width
-    withWorkspaces(channels.count, lineCount: tiling.lineCount, widest: widest(block)) { workspace, row in
-      overSlices(block) { strips, tiles in
-        guard let first = strips.first else { return }
-        overSamples(strips) { sample, strips, start in
-          tiling.gather(
-            x + (sample * count + channels.lowerBound + row) * area, strips, kind, into: workspace.elements + start - first.start,
-            stride: workspace.stride, line: workspace.line)
-        }
-        let target = target + row * matrices.stride + first.start
-        tiling.transform.apply(
-          kind == .filtered ? .input : .upstream, workspace.elements, workspace.stride, target, matrices.pointStride, count: tiles,
-          workspace: workspace.vectors)
+    let (transform, lane) = (tiling.transform, Panels.lanes)
+    let step = kind == .filtered ? WinogradTransform.Step.input : .upstream
+    overPanels(panels.count, block.strips.count, tiling) { workspace, index, strips in
+      let panel = panels.lowerBound + index
+      let (lanes, stride) = (lanes(panel, of: count), workspace.stride)
+      tiling.overSlices(block.strips[strips]) { slice in
+        let planes = x + (slice.strip.sample * count + panel * lane) * tiling.height * tiling.width
+        tiling.gather(planes, lanes: lanes, slice, kind, into: workspace.first, stride: stride, instructions)
+        transform.apply(step, workspace.first, stride, workspace.second, stride, vectors: tiling.pixels(slice, kind))
+        transform.apply(
+          step, workspace.second, tiling.dilation * lane, target + index * matrices.stride + slice.start * lane, matrices.pointStride,
+          outer: .init(count: transform.inputs, from: stride, to: transform.inputs * matrices.pointStride),
+          inner: .init(
+            count: slice.tilesPerPhase.count, from: transform.outputs * tiling.dilation * lane, to: slice.strip.phases * lane),
+          vectors: slice.strip.phases)
       }
     }
   }
 
-  /// The weights of the result's channels `part`, transformed: for each point a matrix of part x inputs, or inputs x part for a gradient.
+  /// The weights of the result's channels in the panels `part`, transformed: for each point a matrix of source channels x result channels.
   private func transformWeights(
-    _ c: WinogradCorrelation, _ weight: UnsafePointer<Float>, _ part: Range<Int>, into target: UnsafeMutablePointer<Float>,
-    _ matrices: PointMatrices
+    _ c: WinogradCorrelation, _ weight: UnsafePointer<Float>, _ part: Range<Int>, into target: UnsafeMutablePointer<Float>, _ matrices: PointPanels
   ) {
-    let (rows, columns) = c.isGradient ? (0..<c.inputs, part) : (part, 0..<c.inputs)
-    let rowLength = c.isGradient ? c.outputs : c.inputs
-    withWorkspaces(rows.count, lineCount: 0, widest: columns.count) { workspace, row in
-      let source = weight + ((rows.lowerBound + row) * rowLength + columns.lowerBound) * 9
-      for tap in 0..<9 {
-        let (source, elements) = (source + (c.isGradient ? 8 - tap : tap), workspace.elements + tap * workspace.stride)
-        for i in 0..<columns.count { elements[i] = source[i &* 9] }
+    let (transform, lane) = (c.tiling.transform, Panels.lanes)
+    overPanels(part.count, c.inputs, c.tiling) { workspace, index, rows in
+      let panel = part.lowerBound + index
+      let lanes = lanes(panel, of: c.outputs)
+      for first in stride(from: rows.lowerBound, to: rows.upperBound, by: WinogradWorkspace.weightRows) {
+        let count = min(WinogradWorkspace.weightRows, rows.upperBound - first)
+        if c.isGradient {
+          for row in 0..<count {
+            let source = weight + ((first + row) * c.outputs + panel * lane) * 9
+            instructions.interleave(source, stride: 9, lanes: lanes, into: workspace.first + row * 9 * lane, count: 9)
+          }
+        } else {
+          let source = weight + (panel * lane * c.inputs + first) * 9
+          instructions.interleave(source, stride: c.inputs * 9, lanes: lanes, into: workspace.first, count: count * 9)
+        }
+        // Flipped taps are read backwards.
+        let (start, sign) = c.isGradient ? (workspace.first + 8 * lane, -1) : (workspace.first, 1)
+        let columns = 3 * transform.inputs * lane
+        transform.apply(
+          .weight, start, sign * 3 * lane, workspace.second, 3 * lane, outer: .init(count: count, from: 9 * lane, to: columns),
+          inner: .init(count: 3, from: sign * lane, to: lane), vectors: 1)
+        transform.apply(
+          .weight, workspace.second, lane, target + index * matrices.stride + first * lane, matrices.pointStride,
+          outer: .init(count: transform.inputs, from: 3 * lane, to: transform.inputs * matrices.pointStride),
+          inner: .init(count: count, from: columns, to: lane), vectors: 1)
       }
-      c.tiling.transform.apply(
-        .weight, workspace.elements, workspace.stride, target + row * matrices.stride, matrices.pointStride, count: columns.count,
-        workspace: workspace.vectors)
     }
   }
 
-  /// The products of the result's channels `part` back to pixels.
+  /// The products of the result's channels in the panels `part` back to pixels.
   private func transformOutputs(
-    _ c: WinogradCorrelation, _ products: UnsafePointer<Float>, _ matrices: PointMatrices, _ part: Range<Int>,
+    _ c: WinogradCorrelation, _ products: UnsafePointer<Float>, _ matrices: PointPanels, _ part: Range<Int>,
     _ block: WinogradTiling.Block, _ epilogue: Epilogue, into target: UnsafeMutablePointer<Float>
   ) {
-    let tiling = c.tiling
+    let (tiling, transform, lane) = (c.tiling, c.tiling.transform, Panels.lanes)
     let area = (tiling.outHeight - 2 * c.fold) * (tiling.outWidth - 2 * c.fold)
-    withWorkspaces(part.count, lineCount: tiling.lineCount, widest: widest(block)) { workspace, row in
-      let channel = part.lowerBound + row
-      let sink: WinogradTiling.Sink =
-        c.fold > 0 ? .fold(c.fold) : .store(bias: epilogue.biases.isEmpty ? 0 : epilogue.biases[channel], relu: epilogue.relu)
-      overSlices(block) { strips, tiles in
-        guard let first = strips.first else { return }
-        tiling.transform.apply(
-          .output, products + row * matrices.stride + first.start, matrices.pointStride, workspace.elements, workspace.stride, count: tiles,
-          workspace: workspace.vectors)
-        overSamples(strips) { sample, strips, start in
-          tiling.scatter(
-            workspace.elements + start - first.start, stride: workspace.stride, strips, sink, into: target + (sample * c.outputs + channel) * area,
-            line: workspace.line)
+    // Tiles that lie side by side may add to the same mirrored pixels.
+    overPanels(part.count, block.strips.count, tiling, mostCuts: c.fold > 0 ? 1 : .max) { workspace, index, strips in
+      let panel = part.lowerBound + index
+      let lanes = lanes(panel, of: c.outputs)
+      withBiases(epilogue, panel, lanes: lanes) { biases in
+        let sink: WinogradTiling.Sink = c.fold > 0 ? .fold(c.fold) : .store(bias: biases, relu: epilogue.relu)
+        tiling.overSlices(block.strips[strips]) { slice in
+          let tiles = slice.tiles * lane
+          transform.apply(
+            .output, products + index * matrices.stride + slice.start * lane, transform.inputs * matrices.pointStride, workspace.second,
+            transform.inputs * tiles, outer: .init(count: transform.inputs, from: matrices.pointStride, to: tiles), vectors: slice.tiles)
+          transform.apply(
+            .output, workspace.second, tiles, workspace.first, tiling.dilation * lane,
+            outer: .init(count: transform.outputs, from: transform.inputs * tiles, to: workspace.stride),
+            inner: .init(
+              count: slice.tilesPerPhase.count, from: slice.strip.phases * lane, to: transform.outputs * tiling.dilation * lane),
+            vectors: slice.strip.phases)
+          let planes = target + (slice.strip.sample * c.outputs + panel * lane) * area
+          tiling.scatter(workspace.first, stride: workspace.stride, slice, sink, into: planes, lanes: lanes, instructions)
         }
       }
+    }
+  }
+
+  /// The biases of a panel's channels, zeros where there are none.
+  private func withBiases(_ epilogue: Epilogue, _ panel: Int, lanes: Int, _ body: (UnsafePointer<Float>) -> Void) {
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: Panels.lanes) { biases in
+      biases.update(repeating: 0)
+      if !epilogue.biases.isEmpty {
+        for lane in 0..<lanes { biases[lane] = epilogue.biases[panel * Panels.lanes + lane] }
+      }
+      if let base = biases.baseAddress { body(base) }
     }
   }
 }
@@ -284,24 +287,24 @@ struct WinogradWeightGradient {
       transform, batch: g.batch, height: g.outHeight, width: g.outWidth, padding: 0, mode: .zero, dilation: p.dilation)
   }
 
-  /// Input and output channels that are worked on at a time, and tiles.
+  /// Panels of input and output channels that are worked on at a time, and tiles.
   fileprivate var parts: (inputs: [Range<Int>], outputs: [Range<Int>], tiles: Int) {
-    let side = 256
-    let inputs = ConvolutionGeometry.ranges(g.inputs, most: max(side, Self.matrixBudget / (tiling.transform.points * g.outputs)))
+    let (side, points) = (16, tiling.transform.points * Panels.lanes * Panels.lanes)
+    let inputs = ConvolutionGeometry.ranges(Panels.count(g.inputs), most: max(side, Self.matrixBudget / (points * Panels.count(g.outputs))))
     let most = inputs.map(\.count).max() ?? 1
-    let outputs = ConvolutionGeometry.ranges(g.outputs, most: max(side, Self.matrixBudget / (tiling.transform.points * most)))
+    let outputs = ConvolutionGeometry.ranges(Panels.count(g.outputs), most: max(side, Self.matrixBudget / (points * most)))
     let rows = outputs.map(\.count).max() ?? 1
-    return (inputs, outputs, min(1024, max(128, Self.sourceBudget / (tiling.transform.points * max(most, rows)))))
+    return (inputs, outputs, min(1024, max(128, Self.sourceBudget / (tiling.transform.points * Panels.lanes * max(most, rows)))))
   }
 
   /// The transformed input and upstream of a block and the sums of a part, at their largest.
-  fileprivate func matrices(_ blocks: [WinogradTiling.Block]) -> (inputs: PointMatrices, upstreams: PointMatrices, sums: PointMatrices) {
+  fileprivate func matrices(_ blocks: [WinogradTiling.Block]) -> (inputs: PointPanels, upstreams: PointPanels, sums: PointPanels) {
     let (parts, tiles) = (parts, blocks.map(\.tiles).max() ?? 0)
     let (columns, rows) = (parts.inputs.map(\.count).max() ?? 0, parts.outputs.map(\.count).max() ?? 0)
     let transform = tiling.transform
     return (
-      PointMatrices(transform, rows: columns, columns: tiles), PointMatrices(transform, rows: rows, columns: tiles),
-      PointMatrices(transform, rows: rows, columns: columns)
+      PointPanels(transform, rows: tiles, panels: columns), PointPanels(transform, rows: tiles, panels: rows),
+      PointPanels(transform, rows: rows * Panels.lanes, panels: columns)
     )
   }
 
@@ -326,15 +329,14 @@ extension CPUKernels {
         for (index, output) in parts.outputs.enumerated() {
           for (number, block) in blocks.enumerated() {
             if index == 0 || blocks.count > 1 {
-              transformSources(w.tiling, x, channels: input, of: w.g.inputs, block, .filtered, into: v, inputs)
+              transformSources(w.tiling, x, panels: input, of: w.g.inputs, block, .filtered, into: v, inputs)
             }
-            transformSources(w.upstream, dy, channels: output, of: w.g.outputs, block, .upstream, into: y, upstreams)
-            overPoints(w.tiling.transform.points, rows: output.count) { point, share in
-              multiplyMatrices(
-                Matrix(y + point * upstreams.pointStride + share.lowerBound * upstreams.stride, stride: upstreams.stride),
-                Matrix(v + point * inputs.pointStride, stride: inputs.stride, transposed: true),
-                into: s + point * sums.pointStride + share.lowerBound * sums.stride, stride: sums.stride, rows: share.count,
-                columns: input.count, inner: block.tiles, adding: number > 0)
+            transformSources(w.upstream, dy, panels: output, of: w.g.outputs, block, .upstream, into: y, upstreams)
+            overPoints(w.tiling.transform.points, panels: input.count) { point, share in
+              instructions.multiplyTransposed(
+                upstreams.matrix(point, in: y), inputs.matrix(point, in: v).from(panel: share.lowerBound),
+                into: sums.matrix(point, in: s).from(panel: share.lowerBound), rows: output.count * Panels.lanes, panels: share.count,
+                inner: block.tiles, adding: number > 0)
             }
           }
           finishWeights(w, s, sums, outputs: output, inputs: input, into: target)
@@ -344,17 +346,30 @@ extension CPUKernels {
   }
 
   private func finishWeights(
-    _ w: WinogradWeightGradient, _ sums: UnsafePointer<Float>, _ matrices: PointMatrices, outputs: Range<Int>, inputs: Range<Int>,
+    _ w: WinogradWeightGradient, _ sums: UnsafePointer<Float>, _ matrices: PointPanels, outputs: Range<Int>, inputs: Range<Int>,
     into target: UnsafeMutablePointer<Float>
   ) {
-    withWorkspaces(outputs.count, lineCount: 0, widest: inputs.count) { workspace, row in
-      w.tiling.transform.apply(
-        .weightGradient, sums + row * matrices.stride, matrices.pointStride, workspace.elements, workspace.stride, count: inputs.count,
-        workspace: workspace.vectors)
-      let target = target + ((outputs.lowerBound + row) * w.g.inputs + inputs.lowerBound) * 9
-      for tap in 0..<9 {
-        let (target, elements) = (target + tap, workspace.elements + tap * workspace.stride)
-        for i in 0..<inputs.count { target[i &* 9] = elements[i] }
+    let (transform, lane) = (w.tiling.transform, Panels.lanes)
+    let rows = min(outputs.count * lane, w.g.outputs - outputs.lowerBound * lane)
+    overPanels(inputs.count, rows, w.tiling) { workspace, index, rows in
+      let panel = inputs.lowerBound + index
+      let lanes = lanes(panel, of: w.g.inputs)
+      withBiases(Epilogue(biases: [], relu: false), panel, lanes: lanes) { zeros in
+        for first in stride(from: rows.lowerBound, to: rows.upperBound, by: WinogradWorkspace.weightRows) {
+          let count = min(WinogradWorkspace.weightRows, rows.upperBound - first)
+          transform.apply(
+            .weightGradient, sums + index * matrices.stride + first * lane, transform.inputs * matrices.pointStride, workspace.second,
+            transform.inputs * count * lane, outer: .init(count: transform.inputs, from: matrices.pointStride, to: count * lane), vectors: count)
+          transform.apply(
+            .weightGradient, workspace.second, count * lane, workspace.first, lane,
+            outer: .init(count: 3, from: transform.inputs * count * lane, to: 3 * lane), inner: .init(count: count, from: lane, to: 9 * lane),
+            vectors: 1)
+          for row in 0..<count {
+            let target = target + ((outputs.lowerBound * lane + first + row) * w.g.inputs + panel * lane) * 9
+            instructions.deinterleave(
+              workspace.first + row * 9 * lane, count: 9, bias: zeros, relu: false, into: target, stride: 9, lanes: lanes)
+          }
+        }
       }
     }
   }

@@ -11,10 +11,11 @@ public struct CPUKernels: Kernels {
   private final class Shared: Sendable {
     let scratch = Scratch()
     let algorithm: ConvolutionAlgorithm?
+    let instructions: InstructionSet
     let transformedWeights: TransformedWeights?
 
-    init(algorithm: ConvolutionAlgorithm?, keepsWeights: Bool) {
-      self.algorithm = algorithm
+    init(algorithm: ConvolutionAlgorithm?, instructions: InstructionSet, keepsWeights: Bool) {
+      (self.algorithm, self.instructions) = (algorithm, instructions)
       transformedWeights = keepsWeights ? TransformedWeights() : nil
     }
   }
@@ -22,6 +23,8 @@ public struct CPUKernels: Kernels {
   var scratch: Scratch { shared.scratch }
   /// The way of every convolution that it can compute; nil: the automatic choice.
   var algorithm: ConvolutionAlgorithm? { shared.algorithm }
+  /// Those of the products in panels.
+  var instructions: InstructionSet { shared.instructions }
   /// nil where weights are transformed for each image.
   var transformedWeights: TransformedWeights? { shared.transformedWeights }
 
@@ -31,11 +34,12 @@ public struct CPUKernels: Kernels {
   ///   up to four times the weights' memory. For inference; weights that are written are transformed anew and the old ones never let go.
   public init(threads: Int, keepsWeights: Bool = false) { self.init(threads: threads, algorithm: nil, keepsWeights: keepsWeights) }
 
-  /// With `algorithm` in place of the automatic choice for all shapes that it supports: for tests and measurements.
-  package init(threads: Int, algorithm: ConvolutionAlgorithm?, keepsWeights: Bool = false) {
+  /// With `algorithm` in place of the automatic choice for all shapes that it supports, and instructions that the processor has: for tests and
+  /// measurements.
+  package init(threads: Int, algorithm: ConvolutionAlgorithm?, instructions: InstructionSet = .best, keepsWeights: Bool = false) {
     precondition(threads >= 1, "\(threads) threads")
     self.threads = threads
-    shared = Shared(algorithm: algorithm, keepsWeights: keepsWeights)
+    shared = Shared(algorithm: algorithm, instructions: instructions, keepsWeights: keepsWeights)
     _ = Self.singleThreadedBLAS
   }
 

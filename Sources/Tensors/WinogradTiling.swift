@@ -1,4 +1,4 @@
-import CIntrinsics
+import CKernels
 
 /// How a 3x3 convolution of stride 1 is cut into tiles of 4x4 or 5x5 outputs.
 ///
@@ -109,8 +109,30 @@ struct WinogradTiling {
     return blocks
   }
 
-  /// Floats of one line of a strip, with its last tiles beyond the edge and room for whole vectors.
-  var lineCount: Int { outWidth + 2 * transform.inputs * dilation + 48 }
+  /// Neighbouring tiles of every phase of a strip, few enough for their lines to stay in the first-level cache.
+  struct Slice {
+    let strip: Strip
+    /// Of each phase.
+    let tilesPerPhase: Range<Int>
+
+    var tiles: Int { tilesPerPhase.count * strip.phases }
+    /// Place of the first tile in the block.
+    var start: Int { strip.start + tilesPerPhase.lowerBound * strip.phases }
+  }
+
+  /// Runs `body` for the slices of `strips`.
+  @inline(__always)
+  func overSlices(_ strips: ArraySlice<Strip>, _ body: (Slice) -> Void) {
+    for strip in strips {
+      let parts = (strip.tilesPerPhase + mostTilesPerPhase - 1) / mostTilesPerPhase
+      for part in 0..<parts { body(Slice(strip: strip, tilesPerPhase: Parallel.share(part, of: parts, count: strip.tilesPerPhase))) }
+    }
+  }
+
+  private var mostTilesPerPhase: Int { max(1, 48 / (transform.outputs * dilation)) }
+
+  /// Pixels of a slice's line, at most.
+  var linePixels: Int { dilation * (transform.outputs * mostTilesPerPhase + 2) + dilation }
 
   /// The source coordinate of a padded one; nil where there is a zero or nothing.
   @inline(__always)
@@ -124,104 +146,60 @@ struct WinogradTiling {
   // MARK: Reading
 
   /// What a tile is read from: overlapping tiles of what is filtered, or tiles of its upstream that lie side by side.
-  enum Source { case filtered, upstream }
+  enum Source {
+    case filtered, upstream
 
-  /// Writes element (r, e) of every tile of `strips` to `target[(r * size + e) * stride + tile - origin]`, `size` being the transform's
-  /// inputs or outputs. Writes up to seven elements beyond the last tile. `line` holds `lineCount` floats.
+    /// Lengths of a tile.
+    func size(_ transform: WinogradTransform) -> Int { self == .filtered ? transform.inputs : transform.outputs }
+  }
+
+  /// Pixels that the tiles of `slice` read of a row.
+  @inline(__always)
+  func pixels(_ slice: Slice, _ kind: Source) -> Int {
+    dilation * (transform.outputs * (slice.tilesPerPhase.count - 1) + kind.size(transform) - 1) + slice.strip.phases
+  }
+
+  /// Writes the rows that the tiles of `slice` read, in vectors of sixteen channels: pixel x of row r is at `lines[r * stride + 16 x]`.
+  ///
+  /// - Parameters:
+  ///   - planes: of the first of `lanes` channels, `height` x `width` each.
   func gather(
-    _ plane: UnsafePointer<Float>, _ strips: ArraySlice<Strip>, _ kind: Source, into target: UnsafeMutablePointer<Float>, stride: Int,
-    line: UnsafeMutablePointer<Float>
+    _ planes: UnsafePointer<Float>, lanes: Int, _ slice: Slice, _ kind: Source, into lines: UnsafeMutablePointer<Float>, stride: Int,
+    _ instructions: InstructionSet
   ) {
-    let (size, step) = (kind == .filtered ? transform.inputs : transform.outputs, transform.outputs)
-    let origin = strips.first?.start ?? 0
-    for strip in strips {
-      for r in 0..<size {
-        let target = target + r * size * stride + strip.start - origin
-        if let row = source(strip.row + r * dilation, height) {
-          prefetchRow(plane + (row + size * dilation) * width)
-          let count = dilation * (step * (strip.tilesPerPhase - 1) + size - 1) + strip.phases
-          gatherLine(plane + row * width, column: strip.column, count: count, into: line)
-          if dilation == 1 && transform == .four {
-            deinterleave(line, tiles: strip.tiles, size: size, into: target, stride: stride)
-          } else {
-            for e in 0..<size {
-              for t in 0..<strip.tilesPerPhase {
-                moveRun(line + dilation &* (step &* t &+ e), target + (e &* stride &+ t &* strip.phases), strip.phases)
-              }
-            }
-          }
-        } else {
-          for e in 0..<size { clear(target + e * stride, strip.tiles) }
-        }
+    let (size, count, area) = (kind.size(transform), pixels(slice, kind), height * width)
+    let column = slice.strip.column + dilation * transform.outputs * slice.tilesPerPhase.lowerBound - padding
+    // The x with 0 <= column + x < width.
+    let first = min(count, max(0, -column))
+    let last = max(first, min(count, width - column))
+    for r in 0..<size {
+      let line = lines + r * stride
+      guard let row = source(slice.strip.row + r * dilation, height) else {
+        line.update(repeating: 0, count: count * Panels.lanes)
+        continue
       }
+      let start = planes + row * width
+      prefetch(start + size * dilation * width + column, lanes: lanes, count: count)
+      for x in 0..<first { gatherEdge(start, column + x, lanes: lanes, into: line + x * Panels.lanes) }
+      instructions.interleave(start + column + first, stride: area, lanes: lanes, into: line + first * Panels.lanes, count: last - first)
+      for x in last..<count { gatherEdge(start, column + x, lanes: lanes, into: line + x * Panels.lanes) }
     }
   }
 
-  /// A row that the next strip, or the next channel, reads: without asking for it here a third of the time is waiting for memory.
+  /// A row that the next strip reads: without asking for it here a third of the time is waiting for memory.
   @inline(__always)
-  private func prefetchRow(_ row: UnsafePointer<Float>) {
-    var x = 0
-    while x < width {
-      cintrinsics_prefetch(row + x)
-      x &+= 16
+  private func prefetch(_ row: UnsafePointer<Float>, lanes: Int, count: Int) {
+    for lane in 0..<lanes {
+      let row = row + lane &* height &* width
+      for x in Swift.stride(from: 0, to: count, by: 16) { ckernels_prefetch(row + x) }
     }
   }
 
-  /// line[x] = padded row [column + x].
-  @inline(__always)
-  private func gatherLine(_ row: UnsafePointer<Float>, column: Int, count: Int, into line: UnsafeMutablePointer<Float>) {
-    let offset = column - padding
-    // The x with 0 <= offset + x < width.
-    let first = min(count, max(0, -offset))
-    let last = max(first, min(count, width - offset))
-    for x in 0..<first { line[x] = edge(row, column + x) }
-    copyRow(row + offset + first, line + first, last - first)
-    for x in last..<count { line[x] = edge(row, column + x) }
-  }
-
-  /// `count` neighbours, and up to seven elements beyond them.
-  @inline(__always)
-  private func moveRun(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
-    if count <= 4 {
-      UnsafeMutableRawPointer(target).storeBytes(of: UnsafeRawPointer(source).loadUnaligned(as: SIMD4<Float>.self), as: SIMD4<Float>.self)
-    } else {
-      var i = 0
-      while i < count {
-        storeEight(loadEight(source + i), target + i)
-        i &+= 8
-      }
-    }
-  }
-
-  @inline(__always)
-  private func edge(_ row: UnsafePointer<Float>, _ padded: Int) -> Float { source(padded, width).map { row[$0] } ?? 0 }
-
-  /// target[e * stride + t] = line[4 t + e] for e < size, 4 or 6.
-  @inline(__always)
-  private func deinterleave(_ line: UnsafePointer<Float>, tiles: Int, size: Int, into target: UnsafeMutablePointer<Float>, stride: Int) {
-    var t = 0
-    while t < tiles {
-      let quads = loadThirtyTwo(line + 4 &* t)
-      let (even, odd) = (quads.evenHalf, quads.oddHalf)
-      storeEight(even.evenHalf, target + t)
-      storeEight(odd.evenHalf, target + (stride &+ t))
-      storeEight(even.oddHalf, target + (2 &* stride &+ t))
-      storeEight(odd.oddHalf, target + (3 &* stride &+ t))
-      if size == 6 {
-        let next = loadThirtyTwo(line + (4 &* t &+ 4))
-        storeEight(next.evenHalf.evenHalf, target + (4 &* stride &+ t))
-        storeEight(next.oddHalf.evenHalf, target + (5 &* stride &+ t))
-      }
-      t &+= 8
-    }
-  }
-
-  @inline(__always)
-  private func clear(_ target: UnsafeMutablePointer<Float>, _ count: Int) {
-    var t = 0
-    while t < count {
-      storeEight(.zero, target + t)
-      t &+= 8
+  /// All lanes of a pixel beyond the row's ends.
+  private func gatherEdge(_ row: UnsafePointer<Float>, _ column: Int, lanes: Int, into target: UnsafeMutablePointer<Float>) {
+    let inside = source(column + padding, width)
+    for lane in 0..<Panels.lanes {
+      target[lane] = inside.map { lane < lanes ? row[lane * height * width + $0] : 0 } ?? 0
     }
   }
 
@@ -229,54 +207,47 @@ struct WinogradTiling {
 
   /// How outputs enter their plane.
   enum Sink {
-    /// target = max(0, output + bias), the maximum only with `relu`.
-    case store(bias: Float, relu: Bool)
+    /// target = max(0, output + bias), the maximum only with `relu`; sixteen biases.
+    case store(bias: UnsafePointer<Float>, relu: Bool)
     /// target += output, where an output beyond a border of `fold` outputs belongs to the pixel that it mirrors: the transpose of reflected
     /// padding.
     case fold(Int)
   }
 
-  /// Puts the outputs `source[(r * m + q) * stride + tile - origin]` of `strips`, tiles of m x m, into a plane; those beyond the output's edge are dropped.
+  /// Puts the outputs of the tiles of `slice`, output x of row r at `lines[r * stride + 16 x]`, into the planes of `lanes` channels; those
+  /// beyond the output's edge are dropped.
   func scatter(
-    _ source: UnsafePointer<Float>, stride: Int, _ strips: ArraySlice<Strip>, _ sink: Sink, into plane: UnsafeMutablePointer<Float>,
-    line: UnsafeMutablePointer<Float>
+    _ lines: UnsafePointer<Float>, stride: Int, _ slice: Slice, _ sink: Sink, into planes: UnsafeMutablePointer<Float>, lanes: Int,
+    _ instructions: InstructionSet
   ) {
-    let (origin, size) = (strips.first?.start ?? 0, transform.outputs)
-    for strip in strips {
-      for r in 0..<size {
-        let row = strip.row + r * dilation
-        if row >= outHeight { break }
-        let source = source + size * r * stride + strip.start - origin
-        if dilation == 1 && transform == .four {
-          interleave(source, stride: stride, tiles: strip.tiles, into: line)
-        } else {
-          // In the order of the line, so that what is written beyond a run is overwritten by the next one.
-          for t in 0..<strip.tilesPerPhase {
-            for q in 0..<size { moveRun(source + q * stride + t * strip.phases, line + dilation * (size * t + q), strip.phases) }
-          }
+    let strip = slice.strip
+    let start = dilation * transform.outputs * slice.tilesPerPhase.lowerBound
+    let length = min(outWidth - strip.column - start, dilation * transform.outputs * slice.tilesPerPhase.count)
+    // Whole lines where the strip has every phase, else runs of those that it has.
+    let (run, step) = strip.phases == dilation ? (length, length) : (strip.phases, dilation)
+    for r in 0..<transform.outputs {
+      let row = strip.row + r * dilation
+      if row >= outHeight { break }
+      for x in Swift.stride(from: 0, to: length, by: step) {
+        let (line, column, count) = (lines + r * stride + x * Panels.lanes, strip.column + start + x, min(run, length - x))
+        switch sink {
+        case .store(let bias, let relu):
+          instructions.deinterleave(
+            line, count: count, bias: bias, relu: relu, into: planes + row * outWidth + column, stride: outHeight * outWidth, lanes: lanes)
+        case .fold(let border):
+          addMirrored(line, count: count, row: row - border, column: column - border, border, into: planes, lanes: lanes)
         }
-        store(line, row: row, strip, sink, into: plane)
       }
     }
   }
 
-  /// Puts a line of outputs into its row of the plane: all of it where it has every phase, else in runs of those that it has.
-  @inline(__always)
-  private func store(
-    _ line: UnsafePointer<Float>, row: Int, _ strip: Strip, _ sink: Sink, into plane: UnsafeMutablePointer<Float>
+  private func addMirrored(
+    _ line: UnsafePointer<Float>, count: Int, row: Int, column: Int, _ border: Int, into planes: UnsafeMutablePointer<Float>, lanes: Int
   ) {
-    let length = outWidth - strip.column
-    let (run, step) = strip.phases == dilation ? (length, length) : (strip.phases, dilation)
-    for start in Swift.stride(from: 0, to: length, by: step) {
-      let count = min(run, length - start)
-      switch sink {
-      case .store(let bias, let relu):
-        storeLine(line + start, count, bias: bias, relu: relu, into: plane + row * outWidth + strip.column + start)
-      case .fold(let border):
-        let (rows, columns) = (outHeight - 2 * border, outWidth - 2 * border)
-        let target = plane + mirrored(row - border, rows) * columns
-        for x in start..<start + count { target[mirrored(strip.column + x - border, columns)] += line[x] }
-      }
+    let (rows, columns) = (outHeight - 2 * border, outWidth - 2 * border)
+    for lane in 0..<lanes {
+      let target = planes + (lane * rows + mirrored(row, rows)) * columns
+      for x in 0..<count { target[mirrored(column + x, columns)] += line[x &* Panels.lanes &+ lane] }
     }
   }
 
@@ -284,38 +255,4 @@ struct WinogradTiling {
   private func mirrored(_ position: Int, _ length: Int) -> Int {
     position < 0 ? -position : position < length ? position : 2 * (length - 1) - position
   }
-
-  @inline(__always)
-  private func interleave(_ source: UnsafePointer<Float>, stride: Int, tiles: Int, into line: UnsafeMutablePointer<Float>) {
-    var t = 0
-    while t < tiles {
-      var (even, odd) = (SIMD16<Float>(), SIMD16<Float>())
-      even.evenHalf = loadEight(source + t)
-      odd.evenHalf = loadEight(source + (stride &+ t))
-      even.oddHalf = loadEight(source + (2 &* stride &+ t))
-      odd.oddHalf = loadEight(source + (3 &* stride &+ t))
-      var quads = SIMD32<Float>()
-      quads.evenHalf = even
-      quads.oddHalf = odd
-      UnsafeMutableRawPointer(line + 4 &* t).storeBytes(of: quads, as: SIMD32<Float>.self)
-      t &+= 8
-    }
-  }
-
-  @inline(__always)
-  private func storeLine(
-    _ line: UnsafePointer<Float>, _ count: Int, bias: Float, relu: Bool, into target: UnsafeMutablePointer<Float>
-  ) {
-    if relu {
-      for x in 0..<count { target[x] = line[x] + bias < 0 ? 0 : line[x] + bias }
-    } else {
-      for x in 0..<count { target[x] = line[x] + bias }
-    }
-  }
-}
-
-/// 32 floats from any address.
-@inline(__always)
-private func loadThirtyTwo(_ source: UnsafePointer<Float>) -> SIMD32<Float> {
-  UnsafeRawPointer(source).loadUnaligned(as: SIMD32<Float>.self)
 }

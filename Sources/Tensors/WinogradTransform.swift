@@ -1,4 +1,4 @@
-/// The one-dimensional transforms of Winograd's minimal filtering F(m, 3), eight independent lines at a time.
+/// The one-dimensional transforms of Winograd's minimal filtering F(m, 3), of independent lines in vectors.
 ///
 /// m outputs of a three-tap correlation y[i] = sum of g[j] d[i + j] cost m + 2 products instead of 3 m: y = A'[(G g)(B' d)]. The sum of products for
 /// the gradient by g is the transpose: G'[(B' d)(A dy)]. The evaluation points (README has their errors) make all constants of A and B exact floats.
@@ -13,55 +13,44 @@ enum WinogradTransform: Sendable {
   var inputs: Int { outputs + 2 }
   /// Products of a tile: matrices of the transformed domain.
   var points: Int { inputs * inputs }
-  static let mostPoints = 49
+  static let mostInputs = 7
 
-  typealias Lanes = SIMD8<Float>
   typealias Source = UnsafePointer<Float>
   typealias Target = UnsafeMutablePointer<Float>
 
-  /// Both axes of `count` tiles: element (i, j) of tile t is at `source[(i * size + j) * from + t]`, with the transform's size before and after.
-  ///
-  /// Works in whole vectors: reads and writes up to seven elements beyond `count`. `workspace` holds `workspaceCount` floats.
-  @inline(__always)
-  private static func both(
-    _ transform: (Source, Int, Target, Int) -> Void, size: (before: Int, after: Int), _ source: Source, _ from: Int, _ target: Target,
-    _ to: Int, count: Int, workspace: Target
-  ) {
-    let lanes = Lanes.scalarCount
-    var t = 0
-    while t < count {
-      for j in 0..<size.before {
-        transform(source + (j &* from &+ t), size.before &* from, workspace + j &* lanes, size.before &* lanes)
-      }
-      for i in 0..<size.after {
-        transform(UnsafePointer(workspace) + i &* size.before &* lanes, lanes, target + (i &* size.after &* to &+ t), to)
-      }
-      t &+= lanes
-    }
+  /// A loop around a transform: `count` times, further by `from` and `to` floats each time.
+  struct Loop {
+    let count, from, to: Int
+    static let once = Loop(count: 1, from: 0, to: 0)
   }
-
-  static let workspaceCount = mostPoints * Lanes.scalarCount
 
   /// Which of the transforms: of what is filtered (B'), of the products to outputs (A'), of upstream (A), of the weight (G), of the products to its gradient (G').
   enum Step { case input, output, upstream, weight, weightGradient }
 
-  /// `step` of `count` tiles, as `both`.
-  func apply(_ step: Step, _ source: Source, _ from: Int, _ target: Target, _ to: Int, count: Int, workspace: Target) {
+  /// `step` along one axis: element k of a line is at `source[k * from]` and becomes `target[k * to]`. The lines are those of `vectors` neighbouring
+  /// vectors of sixteen floats, in each turn of the inner loop in each turn of the outer one.
+  func apply(_ step: Step, _ source: Source, _ from: Int, _ target: Target, _ to: Int, outer: Loop = .once, inner: Loop = .once, vectors: Int) {
     @inline(__always)
-    func apply(_ transform: (Source, Int, Target, Int) -> Void, _ before: Int, _ after: Int) {
-      Self.both(transform, size: (before, after), source, from, target, to, count: count, workspace: workspace)
+    func apply(_ transform: (Source, Int, Target, Int) -> Void) {
+      for i in 0..<outer.count {
+        for j in 0..<inner.count {
+          let source = source + (i &* outer.from &+ j &* inner.from)
+          let target = target + (i &* outer.to &+ j &* inner.to)
+          for lane in Swift.stride(from: 0, to: vectors &* Panels.lanes, by: 8) { transform(source + lane, from, target + lane, to) }
+        }
+      }
     }
     switch (self, step) {
-    case (.four, .input): apply(FourOutputs.input, 6, 6)
-    case (.four, .output): apply(FourOutputs.output, 6, 4)
-    case (.four, .upstream): apply(FourOutputs.upstream, 4, 6)
-    case (.four, .weight): apply(FourOutputs.weight, 3, 6)
-    case (.four, .weightGradient): apply(FourOutputs.weightGradient, 6, 3)
-    case (.five, .input): apply(FiveOutputs.input, 7, 7)
-    case (.five, .output): apply(FiveOutputs.output, 7, 5)
-    case (.five, .upstream): apply(FiveOutputs.upstream, 5, 7)
-    case (.five, .weight): apply(FiveOutputs.weight, 3, 7)
-    case (.five, .weightGradient): apply(FiveOutputs.weightGradient, 7, 3)
+    case (.four, .input): apply(FourOutputs.input)
+    case (.four, .output): apply(FourOutputs.output)
+    case (.four, .upstream): apply(FourOutputs.upstream)
+    case (.four, .weight): apply(FourOutputs.weight)
+    case (.four, .weightGradient): apply(FourOutputs.weightGradient)
+    case (.five, .input): apply(FiveOutputs.input)
+    case (.five, .output): apply(FiveOutputs.output)
+    case (.five, .upstream): apply(FiveOutputs.upstream)
+    case (.five, .weight): apply(FiveOutputs.weight)
+    case (.five, .weightGradient): apply(FiveOutputs.weightGradient)
     }
   }
 }

@@ -1,0 +1,43 @@
+#include "vectors.h"
+
+enum ckernels_set ckernels_best_set(void) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    const int is_512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+                       __builtin_cpu_supports("avx512dq");
+    return is_512 ? ckernels_avx512 : ckernels_avx2;
+  }
+#endif
+  return ckernels_portable;
+}
+
+static const struct ckernels_table *table(enum ckernels_set set) {
+#if defined(__x86_64__)
+  if (set == ckernels_avx512) return &ckernels_avx512_table;
+  if (set == ckernels_avx2) return &ckernels_avx2_table;
+#else
+  (void)set;
+#endif
+  return &ckernels_portable_table;
+}
+
+void ckernels_multiply(
+  enum ckernels_set set, struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns,
+  long inner, int adding) {
+  table(set)->multiply(left, right, target, rows, columns, inner, adding);
+}
+
+void ckernels_multiply_transposed(
+  enum ckernels_set set, struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns,
+  long inner, int adding) {
+  table(set)->multiply_transposed(left, right, target, rows, columns, inner, adding);
+}
+
+void ckernels_interleave(enum ckernels_set set, const float *source, long stride, long lanes, float *target, long count) {
+  table(set)->interleave(source, stride, lanes, target, count);
+}
+
+void ckernels_deinterleave(
+  enum ckernels_set set, const float *source, long count, const float *bias, int relu, float *target, long stride, long lanes) {
+  table(set)->deinterleave(source, count, bias, relu, target, stride, lanes);
+}

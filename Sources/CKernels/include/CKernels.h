@@ -1,0 +1,46 @@
+#pragma once
+
+/* The inner loops for which Swift has no instructions: products of panels in registers, and transposition, compiled for several instruction sets.
+
+   A panel is a matrix in columns of sixteen: element (i, c) of a matrix of `rows` rows is at [c / 16][i][c % 16]; from panel to panel it is a
+   distance in floats that the caller gives. Panels start at multiples of 64 bytes, distances are multiples of 16 floats. */
+
+/* What the processor must know. Every set gives the sums in the same order; all but the first round a product and its sum once. */
+enum ckernels_set {
+  ckernels_portable = 0, /* any processor: SSE2 on x86-64, NEON on arm64 */
+  ckernels_avx2 = 1,     /* AVX2 and FMA */
+  ckernels_avx512 = 2    /* AVX-512 F, VL, BW and DQ */
+};
+
+/* The best set that this processor has. */
+enum ckernels_set ckernels_best_set(void);
+
+/* A matrix in panels. */
+struct ckernels_panels {
+  float *_Nonnull base;
+  long stride; /* floats from panel to panel */
+};
+
+/* target (rows x 16 columns) = left (rows x inner) right (inner x 16 columns), or += where `adding`; all in panels. `columns` counts panels.
+
+   Each sum runs over `inner` in order. What `left` has between `inner` and the next multiple of 16 is not read. */
+void ckernels_multiply(
+  enum ckernels_set set, struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns,
+  long inner, int adding);
+
+/* target = left' right, where left is inner x rows, in panels. */
+void ckernels_multiply_transposed(
+  enum ckernels_set set, struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns,
+  long inner, int adding);
+
+/* target[x * 16 + l] = source[l * stride + x] for x < count, l < lanes <= 16, and 0 for the other l. */
+void ckernels_interleave(
+  enum ckernels_set set, const float *_Nonnull source, long stride, long lanes, float *_Nonnull target, long count);
+
+/* target[l * stride + x] = source[x * 16 + l] + bias[l] for x < count, l < lanes <= 16, negative sums replaced by 0 where `relu`. `bias` has 16. */
+void ckernels_deinterleave(
+  enum ckernels_set set, const float *_Nonnull source, long count, const float *_Nonnull bias, int relu, float *_Nonnull target, long stride,
+  long lanes);
+
+/* Asks for the cache line at `address` ahead of its use. Any address may be given: one without memory is ignored. */
+static inline void ckernels_prefetch(const float *_Nonnull address) { __builtin_prefetch(address); }

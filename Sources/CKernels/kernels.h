@@ -1,0 +1,165 @@
+/* The kernels for one instruction set. A file that includes this defines TABLE, the name of its table, and the size of a block of sums that its
+   registers hold: MOST_ROWS rows (2, 4 or 6) of MOST_PANELS (1 or 4) vectors of sixteen. */
+
+#include "vectors.h"
+
+#pragma clang fp contract(fast)
+
+/* The loop over `inner` stays rolled in sixteens so that its body is one panel's line of `left`. */
+#define BODY(ROWS, PANELS, LEFT, RIGHT) \
+  { \
+    sixteen right_[PANELS]; \
+    for (int j = 0; j < PANELS; j++) right_[j] = *(const sixteen *)(RIGHT); \
+    for (int i = 0; i < ROWS; i++) { \
+      const float value = (LEFT); \
+      const sixteen left_ = {value, value, value, value, value, value, value, value, value, value, value, value, value, value, value, value}; \
+      for (int j = 0; j < PANELS; j++) sums[i][j] += left_ * right_[j]; \
+    } \
+  }
+
+#define BLOCK(ROWS, PANELS) \
+  static void rows_##ROWS##_##PANELS( \
+    const float *left, long left_stride, const float *right, long right_stride, float *target, long target_stride, long inner, int adding) { \
+    sixteen sums[ROWS][PANELS]; \
+    for (int i = 0; i < ROWS; i++) \
+      for (int j = 0; j < PANELS; j++) sums[i][j] = adding ? *(const sixteen *)(target + j * target_stride + i * 16) : (sixteen){0}; \
+    for (; inner >= 16; inner -= 16, left += left_stride, right += 256) { \
+      for (int i = 0; i < ROWS; i++) __builtin_prefetch(left + left_stride + i * 16); \
+      _Pragma("clang loop unroll_count(4)") for (int n = 0; n < 16; n++) \
+        BODY(ROWS, PANELS, left[i * 16 + n], right + j * right_stride + n * 16) \
+    } \
+    for (int n = 0; n < inner; n++) BODY(ROWS, PANELS, left[i * 16 + n], right + j * right_stride + n * 16) \
+    for (int i = 0; i < ROWS; i++) \
+      for (int j = 0; j < PANELS; j++) *(sixteen *)(target + j * target_stride + i * 16) = sums[i][j]; \
+  } \
+  static void columns_##ROWS##_##PANELS( \
+    const float *left, long left_stride, const float *right, long right_stride, float *target, long target_stride, long inner, int adding) { \
+    (void)left_stride; \
+    sixteen sums[ROWS][PANELS]; \
+    for (int i = 0; i < ROWS; i++) \
+      for (int j = 0; j < PANELS; j++) sums[i][j] = adding ? *(const sixteen *)(target + j * target_stride + i * 16) : (sixteen){0}; \
+    _Pragma("clang loop unroll_count(4)") for (long n = 0; n < inner; n++) \
+      BODY(ROWS, PANELS, left[n * 16 + i], right + j * right_stride + n * 16) \
+    for (int i = 0; i < ROWS; i++) \
+      for (int j = 0; j < PANELS; j++) *(sixteen *)(target + j * target_stride + i * 16) = sums[i][j]; \
+  }
+
+typedef void block(const float *, long, const float *, long, float *, long, long, int);
+
+#define BLOCKS(PANELS) BLOCK(1, PANELS) BLOCK(2, PANELS) BLOCK(3, PANELS) BLOCK(4, PANELS) BLOCK(5, PANELS) BLOCK(6, PANELS)
+#define ROW_NAMES(PANELS) \
+  {rows_1_##PANELS, rows_2_##PANELS, rows_3_##PANELS, rows_4_##PANELS, rows_5_##PANELS, rows_6_##PANELS}
+#define COLUMN_NAMES(PANELS) \
+  {columns_1_##PANELS, columns_2_##PANELS, columns_3_##PANELS, columns_4_##PANELS, columns_5_##PANELS, columns_6_##PANELS}
+
+BLOCKS(1)
+#if MOST_PANELS == 4
+BLOCKS(2)
+BLOCKS(3)
+BLOCKS(4)
+static block *const row_blocks[4][6] = {ROW_NAMES(1), ROW_NAMES(2), ROW_NAMES(3), ROW_NAMES(4)};
+static block *const column_blocks[4][6] = {COLUMN_NAMES(1), COLUMN_NAMES(2), COLUMN_NAMES(3), COLUMN_NAMES(4)};
+#else
+static block *const row_blocks[1][6] = {ROW_NAMES(1)};
+static block *const column_blocks[1][6] = {COLUMN_NAMES(1)};
+#endif
+
+ALWAYS_INLINE long least(long a, long b) { return a < b ? a : b; }
+
+static void multiply(
+  struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns, long inner, int adding) {
+  for (long column = 0; column < columns; column += MOST_PANELS) {
+    const long panels = least(MOST_PANELS, columns - column);
+    const float *right_base = right.base + column * right.stride;
+    for (long row = 0; row < rows; row += MOST_ROWS) {
+      row_blocks[panels - 1][least(MOST_ROWS, rows - row) - 1](
+        left.base + row * 16, left.stride, right_base, right.stride, target.base + column * target.stride + row * 16, target.stride, inner, adding);
+    }
+  }
+}
+
+static void multiply_transposed(
+  struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns, long inner, int adding) {
+  for (long column = 0; column < columns; column += MOST_PANELS) {
+    const long panels = least(MOST_PANELS, columns - column);
+    const float *right_base = right.base + column * right.stride;
+    for (long first = 0; first < rows; first += 16) {
+      const long end = least(rows, first + 16);
+      for (long row = first; row < end; row += MOST_ROWS) {
+        column_blocks[panels - 1][least(MOST_ROWS, end - row) - 1](
+          left.base + first / 16 * left.stride + row - first, left.stride, right_base, right.stride,
+          target.base + column * target.stride + row * 16, target.stride, inner, adding);
+      }
+    }
+  }
+}
+
+/* Transposes sixteen vectors: pairs within quarters of a vector, then the quarters. */
+ALWAYS_INLINE void transpose(const sixteen rows[16], sixteen columns[16]) {
+  sixteen pairs[16], quads[16];
+  for (int i = 0; i < 16; i += 2) {
+    pairs[i] = __builtin_shufflevector(rows[i], rows[i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+    pairs[i + 1] = __builtin_shufflevector(rows[i], rows[i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+  }
+  for (int g = 0; g < 16; g += 4) {
+    for (int h = 0; h < 2; h++) {
+      const sixteen a = pairs[g + h], b = pairs[g + h + 2];
+      quads[g + 2 * h] = __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+      quads[g + 2 * h + 1] = __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+    }
+  }
+  for (int j = 0; j < 4; j++) {
+    const sixteen a = quads[j], b = quads[4 + j], c = quads[8 + j], d = quads[12 + j];
+    const sixteen ab_even = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    const sixteen ab_odd = __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    const sixteen cd_even = __builtin_shufflevector(c, d, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    const sixteen cd_odd = __builtin_shufflevector(c, d, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    columns[j] = __builtin_shufflevector(ab_even, cd_even, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    columns[4 + j] = __builtin_shufflevector(ab_odd, cd_odd, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    columns[8 + j] = __builtin_shufflevector(ab_even, cd_even, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    columns[12 + j] = __builtin_shufflevector(ab_odd, cd_odd, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+  }
+}
+
+static void interleave(const float *source, long stride, long lanes, float *target, long count) {
+  if (lanes == 16 && count >= 16) {
+    for (long x = 0; x < count;) {
+      sixteen rows[16], columns[16];
+      for (int l = 0; l < 16; l++) rows[l] = *(const loose_sixteen *)(source + l * stride + x);
+      transpose(rows, columns);
+      for (int i = 0; i < 16; i++) *(sixteen *)(target + (x + i) * 16) = columns[i];
+      /* The last vectors overlap the ones before rather than leave the row. */
+      x = x + 16 < count && x + 32 > count ? count - 16 : x + 16;
+    }
+    return;
+  }
+  for (long x = 0; x < count; x++) {
+    for (long l = 0; l < lanes; l++) target[x * 16 + l] = source[l * stride + x];
+    for (long l = lanes; l < 16; l++) target[x * 16 + l] = 0;
+  }
+}
+
+static void deinterleave(const float *source, long count, const float *bias, int relu, float *target, long stride, long lanes) {
+  const sixteen biases = *(const loose_sixteen *)bias;
+  if (lanes == 16 && count >= 16) {
+    for (long x = 0; x < count;) {
+      sixteen rows[16], columns[16];
+      for (int i = 0; i < 16; i++) {
+        rows[i] = *(const sixteen *)(source + (x + i) * 16) + biases;
+        if (relu) rows[i] = (sixteen)((mask_sixteen)rows[i] & ~(mask_sixteen)(rows[i] < 0));
+      }
+      transpose(rows, columns);
+      for (int l = 0; l < 16; l++) *(loose_sixteen *)(target + l * stride + x) = columns[l];
+      x = x + 16 < count && x + 32 > count ? count - 16 : x + 16;
+    }
+    return;
+  }
+  for (long l = 0; l < lanes; l++) {
+    for (long x = 0; x < count; x++) {
+      const float value = source[x * 16 + l] + bias[l];
+      target[l * stride + x] = relu && value < 0 ? 0 : value;
+    }
+  }
+}
+
+const struct ckernels_table TABLE = {multiply, multiply_transposed, interleave, deinterleave};
