@@ -41,3 +41,9 @@ void ckernels_deinterleave(
   enum ckernels_set set, const float *source, long count, const float *bias, int relu, float *target, long stride, long lanes) {
   table(set)->deinterleave(source, count, bias, relu, target, stride, lanes);
 }
+
+void ckernels_apply(
+  enum ckernels_set set, long m, enum ckernels_transform transform, const float *source, long from, float *target, long to,
+  struct ckernels_loop outer, struct ckernels_loop inner, long vectors) {
+  table(set)->apply(m, transform, source, from, target, to, outer, inner, vectors);
+}

@@ -1,5 +1,5 @@
 /* The kernels for one instruction set. A file that includes this defines TABLE, the name of its table, and the size of a block of sums that its
-   registers hold: MOST_ROWS rows (2, 4 or 6) of MOST_PANELS (1 or 4) vectors of sixteen. */
+   registers hold: MOST_ROWS rows (2 or 6) of MOST_PANELS (1 or 4) vectors of sixteen; LANES, the floats of a register. */
 
 #include "vectors.h"
 
@@ -17,78 +17,92 @@
     } \
   }
 
-#define BLOCK(ROWS, PANELS) \
-  static void rows_##ROWS##_##PANELS( \
-    const float *left, long left_stride, const float *right, long right_stride, float *target, long target_stride, long inner, int adding) { \
-    sixteen sums[ROWS][PANELS]; \
-    for (int i = 0; i < ROWS; i++) \
-      for (int j = 0; j < PANELS; j++) sums[i][j] = adding ? *(const sixteen *)(target + j * target_stride + i * 16) : (sixteen){0}; \
-    for (; inner >= 16; inner -= 16, left += left_stride, right += 256) { \
-      for (int i = 0; i < ROWS; i++) __builtin_prefetch(left + left_stride + i * 16); \
-      _Pragma("clang loop unroll_count(4)") for (int n = 0; n < 16; n++) \
-        BODY(ROWS, PANELS, left[i * 16 + n], right + j * right_stride + n * 16) \
+/* Sums in registers. What they are added to or replace is asked for now, to be there in the end. */
+#define SUMS(ROWS, PANELS) \
+  sixteen sums[ROWS][PANELS]; \
+  for (int i = 0; i < ROWS; i++) { \
+    for (int j = 0; j < PANELS; j++) { \
+      sums[i][j] = (sixteen){0}; \
+      __builtin_prefetch(target.base + j * target.stride + i * 16, 1); \
     } \
-    for (int n = 0; n < inner; n++) BODY(ROWS, PANELS, left[i * 16 + n], right + j * right_stride + n * 16) \
-    for (int i = 0; i < ROWS; i++) \
-      for (int j = 0; j < PANELS; j++) *(sixteen *)(target + j * target_stride + i * 16) = sums[i][j]; \
-  } \
-  static void columns_##ROWS##_##PANELS( \
-    const float *left, long left_stride, const float *right, long right_stride, float *target, long target_stride, long inner, int adding) { \
-    (void)left_stride; \
-    sixteen sums[ROWS][PANELS]; \
-    for (int i = 0; i < ROWS; i++) \
-      for (int j = 0; j < PANELS; j++) sums[i][j] = adding ? *(const sixteen *)(target + j * target_stride + i * 16) : (sixteen){0}; \
-    _Pragma("clang loop unroll_count(4)") for (long n = 0; n < inner; n++) \
-      BODY(ROWS, PANELS, left[n * 16 + i], right + j * right_stride + n * 16) \
-    for (int i = 0; i < ROWS; i++) \
-      for (int j = 0; j < PANELS; j++) *(sixteen *)(target + j * target_stride + i * 16) = sums[i][j]; \
   }
 
-typedef void block(const float *, long, const float *, long, float *, long, long, int);
+#define STORE(ROWS, PANELS) \
+  for (int i = 0; i < ROWS; i++) { \
+    for (int j = 0; j < PANELS; j++) { \
+      sixteen *const t = (sixteen *)(target.base + j * target.stride + i * 16); \
+      *t = adding ? *t + sums[i][j] : sums[i][j]; \
+    } \
+  }
+
+/* Sums over the columns of `left`, and over its rows. */
+#define BLOCK(ROWS, PANELS) \
+  static void straight_##ROWS##_##PANELS( \
+    struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long inner, int adding) { \
+    SUMS(ROWS, PANELS) \
+    const float *l = left.base, *r = right.base; \
+    for (; inner >= 16; inner -= 16, l += left.stride, r += 256) { \
+      for (int i = 0; i < ROWS; i++) __builtin_prefetch(l + left.stride + i * 16); \
+      _Pragma("clang loop unroll_count(4)") for (int n = 0; n < 16; n++) \
+        BODY(ROWS, PANELS, l[i * 16 + n], r + j * right.stride + n * 16) \
+    } \
+    for (int n = 0; n < inner; n++) BODY(ROWS, PANELS, l[i * 16 + n], r + j * right.stride + n * 16) \
+    STORE(ROWS, PANELS) \
+  } \
+  static void turned_##ROWS##_##PANELS( \
+    struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long inner, int adding) { \
+    SUMS(ROWS, PANELS) \
+    const float *l = left.base, *r = right.base; \
+    _Pragma("clang loop unroll_count(4)") for (long n = 0; n < inner; n++) \
+      BODY(ROWS, PANELS, l[n * 16 + i], r + j * right.stride + n * 16) \
+    STORE(ROWS, PANELS) \
+  }
+
+typedef void block(struct ckernels_panels, struct ckernels_panels, struct ckernels_panels, long, int);
 
 #define BLOCKS(PANELS) BLOCK(1, PANELS) BLOCK(2, PANELS) BLOCK(3, PANELS) BLOCK(4, PANELS) BLOCK(5, PANELS) BLOCK(6, PANELS)
-#define ROW_NAMES(PANELS) \
-  {rows_1_##PANELS, rows_2_##PANELS, rows_3_##PANELS, rows_4_##PANELS, rows_5_##PANELS, rows_6_##PANELS}
-#define COLUMN_NAMES(PANELS) \
-  {columns_1_##PANELS, columns_2_##PANELS, columns_3_##PANELS, columns_4_##PANELS, columns_5_##PANELS, columns_6_##PANELS}
+#define NAMES(KIND, PANELS) \
+  {KIND##_1_##PANELS, KIND##_2_##PANELS, KIND##_3_##PANELS, KIND##_4_##PANELS, KIND##_5_##PANELS, KIND##_6_##PANELS}
 
 BLOCKS(1)
 #if MOST_PANELS == 4
 BLOCKS(2)
 BLOCKS(3)
 BLOCKS(4)
-static block *const row_blocks[4][6] = {ROW_NAMES(1), ROW_NAMES(2), ROW_NAMES(3), ROW_NAMES(4)};
-static block *const column_blocks[4][6] = {COLUMN_NAMES(1), COLUMN_NAMES(2), COLUMN_NAMES(3), COLUMN_NAMES(4)};
+#define TABLE_OF(KIND) {NAMES(KIND, 1), NAMES(KIND, 2), NAMES(KIND, 3), NAMES(KIND, 4)}
 #else
-static block *const row_blocks[1][6] = {ROW_NAMES(1)};
-static block *const column_blocks[1][6] = {COLUMN_NAMES(1)};
+#define TABLE_OF(KIND) {NAMES(KIND, 1)}
 #endif
+static block *const straight_blocks[MOST_PANELS][6] = TABLE_OF(straight);
+static block *const turned_blocks[MOST_PANELS][6] = TABLE_OF(turned);
 
 ALWAYS_INLINE long least(long a, long b) { return a < b ? a : b; }
+
+/* From the panel `panel` and row `row` on. */
+ALWAYS_INLINE struct ckernels_panels from(struct ckernels_panels m, long panel, long row) {
+  m.base += panel * m.stride + row * 16;
+  return m;
+}
 
 static void multiply(
   struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns, long inner, int adding) {
   for (long column = 0; column < columns; column += MOST_PANELS) {
-    const long panels = least(MOST_PANELS, columns - column);
-    const float *right_base = right.base + column * right.stride;
-    for (long row = 0; row < rows; row += MOST_ROWS) {
-      row_blocks[panels - 1][least(MOST_ROWS, rows - row) - 1](
-        left.base + row * 16, left.stride, right_base, right.stride, target.base + column * target.stride + row * 16, target.stride, inner, adding);
-    }
+    block *const *blocks = straight_blocks[least(MOST_PANELS, columns - column) - 1];
+    for (long row = 0; row < rows; row += MOST_ROWS)
+      blocks[least(MOST_ROWS, rows - row) - 1](from(left, 0, row), from(right, column, 0), from(target, column, row), inner, adding);
   }
 }
 
 static void multiply_transposed(
   struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns, long inner, int adding) {
   for (long column = 0; column < columns; column += MOST_PANELS) {
-    const long panels = least(MOST_PANELS, columns - column);
-    const float *right_base = right.base + column * right.stride;
+    block *const *blocks = turned_blocks[least(MOST_PANELS, columns - column) - 1];
     for (long first = 0; first < rows; first += 16) {
       const long end = least(rows, first + 16);
       for (long row = first; row < end; row += MOST_ROWS) {
-        column_blocks[panels - 1][least(MOST_ROWS, end - row) - 1](
-          left.base + first / 16 * left.stride + row - first, left.stride, right_base, right.stride,
-          target.base + column * target.stride + row * 16, target.stride, inner, adding);
+        struct ckernels_panels turned = from(left, first / 16, 0);
+        turned.base += row - first;
+        blocks[least(MOST_ROWS, end - row) - 1](turned, from(right, column, 0), from(target, column, row), inner, adding);
       }
     }
   }
@@ -162,4 +176,6 @@ static void deinterleave(const float *source, long count, const float *bias, int
   }
 }
 
-const struct ckernels_table TABLE = {multiply, multiply_transposed, interleave, deinterleave};
+#include "winograd.h"
+
+const struct ckernels_table TABLE = {multiply, multiply_transposed, interleave, deinterleave, apply};

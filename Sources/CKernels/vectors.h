@@ -15,6 +15,8 @@ struct ckernels_table {
   void (*multiply_transposed)(struct ckernels_panels, struct ckernels_panels, struct ckernels_panels, long, long, long, int);
   void (*interleave)(const float *, long, long, float *, long);
   void (*deinterleave)(const float *, long, const float *, int, float *, long, long);
+  void (*apply)(
+    long, enum ckernels_transform, const float *, long, float *, long, struct ckernels_loop, struct ckernels_loop, long);
 };
 
 extern const struct ckernels_table ckernels_portable_table;

@@ -132,9 +132,11 @@ struct Epilogue {
   let biases: [Float]
   let relu: Bool
 
+  var isEmpty: Bool { biases.isEmpty && !relu }
+
   /// Adds their bias to each of `rows`, of which the first is at `target`, and replaces negative sums by 0.
   func apply(_ target: UnsafeMutablePointer<Float>, rows: Range<Int>, columns: Int, stride: Int) {
-    if biases.isEmpty && !relu { return }
+    if isEmpty { return }
     for row in rows {
       let (bias, target) = (biases.isEmpty ? 0 : biases[row], target + (row - rows.lowerBound) * stride)
       if relu {
@@ -155,12 +157,14 @@ extension CPUKernels {
 
   // MARK: 1x1
 
-  /// How a pointwise product of `rows` channels by a sample's pixels is cut: pixels into tiles whose channels, in and out, fit the cache for the epilogue,
-  /// but not narrow for the product (`smallest` as in `smallProductPixels`); a sample into shares of pixels or, where OpenBLAS would spend more on
-  /// packing the weight for each than on packing the pixels, of rows.
-  private func pointwiseTiles(_ g: ConvolutionGeometry, rows: Int, smallest: Int) -> (rows: [Range<Int>], pixels: [Range<Int>]) {
+  /// How a pointwise product of `rows` channels by a sample's pixels is cut: pixels, where an epilogue follows, into tiles whose channels, in and out, fit
+  /// the cache, but not narrow for the product (`smallest` as in `smallProductPixels`); a sample into shares of pixels or, where OpenBLAS would spend more
+  /// on packing the weight for each than on packing the pixels, of rows.
+  private func pointwiseTiles(
+    _ g: ConvolutionGeometry, rows: Int, smallest: Int, hasEpilogue: Bool
+  ) -> (rows: [Range<Int>], pixels: [Range<Int>]) {
     let parts = g.batch >= threads ? 1 : (threads + g.batch - 1) / g.batch
-    let fitting = max(1024, Self.columnBudget / (g.inputs + g.outputs))
+    let fitting = hasEpilogue ? max(1024, Self.columnBudget / (g.inputs + g.outputs)) : Int.max
     let most = min(fitting, g.smallProductPixels(least: smallest))
     let cutsRows = rows > g.area && g.area <= most
     return (
@@ -170,8 +174,10 @@ extension CPUKernels {
   }
 
   /// Runs `body(sample, rows, pixels)` for every product.
-  private func overPointwiseTiles(_ g: ConvolutionGeometry, rows: Int, smallest: Int, _ body: (Int, Range<Int>, Range<Int>) -> Void) {
-    let (shares, tiles) = pointwiseTiles(g, rows: rows, smallest: smallest)
+  private func overPointwiseTiles(
+    _ g: ConvolutionGeometry, rows: Int, smallest: Int, hasEpilogue: Bool, _ body: (Int, Range<Int>, Range<Int>) -> Void
+  ) {
+    let (shares, tiles) = pointwiseTiles(g, rows: rows, smallest: smallest, hasEpilogue: hasEpilogue)
     Parallel.forEach(g.batch * shares.count * tiles.count, threads: threads) { unit in
       let rest = unit / tiles.count
       body(rest / shares.count, shares[rest % shares.count], tiles[unit % tiles.count])
@@ -182,7 +188,7 @@ extension CPUKernels {
     _ g: ConvolutionGeometry, _ x: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ epilogue: Epilogue,
     into target: UnsafeMutablePointer<Float>
   ) {
-    overPointwiseTiles(g, rows: g.outputs, smallest: 256) { n, rows, tile in
+    overPointwiseTiles(g, rows: g.outputs, smallest: 256, hasEpilogue: !epilogue.isEmpty) { n, rows, tile in
       let target = target + n * g.outputCount + rows.lowerBound * g.area + tile.lowerBound
       multiplyMatrices(
         Matrix(weight + rows.lowerBound * g.inputs, stride: g.inputs), Matrix(x + n * g.inputCount + tile.lowerBound, stride: g.area),
@@ -195,7 +201,7 @@ extension CPUKernels {
     _ g: ConvolutionGeometry, _ weight: UnsafePointer<Float>, _ upstream: UnsafePointer<Float>,
     into target: UnsafeMutablePointer<Float>
   ) {
-    overPointwiseTiles(g, rows: g.inputs, smallest: 96) { n, rows, tile in
+    overPointwiseTiles(g, rows: g.inputs, smallest: 96, hasEpilogue: false) { n, rows, tile in
       multiplyMatrices(
         Matrix(weight + rows.lowerBound, stride: g.inputs, transposed: true),
         Matrix(upstream + n * g.outputCount + tile.lowerBound, stride: g.area),
@@ -285,7 +291,8 @@ extension CPUKernels {
       }
     } else {
       let share = (g.inputs + threads - 1) / threads
-      let (rows, channels) = g.tiles(budget: Self.columnBudget, pixels: pixelTarget, parts: 1)
+      // Pixels are summed over where they lie.
+      let (rows, channels) = g.isPointwise ? ([0..<g.height], [0..<g.inputs]) : g.tiles(budget: Self.columnBudget, pixels: pixelTarget, parts: 1)
       let cut = ConvolutionGeometry.ranges(g.inputs, most: min(share, channels.map(\.count).max() ?? share))
       Parallel.forEachRange(cut.count, threads: threads) { _, range in
         addWeightGradient(g, x, upstream, units: 0..<g.batch * rows.count, rows: rows, channels: Array(cut[range]), into: target)

@@ -180,13 +180,13 @@ extension CPUKernels {
       tiling.overSlices(block.strips[strips]) { slice in
         let planes = x + (slice.strip.sample * count + panel * lane) * tiling.height * tiling.width
         tiling.gather(planes, lanes: lanes, slice, kind, into: workspace.first, stride: stride, instructions)
-        transform.apply(step, workspace.first, stride, workspace.second, stride, vectors: tiling.pixels(slice, kind))
+        transform.apply(step, workspace.first, stride, workspace.second, stride, vectors: tiling.pixels(slice, kind), instructions)
         transform.apply(
           step, workspace.second, tiling.dilation * lane, target + index * matrices.stride + slice.start * lane, matrices.pointStride,
           outer: .init(count: transform.inputs, from: stride, to: transform.inputs * matrices.pointStride),
           inner: .init(
             count: slice.tilesPerPhase.count, from: transform.outputs * tiling.dilation * lane, to: slice.strip.phases * lane),
-          vectors: slice.strip.phases)
+          vectors: slice.strip.phases, instructions)
       }
     }
   }
@@ -215,11 +215,11 @@ extension CPUKernels {
         let columns = 3 * transform.inputs * lane
         transform.apply(
           .weight, start, sign * 3 * lane, workspace.second, 3 * lane, outer: .init(count: count, from: 9 * lane, to: columns),
-          inner: .init(count: 3, from: sign * lane, to: lane), vectors: 1)
+          inner: .init(count: 3, from: sign * lane, to: lane), vectors: 1, instructions)
         transform.apply(
           .weight, workspace.second, lane, target + index * matrices.stride + first * lane, matrices.pointStride,
           outer: .init(count: transform.inputs, from: 3 * lane, to: transform.inputs * matrices.pointStride),
-          inner: .init(count: count, from: columns, to: lane), vectors: 1)
+          inner: .init(count: count, from: columns, to: lane), vectors: 1, instructions)
       }
     }
   }
@@ -241,13 +241,13 @@ extension CPUKernels {
           let tiles = slice.tiles * lane
           transform.apply(
             .output, products + index * matrices.stride + slice.start * lane, transform.inputs * matrices.pointStride, workspace.second,
-            transform.inputs * tiles, outer: .init(count: transform.inputs, from: matrices.pointStride, to: tiles), vectors: slice.tiles)
+            transform.inputs * tiles, outer: .init(count: transform.inputs, from: matrices.pointStride, to: tiles), vectors: slice.tiles, instructions)
           transform.apply(
             .output, workspace.second, tiles, workspace.first, tiling.dilation * lane,
             outer: .init(count: transform.outputs, from: transform.inputs * tiles, to: workspace.stride),
             inner: .init(
               count: slice.tilesPerPhase.count, from: slice.strip.phases * lane, to: transform.outputs * tiling.dilation * lane),
-            vectors: slice.strip.phases)
+            vectors: slice.strip.phases, instructions)
           let planes = target + (slice.strip.sample * c.outputs + panel * lane) * area
           tiling.scatter(workspace.first, stride: workspace.stride, slice, sink, into: planes, lanes: lanes, instructions)
         }
@@ -359,11 +359,11 @@ extension CPUKernels {
           let count = min(WinogradWorkspace.weightRows, rows.upperBound - first)
           transform.apply(
             .weightGradient, sums + index * matrices.stride + first * lane, transform.inputs * matrices.pointStride, workspace.second,
-            transform.inputs * count * lane, outer: .init(count: transform.inputs, from: matrices.pointStride, to: count * lane), vectors: count)
+            transform.inputs * count * lane, outer: .init(count: transform.inputs, from: matrices.pointStride, to: count * lane), vectors: count, instructions)
           transform.apply(
             .weightGradient, workspace.second, count * lane, workspace.first, lane,
             outer: .init(count: 3, from: transform.inputs * count * lane, to: 3 * lane), inner: .init(count: count, from: lane, to: 9 * lane),
-            vectors: 1)
+            vectors: 1, instructions)
           for row in 0..<count {
             let target = target + ((outputs.lowerBound * lane + first + row) * w.g.inputs + panel * lane) * 9
             instructions.deinterleave(

@@ -14,7 +14,7 @@ package enum InstructionSet: Int, CaseIterable, Comparable, Sendable {
 
   package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 
-  fileprivate var code: ckernels_set { ckernels_set(rawValue: UInt32(rawValue)) }
+  var code: ckernels_set { ckernels_set(rawValue: UInt32(rawValue)) }
 }
 
 /// A matrix in columns of sixteen floats: element (row, column) is at [column / 16][row][column % 16].

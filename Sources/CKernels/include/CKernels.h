@@ -42,5 +42,26 @@ void ckernels_deinterleave(
   enum ckernels_set set, const float *_Nonnull source, long count, const float *_Nonnull bias, int relu, float *_Nonnull target, long stride,
   long lanes);
 
+/* The one-dimensional transforms of Winograd's F(4, 3) and F(5, 3). With n = m + 2 points: y = A'[(G g)(B' d)]. */
+enum ckernels_transform {
+  ckernels_input = 0,          /* B': n inputs to n points */
+  ckernels_output = 1,         /* A': n points to m outputs */
+  ckernels_upstream = 2,       /* A: m values to n points */
+  ckernels_weight = 3,         /* G: 3 taps to n points */
+  ckernels_weight_gradient = 4 /* G': n points to 3 taps */
+};
+
+/* A loop around a transform: `count` times, further by `from` and `to` floats each time. */
+struct ckernels_loop {
+  long count, from, to;
+};
+
+/* The transform of F(m, 3), m = 4 or 5, of lines of vectors of sixteen floats: element k of a line is at source[k * from] and becomes
+   target[k * to]. The lines are those of `vectors` neighbouring vectors in each turn of `inner` in each turn of `outer`. Everything starts at a multiple
+   of 64 bytes. */
+void ckernels_apply(
+  enum ckernels_set set, long m, enum ckernels_transform transform, const float *_Nonnull source, long from, float *_Nonnull target, long to,
+  struct ckernels_loop outer, struct ckernels_loop inner, long vectors);
+
 /* Asks for the cache line at `address` ahead of its use. Any address may be given: one without memory is ignored. */
 static inline void ckernels_prefetch(const float *_Nonnull address) { __builtin_prefetch(address); }
