@@ -85,14 +85,15 @@ let package = Package(
 
     // `make bench`, `make bench-peers`
     .executableTarget(
-      name: "bench", dependencies: ["COpenBLAS", "Datasets", "DenseCRF", "Evaluation", "Models", "PSA", "SSDD", arguments], path: "Benchmarks/bench",
+      name: "bench", dependencies: ["CKernels", "COpenBLAS", "Datasets", "DenseCRF", "Evaluation", "Models", "PSA", "SSDD", arguments],
+      path: "Benchmarks/bench",
       swiftSettings: kernelSettings),
 
     // Tests: `make test`
     .target(name: "TestSupport", dependencies: ["NeuralNet", "TensorStore"], path: "Tests/TestSupport"),
     .executableTarget(name: "fuzz-importers", dependencies: ["TestSupport", "CHDF5"], path: "Tests/FuzzImporters"),
     tests("Foundations", ["Foundations"]),
-    tests("Tensors", ["Tensors"]),
+    tests("Tensors", ["Tensors", "CKernels"]),
     tests("NeuralNet", ["NeuralNet"]),
     tests("Imaging", ["Imaging"]),
     tests("TensorStore", ["TensorStore", "CHDF5"]),

@@ -7,7 +7,7 @@ struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Compare with a naive twin, then time: networks, training steps, CRF, random walk, evaluation.",
     discussion: "Every case runs in a process of its own, so that peak memory is the case's. Cases: \(Case.table.map(\.name).joined(separator: ", ")).",
-    subcommands: [Run.self, Show.self, Roofline.self, Paper.self, Document.self, Serve.self], defaultSubcommand: Run.self)
+    subcommands: [Run.self, Show.self, Roofline.self, Products.self, Paper.self, Document.self, Serve.self], defaultSubcommand: Run.self)
 }
 
 struct Run: ParsableCommand {

@@ -30,7 +30,7 @@ struct Machine: Codable {
     let version = String(cString: openblas_get_config()).split(separator: " ").prefix(2).joined(separator: " ")
     // It cuts OpenBLAS' blocks, and with them its speed.
     let cache = ProcessInfo.processInfo.environment["OPENBLAS_L2_SIZE"].map { ", OPENBLAS_L2_SIZE=\($0)" } ?? ""
-    blas = "\(version), \(String(cString: openblas_get_corename())) kernels\(cache)"
+    blas = "\(version), \(String(cString: openblas_get_corename())) kernels\(cache); \(InstructionSet.best) for Winograd's products"
     matrixLimit = Self.matrixProducts(threads: threads)
     singleMatrixLimit = threads > 1 ? Self.matrixProducts(threads: 1) : matrixLimit
     memoryLimit = Self.bandwidth(threads: threads)

@@ -1,5 +1,6 @@
 import COpenBLAS
 import Foundation
+import Tensors
 
 /// Chooses OpenBLAS' kernels before the library is loaded.
 ///
@@ -18,10 +19,10 @@ enum BLASEnvironment {
     #endif
   }
 
-  /// `OpenBLAS 0.3.21 SkylakeX`, as loaded.
+  /// `OpenBLAS 0.3.21, SkylakeX kernels; AVX-512 for Winograd's products`, as loaded and chosen.
   static var description: String {
     let configuration = String(cString: openblas_get_config()).split(separator: " ").prefix(2).joined(separator: " ")
-    return "\(configuration), \(String(cString: openblas_get_corename())) kernels"
+    return "\(configuration), \(String(cString: openblas_get_corename())) kernels; \(InstructionSet.best) for Winograd's products"
   }
 
   private static func hasAVX512() -> Bool {

@@ -44,7 +44,7 @@ struct WinogradCorrelation {
 
   /// Floats of the transformed source that a block of tiles may have, and of the transformed weights and products of a part.
   private static let sourceBudget = 16 << 20
-  private static let partBudget = 20 << 20
+  private static let partBudget = 4 << 20
 
   fileprivate var mostTiles: Int { min(512, max(160, Self.sourceBudget / (tiling.transform.points * inputs))) }
 
@@ -294,7 +294,7 @@ struct WinogradWeightGradient {
     let most = inputs.map(\.count).max() ?? 1
     let outputs = ConvolutionGeometry.ranges(Panels.count(g.outputs), most: max(side, Self.matrixBudget / (points * most)))
     let rows = outputs.map(\.count).max() ?? 1
-    return (inputs, outputs, min(1024, max(128, Self.sourceBudget / (tiling.transform.points * Panels.lanes * max(most, rows)))))
+    return (inputs, outputs, min(512, max(128, Self.sourceBudget / (tiling.transform.points * Panels.lanes * max(most, rows)))))
   }
 
   /// The transformed input and upstream of a block and the sums of a part, at their largest.

@@ -1,7 +1,7 @@
 import CKernels
 
 /// What instructions the inner loops of `CKernels` use.
-package enum InstructionSet: Int, CaseIterable, Comparable, Sendable {
+package enum InstructionSet: Int, CaseIterable, Comparable, CustomStringConvertible, Sendable {
   /// SSE2 on x86-64, NEON on arm64.
   case portable
   /// AVX2 with fused products and sums.
@@ -11,6 +11,8 @@ package enum InstructionSet: Int, CaseIterable, Comparable, Sendable {
 
   /// The most that this processor has.
   package static let best = InstructionSet(rawValue: Int(ckernels_best_set().rawValue)) ?? .portable
+
+  package var description: String { ["portable vectors", "AVX2", "AVX-512"][rawValue] }
 
   package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 

@@ -47,6 +47,28 @@ struct WinogradTests {
     compare(item, .winograd5, threads: [1, 2, 5], tolerance: 6e-5)
   }
 
+  @Test("every instruction set gives the same to rounding", arguments: PanelKernelTests.sets)
+  func instructionSets(_ set: InstructionSet) {
+    for item in Self.cases.enumerated().filter({ $0.offset % 7 == 0 }).map(\.element) + [Self.larger[1]] {
+      compare(item, .winograd4, threads: [2], tolerance: 3e-5, set)
+      compare(item, .winograd5, threads: [2], tolerance: 6e-5, set)
+    }
+  }
+
+  @Test("the number of threads does not change a bit of an output or a gradient by the input")
+  func threadsDoNotMatter() {
+    for item in Self.larger {
+      let (x, weight, _, upstream) = item.tensors
+      let results = [1, 2, 3].map { threads in
+        let kernels = CPUKernels(threads: threads, algorithm: .winograd4)
+        let wants = ConvolutionWants(input: true, weight: true, bias: false)
+        let gradients = kernels.convolutionGradients(x, weight: weight, upstream: upstream, parameters: item.parameters, wants: wants)
+        return [kernels.convolution(x, weight: weight, bias: nil, parameters: item.parameters), gradients.input, gradients.weight]
+      }
+      #expect(results[0] == results[1] && results[0] == results[2], "\(item)")
+    }
+  }
+
   @Test("kept weights give the same bits, for another image and for weights that changed too")
   func keptWeights() {
     for item in Self.larger {
@@ -113,14 +135,14 @@ struct WinogradTests {
     #expect(chosen(wide, .inputGradient) == .columns)
   }
 
-  private func compare(_ item: ConvolutionCase, _ algorithm: ConvolutionAlgorithm, threads: [Int], tolerance: Float) {
+  private func compare(_ item: ConvolutionCase, _ algorithm: ConvolutionAlgorithm, threads: [Int], tolerance: Float, _ set: InstructionSet = .best) {
     let (x, weight, bias, upstream) = item.tensors
     let naive = NaiveConvolution(x: x, weight: weight, parameters: item.parameters)
     let output = naive.output(bias: bias)
     let (input, weights) = (naive.inputGradient(upstream), naive.weightGradient(upstream))
     for threads in threads {
-      let kernels = CPUKernels(threads: threads, algorithm: algorithm)
-      let name = "\(item.testDescription), \(algorithm), \(threads) threads"
+      let kernels = CPUKernels(threads: threads, algorithm: algorithm, instructions: set)
+      let name = "\(item.testDescription), \(algorithm), \(threads) threads, \(set)"
       let y = kernels.convolution(x, weight: weight, bias: bias, parameters: item.parameters)
       expectClose(y, output, tolerance * magnitude(output), "y, \(name)")
       #expect(kernels.convolution(x, weight: weight, bias: bias, parameters: item.parameters, relu: true) == kernels.relu(y))
