@@ -27,6 +27,17 @@ TRANSFORM(four_input) {
   OUT(5) = d1 * (four_aa * four_bb) - d3 * (four_aa + four_bb) + d5;
 }
 
+TRANSFORM(four_input_transpose) {
+  const vector p0 = IN(0), p1 = IN(1), p2 = IN(2), p3 = IN(3), p4 = IN(4), p5 = IN(5);
+  const vector sum_a = p1 + p2, difference_a = p1 - p2, sum_b = p3 + p4, difference_b = p3 - p4;
+  OUT(0) = p0 * (four_aa * four_bb);
+  OUT(1) = p5 * (four_aa * four_bb) - difference_a * (four_a * four_bb) - difference_b * (four_b * four_aa);
+  OUT(2) = -p0 * (four_aa + four_bb) - sum_a * four_bb - sum_b * four_aa;
+  OUT(3) = difference_a * four_a + difference_b * four_b - p5 * (four_aa + four_bb);
+  OUT(4) = p0 + sum_a + sum_b;
+  OUT(5) = p5;
+}
+
 TRANSFORM(four_output) {
   const vector m1 = IN(1), m2 = IN(2), m3 = IN(3), m4 = IN(4);
   const vector sum_a = m1 + m2, difference_a = m1 - m2, sum_b = m3 + m4, difference_b = m3 - m4;
@@ -94,6 +105,20 @@ TRANSFORM(five_input) {
   OUT(6) = d6 - d4 * (a.square + a.sum) + d2 * (a.square * a.sum + a.product) - d0 * (a.square * a.product);
 }
 
+TRANSFORM(five_input_transpose) {
+  const struct pair a = five_pairs[0], b = five_pairs[1], c = five_pairs[2];
+  const vector a0 = IN(0), a1 = IN(1), b0 = IN(2), b1 = IN(3), c0 = IN(4), c1 = IN(5), last = IN(6);
+  const vector odd_a = a0 + a1, odd_b = b0 + b1, odd_c = c0 + c1;
+  const vector even_a = (a0 - a1) * a.point, even_b = (b0 - b1) * b.point, even_c = (c0 - c1) * c.point;
+  OUT(0) = even_a * a.product + even_b * b.product + even_c * c.product - last * (a.square * a.product);
+  OUT(1) = odd_a * a.product + odd_b * b.product + odd_c * c.product;
+  OUT(2) = last * (a.square * a.sum + a.product) - even_a * a.sum - even_b * b.sum - even_c * c.sum;
+  OUT(3) = -odd_a * a.sum - odd_b * b.sum - odd_c * c.sum;
+  OUT(4) = even_a + even_b + even_c - last * (a.square + a.sum);
+  OUT(5) = odd_a + odd_b + odd_c;
+  OUT(6) = last;
+}
+
 TRANSFORM(five_output) {
   const struct pair a = five_pairs[0], b = five_pairs[1], c = five_pairs[2];
   const vector a0 = IN(0), a1 = IN(1), b0 = IN(2), b1 = IN(3), c0 = IN(4), c1 = IN(5);
@@ -156,5 +181,6 @@ static void apply(
     case ckernels_upstream: if (m == 4) { LINES(four_upstream) } else { LINES(five_upstream) }
     case ckernels_weight: if (m == 4) { LINES(four_weight) } else { LINES(five_weight) }
     case ckernels_weight_gradient: if (m == 4) { LINES(four_weight_gradient) } else { LINES(five_weight_gradient) }
+    case ckernels_input_transpose: if (m == 4) { LINES(four_input_transpose) } else { LINES(five_input_transpose) }
   }
 }

@@ -15,32 +15,48 @@ private struct PointPanels {
   func matrix(_ point: Int, in base: UnsafeMutablePointer<Float>) -> Panels { Panels(base: base + point * pointStride, stride: stride) }
 }
 
-/// A 3x3 correlation of stride 1: the convolution, or its input's gradient as the correlation of upstream with the flipped weight.
+/// A 3x3 correlation of stride 1, or its transpose: the convolution and its gradient by the input.
 struct WinogradCorrelation {
-  let tiling: WinogradTiling
+  enum Kind {
+    /// y of x: y = A'[(G w)(B' x)].
+    case forward
+    /// dx of dy with a border of zeros: the correlation of dy with the flipped weight, which is source x result here.
+    case flipped
+    /// dx of dy with a mirrored border: dx = B[(G w)(A dy)], added up where tiles overlap. Computing what belongs to the border first, to add it to the
+    /// pixels that it mirrors, would take up to four times the products.
+    case transposed
+  }
+
+  let kind: Kind
+  /// The tiles of the forward or flipped correlation, and how the source is read.
+  let tiling, reading: WinogradTiling
   /// Channels of the source and of the result.
   let inputs, outputs: Int
-  /// The weight's layout is source x result with the taps in reverse order, instead of result x source.
-  let isGradient: Bool
-  /// Width of the border that a gradient by a mirrored border adds back to the pixels it mirrors.
-  let fold: Int
 
   /// y of the geometry's x.
   init(forward g: ConvolutionGeometry, _ transform: WinogradTransform) {
-    tiling = WinogradTiling(
-      transform, batch: g.batch, height: g.height, width: g.width, padding: g.parameters.padding, mode: g.parameters.paddingMode,
-      dilation: g.parameters.dilation)
-    (inputs, outputs, isGradient, fold) = (g.inputs, g.outputs, false, 0)
+    kind = .forward
+    tiling = WinogradTiling(g, transform)
+    reading = tiling
+    (inputs, outputs) = (g.inputs, g.outputs)
   }
 
   /// dx of the geometry's dy. Precondition: padding <= 2 dilation, or reflected.
   init(inputGradient g: ConvolutionGeometry, _ transform: WinogradTransform) {
     let p = g.parameters
-    fold = p.paddingMode == .reflect ? p.padding : 0
-    tiling = WinogradTiling(
-      transform, batch: g.batch, height: g.outHeight, width: g.outWidth, padding: 2 * p.dilation - (p.padding - fold), mode: .zero, dilation: p.dilation)
-    (inputs, outputs, isGradient) = (g.outputs, g.inputs, true)
+    if p.paddingMode == .reflect {
+      (kind, tiling, reading) = (.transposed, WinogradTiling(g, transform), WinogradTiling(upstreamOf: g, transform))
+    } else {
+      kind = .flipped
+      tiling = WinogradTiling(
+        transform, batch: g.batch, height: g.outHeight, width: g.outWidth, padding: 2 * p.dilation - p.padding, mode: .zero, dilation: p.dilation)
+      reading = tiling
+    }
+    (inputs, outputs) = (g.outputs, g.inputs)
   }
+
+  /// Pixels of a channel of the result.
+  fileprivate var resultArea: Int { kind == .transposed ? tiling.height * tiling.width : tiling.outHeight * tiling.outWidth }
 
   /// Floats of the transformed source that a block of tiles may have, and of the transformed weights and products of a part.
   private static let sourceBudget = 16 << 20
@@ -99,7 +115,7 @@ private struct WinogradWorkspace {
 extension CPUKernels {
   // MARK: Forward and by input
 
-  /// Writes (or, with a fold, adds to zeros) all of `target`, batch x outputs x the tiling's output less the fold.
+  /// Writes all of `target`, batch x outputs x the result's pixels.
   ///
   /// - Parameter kept: what `keptWeights` gave for this correlation; nil: weights are transformed here.
   func correlateWinograd(
@@ -109,14 +125,14 @@ extension CPUKernels {
     let (tiling, parts) = (c.tiling, c.parts)
     let blocks = tiling.blocks(most: c.mostTiles)
     let (sources, weights, products) = c.matrices(blocks)
-    if c.fold > 0 {
-      let area = (tiling.outHeight - 2 * c.fold) * (tiling.outWidth - 2 * c.fold)
-      overElements(tiling.batch * c.outputs * area) { (target + $0.lowerBound).update(repeating: 0, count: $0.count) }
+    if c.kind == .transposed {
+      overElements(tiling.batch * c.outputs * c.resultArea) { (target + $0.lowerBound).update(repeating: 0, count: $0.count) }
     }
     scratch.with(sources.count + products.count + (kept == nil ? weights.count : 0)) { memory in
       let (v, m, own) = (memory, memory + sources.count, memory + sources.count + products.count)
       for (index, block) in blocks.enumerated() {
-        transformSources(tiling, x, panels: 0..<sources.panels, of: c.inputs, block, .filtered, into: v, sources)
+        transformSources(
+          c.reading, x, panels: 0..<sources.panels, of: c.inputs, block, c.kind == .transposed ? .upstream : .filtered, into: v, sources)
         for (number, part) in parts.enumerated() {
           let u = kept.map { $0.base + number * weights.count } ?? own
           if kept == nil && (parts.count > 1 || index == 0) { transformWeights(c, weight, part, into: u, weights) }
@@ -125,7 +141,11 @@ extension CPUKernels {
               sources.matrix(point, in: v), weights.matrix(point, in: u).from(panel: share.lowerBound),
               into: products.matrix(point, in: m).from(panel: share.lowerBound), rows: block.tiles, panels: share.count, inner: c.inputs)
           }
-          transformOutputs(c, m, products, part, block, epilogue, into: target)
+          if c.kind == .transposed {
+            transformInputs(c, m, products, part, block, into: target)
+          } else {
+            transformOutputs(c, m, products, part, block, epilogue, into: target)
+          }
         }
       }
     }
@@ -156,7 +176,7 @@ extension CPUKernels {
     _ panels: Int, _ count: Int, _ tiling: WinogradTiling, mostCuts: Int = .max, _ body: (WinogradWorkspace, Int, Range<Int>) -> Void
   ) {
     let cuts = max(1, min(mostCuts, count, (4 * threads + panels - 1) / panels))
-    Parallel.forEachRange(panels * cuts, threads: threads) { _, range in
+    Parallel.forEachChunk(panels * cuts, of: 1, threads: threads) { range in
       scratch.with(WinogradWorkspace.count(tiling)) { memory in
         let workspace = WinogradWorkspace(memory, tiling)
         for unit in range { body(workspace, unit / cuts, Parallel.share(unit % cuts, of: cuts, count: count)) }
@@ -201,7 +221,7 @@ extension CPUKernels {
       let lanes = lanes(panel, of: c.outputs)
       for first in stride(from: rows.lowerBound, to: rows.upperBound, by: WinogradWorkspace.weightRows) {
         let count = min(WinogradWorkspace.weightRows, rows.upperBound - first)
-        if c.isGradient {
+        if c.kind != .forward {
           for row in 0..<count {
             let source = weight + ((first + row) * c.outputs + panel * lane) * 9
             instructions.interleave(source, stride: 9, lanes: lanes, into: workspace.first + row * 9 * lane, count: 9)
@@ -211,7 +231,7 @@ extension CPUKernels {
           instructions.interleave(source, stride: c.inputs * 9, lanes: lanes, into: workspace.first, count: count * 9)
         }
         // Flipped taps are read backwards.
-        let (start, sign) = c.isGradient ? (workspace.first + 8 * lane, -1) : (workspace.first, 1)
+        let (start, sign) = c.kind == .flipped ? (workspace.first + 8 * lane, -1) : (workspace.first, 1)
         let columns = 3 * transform.inputs * lane
         transform.apply(
           .weight, start, sign * 3 * lane, workspace.second, 3 * lane, outer: .init(count: count, from: 9 * lane, to: columns),
@@ -230,13 +250,10 @@ extension CPUKernels {
     _ block: WinogradTiling.Block, _ epilogue: Epilogue, into target: UnsafeMutablePointer<Float>
   ) {
     let (tiling, transform, lane) = (c.tiling, c.tiling.transform, Panels.lanes)
-    let area = (tiling.outHeight - 2 * c.fold) * (tiling.outWidth - 2 * c.fold)
-    // Tiles that lie side by side may add to the same mirrored pixels.
-    overPanels(part.count, block.strips.count, tiling, mostCuts: c.fold > 0 ? 1 : .max) { workspace, index, strips in
+    overPanels(part.count, block.strips.count, tiling) { workspace, index, strips in
       let panel = part.lowerBound + index
       let lanes = lanes(panel, of: c.outputs)
       withBiases(epilogue, panel, lanes: lanes) { biases in
-        let sink: WinogradTiling.Sink = c.fold > 0 ? .fold(c.fold) : .store(bias: biases, relu: epilogue.relu)
         tiling.overSlices(block.strips[strips]) { slice in
           let tiles = slice.tiles * lane
           transform.apply(
@@ -248,8 +265,35 @@ extension CPUKernels {
             inner: .init(
               count: slice.tilesPerPhase.count, from: slice.strip.phases * lane, to: transform.outputs * tiling.dilation * lane),
             vectors: slice.strip.phases, instructions)
-          let planes = target + (slice.strip.sample * c.outputs + panel * lane) * area
-          tiling.scatter(workspace.first, stride: workspace.stride, slice, sink, into: planes, lanes: lanes, instructions)
+          let planes = target + (slice.strip.sample * c.outputs + panel * lane) * c.resultArea
+          tiling.scatter(
+            workspace.first, stride: workspace.stride, slice, bias: biases, relu: epilogue.relu, into: planes, lanes: lanes, instructions)
+        }
+      }
+    }
+  }
+
+  /// The products of the result's channels in the panels `part` back to the pixels that forward's tiles read, added to those of other tiles.
+  private func transformInputs(
+    _ c: WinogradCorrelation, _ products: UnsafePointer<Float>, _ matrices: PointPanels, _ part: Range<Int>, _ block: WinogradTiling.Block,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    let (tiling, transform, lane) = (c.tiling, c.tiling.transform, Panels.lanes)
+    // Strips may add to the same pixels.
+    overPanels(part.count, block.strips.count, tiling, mostCuts: 1) { workspace, index, strips in
+      let panel = part.lowerBound + index
+      let (lanes, size) = (lanes(panel, of: c.outputs), transform.inputs)
+      tiling.overSlices(block.strips[strips]) { slice in
+        for tile in slice.tilesPerPhase {
+          let (phases, slice) = (slice.strip.phases, WinogradTiling.Slice(strip: slice.strip, tilesPerPhase: tile..<tile + 1))
+          transform.apply(
+            .inputTranspose, products + index * matrices.stride + slice.start * lane, size * matrices.pointStride, workspace.second,
+            size * phases * lane, outer: .init(count: size, from: matrices.pointStride, to: phases * lane), vectors: phases, instructions)
+          transform.apply(
+            .inputTranspose, workspace.second, phases * lane, workspace.first, tiling.dilation * lane,
+            outer: .init(count: size, from: size * phases * lane, to: workspace.stride), vectors: phases, instructions)
+          let planes = target + (slice.strip.sample * c.outputs + panel * lane) * c.resultArea
+          tiling.scatterAdding(workspace.first, stride: workspace.stride, slice, into: planes, lanes: lanes)
         }
       }
     }
@@ -279,12 +323,7 @@ struct WinogradWeightGradient {
   private static let sourceBudget = 4 << 20
 
   init(_ g: ConvolutionGeometry, _ transform: WinogradTransform) {
-    let p = g.parameters
-    self.g = g
-    tiling = WinogradTiling(
-      transform, batch: g.batch, height: g.height, width: g.width, padding: p.padding, mode: p.paddingMode, dilation: p.dilation)
-    upstream = WinogradTiling(
-      transform, batch: g.batch, height: g.outHeight, width: g.outWidth, padding: 0, mode: .zero, dilation: p.dilation)
+    (self.g, tiling, upstream) = (g, WinogradTiling(g, transform), WinogradTiling(upstreamOf: g, transform))
   }
 
   /// Panels of input and output channels that are worked on at a time, and tiles.

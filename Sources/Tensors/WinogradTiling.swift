@@ -44,6 +44,18 @@ struct WinogradTiling {
     outWidth = width + 2 * padding - 2 * dilation
   }
 
+  /// The tiles of a convolution.
+  init(_ g: ConvolutionGeometry, _ transform: WinogradTransform) {
+    self.init(
+      transform, batch: g.batch, height: g.height, width: g.width, padding: g.parameters.padding, mode: g.parameters.paddingMode,
+      dilation: g.parameters.dilation)
+  }
+
+  /// The upstream of a convolution's tiles: the same strips, read without padding.
+  init(upstreamOf g: ConvolutionGeometry, _ transform: WinogradTransform) {
+    self.init(transform, batch: g.batch, height: g.outHeight, width: g.outWidth, padding: 0, mode: .zero, dilation: g.parameters.dilation)
+  }
+
   /// Number of outputs of the phase `phase` along an axis of `length` outputs.
   @inline(__always)
   func phaseLength(_ phase: Int, of length: Int) -> Int { (length - phase + dilation - 1) / dilation }
@@ -205,20 +217,11 @@ struct WinogradTiling {
 
   // MARK: Writing
 
-  /// How outputs enter their plane.
-  enum Sink {
-    /// target = max(0, output + bias), the maximum only with `relu`; sixteen biases.
-    case store(bias: UnsafePointer<Float>, relu: Bool)
-    /// target += output, where an output beyond a border of `fold` outputs belongs to the pixel that it mirrors: the transpose of reflected
-    /// padding.
-    case fold(Int)
-  }
-
-  /// Puts the outputs of the tiles of `slice`, output x of row r at `lines[r * stride + 16 x]`, into the planes of `lanes` channels; those
-  /// beyond the output's edge are dropped.
+  /// Puts the outputs of the tiles of `slice`, output x of row r at `lines[r * stride + 16 x]`, into the planes of `lanes` channels, with sixteen biases
+  /// and, with `relu`, negative sums replaced by 0; those beyond the output's edge are dropped.
   func scatter(
-    _ lines: UnsafePointer<Float>, stride: Int, _ slice: Slice, _ sink: Sink, into planes: UnsafeMutablePointer<Float>, lanes: Int,
-    _ instructions: InstructionSet
+    _ lines: UnsafePointer<Float>, stride: Int, _ slice: Slice, bias: UnsafePointer<Float>, relu: Bool, into planes: UnsafeMutablePointer<Float>,
+    lanes: Int, _ instructions: InstructionSet
   ) {
     let strip = slice.strip
     let start = dilation * transform.outputs * slice.tilesPerPhase.lowerBound
@@ -229,30 +232,37 @@ struct WinogradTiling {
       let row = strip.row + r * dilation
       if row >= outHeight { break }
       for x in Swift.stride(from: 0, to: length, by: step) {
-        let (line, column, count) = (lines + r * stride + x * Panels.lanes, strip.column + start + x, min(run, length - x))
-        switch sink {
-        case .store(let bias, let relu):
-          instructions.deinterleave(
-            line, count: count, bias: bias, relu: relu, into: planes + row * outWidth + column, stride: outHeight * outWidth, lanes: lanes)
-        case .fold(let border):
-          addMirrored(line, count: count, row: row - border, column: column - border, border, into: planes, lanes: lanes)
+        instructions.deinterleave(
+          lines + r * stride + x * Panels.lanes, count: min(run, length - x), bias: bias, relu: relu,
+          into: planes + row * outWidth + strip.column + start + x, stride: outHeight * outWidth, lanes: lanes)
+      }
+    }
+  }
+
+  /// The transpose of `gather` for a slice of one tile a phase: adds what the tiles have for the pixels that they read.
+  func scatterAdding(_ lines: UnsafePointer<Float>, stride: Int, _ slice: Slice, into planes: UnsafeMutablePointer<Float>, lanes: Int) {
+    let column = slice.strip.column + dilation * transform.outputs * slice.tilesPerPhase.lowerBound
+    for r in 0..<transform.inputs {
+      guard let row = source(slice.strip.row + r * dilation, height) else { continue }
+      for lane in 0..<lanes {
+        let (target, line) = (planes + (lane * height + row) * width, lines + r * stride + lane)
+        for e in 0..<transform.inputs {
+          addRun(line + e * dilation * Panels.lanes, slice.strip.phases, column: column + e * dilation, into: target)
         }
       }
     }
   }
 
-  private func addMirrored(
-    _ line: UnsafePointer<Float>, count: Int, row: Int, column: Int, _ border: Int, into planes: UnsafeMutablePointer<Float>, lanes: Int
-  ) {
-    let (rows, columns) = (outHeight - 2 * border, outWidth - 2 * border)
-    for lane in 0..<lanes {
-      let target = planes + (lane * rows + mirrored(row, rows)) * columns
-      for x in 0..<count { target[mirrored(column + x, columns)] += line[x &* Panels.lanes &+ lane] }
-    }
-  }
-
+  /// Adds `count` elements, sixteen floats apart, to the row's pixels from the padded column `column` on.
   @inline(__always)
-  private func mirrored(_ position: Int, _ length: Int) -> Int {
-    position < 0 ? -position : position < length ? position : 2 * (length - 1) - position
+  private func addRun(_ source: UnsafePointer<Float>, _ count: Int, column: Int, into row: UnsafeMutablePointer<Float>) {
+    let start = column - padding
+    if start >= 0 && start + count <= width {
+      for x in 0..<count { row[start &+ x] += source[x &* Panels.lanes] }
+    } else {
+      for x in 0..<count {
+        if let position = self.source(column + x, width) { row[position] += source[x &* Panels.lanes] }
+      }
+    }
   }
 }

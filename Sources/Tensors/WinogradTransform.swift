@@ -3,7 +3,7 @@ import CKernels
 /// The one-dimensional transforms of Winograd's minimal filtering F(m, 3), of independent lines in vectors.
 ///
 /// m outputs of a three-tap correlation y[i] = sum of g[j] d[i + j] cost m + 2 products instead of 3 m: y = A'[(G g)(B' d)]. The sum of products for
-/// the gradient by g is the transpose: G'[(B' d)(A dy)]. The evaluation points (README has their errors) make all constants of A and B exact floats.
+/// the gradient by g is the transpose: G'[(B' d)(A dy)], and B[(G g)(A dy)] the one by d. The evaluation points (README has their errors) make all constants of A and B exact floats.
 enum WinogradTransform: Sendable {
   /// F(4x4, 3x3): 2.25 products an output.
   case four
@@ -24,8 +24,9 @@ enum WinogradTransform: Sendable {
     fileprivate var code: ckernels_loop { ckernels_loop(count: count, from: from, to: to) }
   }
 
-  /// Which of the transforms: of what is filtered (B'), of the products to outputs (A'), of upstream (A), of the weight (G), of the products to its gradient (G').
-  enum Step: UInt32 { case input, output, upstream, weight, weightGradient }
+  /// Which of the transforms: of what is filtered (B'), of the products to outputs (A'), of upstream (A), of the weight (G), of the products to its gradient (G'),
+  /// of the products to the gradient of what is filtered (B).
+  enum Step: UInt32 { case input, output, upstream, weight, weightGradient, inputTranspose }
 
   /// `step` along one axis: element k of a line is at `source[k * from]` and becomes `target[k * to]`. The lines are those of `vectors` neighbouring
   /// vectors of sixteen floats, in each turn of the inner loop in each turn of the outer one.

@@ -48,7 +48,8 @@ enum ckernels_transform {
   ckernels_output = 1,         /* A': n points to m outputs */
   ckernels_upstream = 2,       /* A: m values to n points */
   ckernels_weight = 3,         /* G: 3 taps to n points */
-  ckernels_weight_gradient = 4 /* G': n points to 3 taps */
+  ckernels_weight_gradient = 4, /* G': n points to 3 taps */
+  ckernels_input_transpose = 5 /* B: n points to n inputs */
 };
 
 /* A loop around a transform: `count` times, further by `from` and `to` floats each time. */
