@@ -1,6 +1,7 @@
 import COpenBLAS
 
-/// `Kernels` on the processor: OpenBLAS for matrix products, vectorised loops for the rest, work split over `threads` statically.
+/// `Kernels` on the processor: `CKernels` for Winograd's convolutions, OpenBLAS for other matrix products, vectorised loops for the rest, work
+/// split over `threads`.
 ///
 /// Copies share their scratch memory. May be used from several threads at once; each use then takes scratch memory of its own.
 public struct CPUKernels: Kernels {
