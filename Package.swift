@@ -50,19 +50,21 @@ let package = Package(
 
     // Libraries
     library("Foundations"),
+    library("MethodChoices"),
+    library("StageInterface", ["Foundations", "MethodChoices", arguments]),
     library("Tensors", ["CKernels", "COpenBLAS", "Foundations"], numeric: true),
     library("NeuralNet", ["Tensors", "Foundations"], numeric: true),
     library("Imaging", ["Foundations", "CImageCodecs"], numeric: true),
     library("TensorStore", ["Tensors", "CHDF5"], numeric: true),
-    library("DenseCRF", ["Tensors"], numeric: true),
-    library("Models", ["NeuralNet"]),
+    library("DenseCRF", ["MethodChoices", "Tensors"], numeric: true),
+    library("Models", ["MethodChoices", "NeuralNet"]),
     library("Datasets", ["Imaging", "Tensors", yams], numeric: true),
     library("Evaluation", ["Imaging"], numeric: true),
-    library("PSA", ["NeuralNet", "Imaging", "Models"], numeric: true),
-    library("SSDD", ["NeuralNet", "DenseCRF", "Models"], numeric: true),
+    library("PSA", ["MethodChoices", "NeuralNet", "Imaging", "Models"], numeric: true),
+    library("SSDD", ["MethodChoices", "NeuralNet", "DenseCRF", "Models"], numeric: true),
     library("Training", ["NeuralNet", "TensorStore", "Datasets"]),
-    library("PipelineGraph", ["Foundations", yams]),
-    library("StageKit", ["Training", "Imaging", "Models", "PSA", "SSDD", arguments, logging]),
+    library("PipelineGraph", ["StageInterface", yams]),
+    library("StageKit", ["StageInterface", "Training", "Imaging", "Models", "PSA", "SSDD", arguments, logging]),
 
     // Executables
     .executableTarget(name: "pipeline", dependencies: ["PipelineGraph", arguments], path: "Sources/pipeline"),
@@ -92,7 +94,8 @@ let package = Package(
     // Tests: `make test`
     .target(name: "TestSupport", dependencies: ["NeuralNet", "TensorStore"], path: "Tests/TestSupport"),
     .executableTarget(name: "fuzz-importers", dependencies: ["TestSupport", "CHDF5"], path: "Tests/FuzzImporters"),
-    tests("Foundations", ["Foundations"]),
+    tests("Foundations", ["Foundations", "StageInterface"]),
+    tests("StageInterface", ["StageInterface"]),
     tests("Tensors", ["Tensors", "CKernels"]),
     tests("NeuralNet", ["NeuralNet"]),
     tests("Imaging", ["Imaging"]),
@@ -104,7 +107,7 @@ let package = Package(
     tests("PSA", ["PSA"]),
     tests("SSDD", ["SSDD"]),
     tests("Training", ["Training"]),
-    tests("PipelineGraph", ["PipelineGraph"]),
+    tests("PipelineGraph", ["PipelineGraph", "StageInterface"]),
     tests("StageKit", ["StageKit"]),
     tests("Stage", ["TensorStore", "Imaging", "Datasets", "Models", "NeuralNet"]),
   ]

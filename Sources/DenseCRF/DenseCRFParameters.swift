@@ -1,4 +1,5 @@
 import Foundations
+import MethodChoices
 
 /// The numbers of a fully connected CRF with a position-only and a position-and-colour kernel (Krähenbühl & Koltun 2011, Eq. 3).
 ///
@@ -24,8 +25,10 @@ public struct DenseCRFParameters: Sendable, Hashable, Codable {
   public var clip: Float
 
   public init(
-    gaussianSpread: Float = 3, gaussianWeight: Float = 3, bilateralSpread: Float = 80, colourSpread: Float = 13,
-    bilateralWeight: Float = 10, iterations: Int = 10, scaleFactor: Float = 1, clip: Float = 1e-5
+    gaussianSpread: Float = Float(CRFDefaults.gaussianSpread), gaussianWeight: Float = Float(CRFDefaults.gaussianWeight),
+    bilateralSpread: Float = Float(CRFDefaults.bilateralSpread), colourSpread: Float = Float(CRFDefaults.colourSpread),
+    bilateralWeight: Float = Float(CRFDefaults.bilateralWeight), iterations: Int = CRFDefaults.iterations,
+    scaleFactor: Float = 1, clip: Float = 1e-5
   ) {
     self.gaussianSpread = gaussianSpread
     self.gaussianWeight = gaussianWeight

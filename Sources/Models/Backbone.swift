@@ -1,3 +1,4 @@
+import MethodChoices
 import NeuralNet
 import Tensors
 
@@ -15,15 +16,7 @@ public struct BackboneFeatures {
   public let high: Variable
 }
 
-/// Which layers of a trunk keep the weights they were loaded with.
-public enum FrozenPart: String, Codable, Sendable, CaseIterable {
-  /// Everything is trained: a network that starts without weights.
-  case none
-  /// The first convolution (the SSDD reference).
-  case firstConvolution
-  /// Everything in front of the stride-4 features: conv1a, b2, b2_1, b2_2 (PSA's classifier and affinity network).
-  case firstStage
-}
+public typealias FrozenPart = MethodChoices.FrozenPart
 
 /// A trunk of output stride 8.
 public protocol Backbone: Module {

@@ -1,12 +1,10 @@
 import Foundations
+import MethodChoices
 import NeuralNet
 
 /// Which trunk a network stands on. Stored beside weights, so that a file says what it fits.
 public struct BackboneSpecification: Codable, Hashable, Sendable, CustomStringConvertible {
-  public enum Kind: String, Codable, Sendable, CaseIterable {
-    case resnet38
-    case squeezenet
-  }
+  public typealias Kind = BackboneKind
 
   public var kind: Kind
   /// Factor on all channel counts (`resnet38` only), rounded to a multiple of 8, at least 8. The paper: 1.
@@ -31,8 +29,10 @@ public struct BackboneSpecification: Codable, Hashable, Sendable, CustomStringCo
   /// - Throws: `Failure(.usage)` if a factor is not positive or not finite, or if `squeezenet` has one that is not 1.
   public func validate() throws {
     for (name, factor) in [("width", width), ("depth", depth)] {
-      guard factor.isFinite, factor > 0, factor <= 8 else {
-        throw Failure(.usage, expected: "a number above 0 and at most 8", found: "\(factor)", item: "backbone \(name)")
+      let limit = ArchitectureLimits.largestFactor
+      guard factor.isFinite, factor > 0, factor <= limit else {
+        throw Failure(
+          .usage, expected: "a number above 0 and at most \(limit)", found: "\(factor)", item: "backbone \(name)")
       }
     }
     guard kind == .resnet38 || (width, depth) == (1, 1) else {

@@ -1,14 +1,9 @@
 import Foundation
 import Foundations
+import MethodChoices
 import NeuralNet
 
-/// Whether the batch norm of the heads learns.
-public enum HeadStatistics: String, Codable, Sendable, CaseIterable {
-  /// Running statistics, scales and shifts are constants, as the method says; a fresh head has mean 0, variance 1.
-  case frozen
-  /// Statistics of the micro-batch while training, and trained scales and shifts. Results then depend on the size of micro-batches.
-  case batch
-}
+public typealias HeadStatistics = MethodChoices.HeadStatistics
 
 /// Every choice of architecture of a segmentation or SSDD model. Stored beside weights as JSON, so that a file says what it fits.
 public struct ModelSpecification: Codable, Hashable, Sendable {
@@ -40,14 +35,15 @@ public struct ModelSpecification: Codable, Hashable, Sendable {
   public static let paper = ModelSpecification(backbone: .paper, classes: 21)
 
   /// The smallest input side that the segmentation head's reflection padding allows.
-  public var smallestSide: Int { headDilation * 8 + 1 }
+  public var smallestSide: Int { ArchitectureLimits.smallestSide(headDilation: headDilation) }
 
   /// - Throws: `Failure(.usage)` naming the value out of range.
   public func validate() throws {
     try backbone.validate()
     let ranges: [(String, Int, ClosedRange<Int>)] = [
-      ("classes", classes, 2...255), ("head channels", headChannels, 1...4096), ("head dilation", headDilation, 1...64),
-      ("difference channels", differenceChannels, 1...4096),
+      ("classes", classes, 2...255), ("head channels", headChannels, ArchitectureLimits.channels),
+      ("head dilation", headDilation, ArchitectureLimits.headDilation),
+      ("difference channels", differenceChannels, ArchitectureLimits.channels),
     ]
     for (name, value, range) in ranges where !range.contains(value) {
       throw Failure(.usage, expected: "\(range.lowerBound) to \(range.upperBound)", found: "\(value)", item: name)

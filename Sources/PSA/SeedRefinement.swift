@@ -1,3 +1,4 @@
+import MethodChoices
 import Tensors
 
 /// The numbers of the walk from class activation maps to p^K0 (PSA, section 3.3).
@@ -13,7 +14,10 @@ public struct SeedParameters: Sendable, Hashable, Codable {
   /// Pixels a cell, each way.
   public var stride: Int
 
-  public init(alpha: Float = 16, beta: Float = 8, logt: Int = 8, radius: Int = 5, stride: Int = 8) {
+  public init(
+    alpha: Float = Float(SeedDefaults.backgroundPower), beta: Float = Float(SeedDefaults.affinityPower),
+    logt: Int = SeedDefaults.logSteps, radius: Int = SeedDefaults.radius, stride: Int = 8
+  ) {
     self.alpha = alpha
     self.beta = beta
     self.logt = logt

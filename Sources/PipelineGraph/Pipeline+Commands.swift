@@ -52,7 +52,8 @@ extension Pipeline {
     return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
   }
 
-  /// What a step's outputs depend on besides its input files, a line each: stage, algorithm version, wiring, parameters.
+  /// What a step's outputs depend on besides its input files, a line each: stage, algorithm version, wiring, parameters
+  /// with their defaults.
   ///
   /// Threads and the folder for outputs are left out: they change where and how fast, not what.
   public func stampContent(of step: Step) -> String {
@@ -71,12 +72,8 @@ extension Pipeline {
       case .file(let path): lines.append("input \(name) from \(path)")
       }
     }
-    for parameter in step.parameters {
-      switch parameter.value {
-      case .flag(let isOn): lines.append("parameter \(parameter.name) \(isOn)")
-      case .text(let text): lines.append("parameter \(parameter.name) \(text)")
-      }
-    }
+    // Defaults too: one that changes with the program makes other outputs.
+    lines += step.canonicalParameters.map { "parameter \($0.name) \($0.value)" }
     return lines.joined(separator: "\n") + "\n"
   }
 }

@@ -1,8 +1,9 @@
+import StageInterface
 import Yams
 
 /// One axis of a step's matrix: a parameter and the values that it takes.
 struct MatrixAxis {
-  let parameter: StageParameter
+  let parameter: OptionDeclaration
   let values: [Step.Value]
   var name: String { parameter.name }
 }
@@ -35,8 +36,8 @@ extension PipelineReader {
   // MARK: Reading
 
   /// `matrix: {PARAMETER: [VALUE, ...]}` of a step.
-  mutating func readMatrix(_ node: Node?, of stage: StageDescription, parameters: Node?) -> [MatrixAxis] {
-    let known = stage.parameters + [StageParameter("seed", .integer(0...Int.max))]
+  mutating func readMatrix(_ node: Node?, of stage: StageDeclaration, parameters: Node?) -> [MatrixAxis] {
+    let known = stage.parameters + stage.options.filter { $0.name == "seed" }
     var axes: [MatrixAxis] = []
     for (key, name, value) in yaml.pairs(node, "matrix") {
       guard let parameter = known.first(where: { $0.name == name }) else {
@@ -49,7 +50,7 @@ extension PipelineReader {
     return axes
   }
 
-  private mutating func readAxis(_ node: Node, _ parameter: StageParameter) -> [Step.Value]? {
+  private mutating func readAxis(_ node: Node, _ parameter: OptionDeclaration) -> [Step.Value]? {
     guard let items = node.sequence, !items.isEmpty else {
       yaml.report("matrix: expected a list of values for \(parameter.name), found \(node.sequence == nil ? yaml.kind(of: node) : "an empty list")", at: node)
       return nil
@@ -172,7 +173,7 @@ extension PipelineReader {
 }
 
 extension Step {
-  /// Sets a parameter, in the order of the stage's catalogue entry.
+  /// Sets a parameter, in the order in which the stage declares them.
   fileprivate mutating func set(_ name: String, to value: Value) {
     if name == "seed", case .text(let text) = value {
       seed = UInt64(text)

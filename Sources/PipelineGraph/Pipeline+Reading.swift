@@ -1,5 +1,6 @@
 import Foundation
 import Foundations
+import StageInterface
 import Yams
 
 extension Pipeline {
@@ -31,7 +32,7 @@ struct PipelineReader {
   var yaml: YAMLReading
   let catalogue: StageCatalogue
   /// Stage of every step that is declared with a known stage.
-  var stages: [String: StageDescription] = [:]
+  var stages: [String: StageDeclaration] = [:]
   /// Every declared step, in the order of the file, those with errors too.
   var stepNames: [String] = []
   /// Of every step, once `resolveAxes` has run.
@@ -66,7 +67,9 @@ struct PipelineReader {
     checkCycles(pipeline, declared.map { ($0.name, $0.key) })
     checkFinal(pipeline, declared.map { ($0.name, $0.key) })
     try yaml.throwProblems()
-    return pipeline
+    let complete = checkCommands(of: pipeline, declared.map { ($0.name, $0.key) })
+    try yaml.throwProblems()
+    return complete
   }
 
   // MARK: The head of the file
@@ -222,6 +225,22 @@ struct PipelineReader {
         yaml.report("final: expected one table, found step \(step.family) with the axes \(step.cell.map(\.axis).joined(separator: ", "))", at: key(step))
       }
     }
+  }
+
+  /// Parses every step's command line as its program will, so that options that do not go together are found before
+  /// anything runs. The pipeline that is returned knows what each step will record.
+  private mutating func checkCommands(of pipeline: Pipeline, _ declared: [(name: String, key: Node)]) -> Pipeline {
+    var steps = pipeline.steps
+    for index in steps.indices {
+      let step = steps[index]
+      do {
+        steps[index].canonicalParameters = try step.stage.canonicalParameters(of: Array(pipeline.command(of: step).dropFirst()))
+      } catch {
+        let message = (error as? Failure)?.message ?? "\(error)"
+        yaml.report("step \(step.name): \(message)", at: declared.first { $0.name == step.family }?.key)
+      }
+    }
+    return Pipeline(name: pipeline.name, file: pipeline.file, out: pipeline.out, steps: steps)
   }
 
   // MARK: Files

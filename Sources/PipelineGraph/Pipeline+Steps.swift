@@ -1,4 +1,5 @@
 import Foundations
+import StageInterface
 import Yams
 
 extension PipelineReader {
@@ -40,7 +41,7 @@ extension PipelineReader {
 
   // MARK: Inputs
 
-  private mutating func readInputs(_ node: Node?, of step: String, _ stage: StageDescription, _ key: Node) -> [StepDraft.Input] {
+  private mutating func readInputs(_ node: Node?, of step: String, _ stage: StageDeclaration, _ key: Node) -> [StepDraft.Input] {
     let pairs = yaml.pairs(node, "inputs")
     let unknown = pairs.filter { stage.input($0.name) == nil }
     for (key, name, _) in unknown {
@@ -132,7 +133,7 @@ extension PipelineReader {
     for (key, name, _) in defaults where !known.contains(name) { yaml.reportUnknown("parameter", name, among: known, at: key) }
   }
 
-  private mutating func readParameters(_ node: Node?, of stage: StageDescription) -> ([Step.Parameter], common: [String: String]) {
+  private mutating func readParameters(_ node: Node?, of stage: StageDeclaration) -> ([Step.Parameter], common: [String: String]) {
     let own = yaml.pairs(node, "parameters")
     let known = stage.parameters.map(\.name) + Self.commonParameters
     for (key, name, _) in own where !known.contains(name) {
@@ -148,27 +149,54 @@ extension PipelineReader {
     return (parameters, common)
   }
 
-  mutating func readValue(_ node: Node, _ parameter: StageParameter) -> Step.Value? {
+  mutating func readValue(_ node: Node, _ parameter: OptionDeclaration) -> Step.Value? {
     let name = parameter.name
     switch parameter.kind {
     case .flag: return yaml.flag(node, name).map(Step.Value.flag)
-    case .integer(let range): return yaml.integer(node, name, in: range).map { .text(String($0)) }
-    case .number(let range): return yaml.number(node, name, in: range).map { .text("\($0)") }
     case .numbers(let range):
       let items = node.sequence.map(Array.init) ?? [node]
-      let numbers = items.compactMap { yaml.number($0, name, in: range) }
+      let numbers = items.compactMap { readText($0, name, .number(range)) }
       if items.isEmpty { yaml.report("\(name): expected at least one number, found an empty list", at: node) }
-      return numbers.count == items.count && !items.isEmpty ? .text(numbers.map { "\($0)" }.joined(separator: ",")) : nil
-    case .choice(let choices):
-      guard let text = yaml.text(node, "\(name) as one of \(choices.joined(separator: ", "))") else { return nil }
-      if choices.contains(text) { return .text(text) }
-      yaml.report("\(name): expected one of \(choices.joined(separator: ", ")), found \"\(text)\"", at: node)
-      return nil
-    case .text:
-      guard let text = yaml.text(node, "\(name) as a text") else { return nil }
-      guard let bad = SafeText.badCharacter(inText: text) else { return .text(text) }
+      return numbers.count == items.count && !items.isEmpty ? .text(numbers.joined(separator: ",")) : nil
+    case .integer, .number, .choice, .text, .memory, .path, .namedPath, .shard:
+      return readText(node, name, parameter.kind).map(Step.Value.text)
+    }
+  }
+
+  /// A value in canonical spelling; reports one that the option does not take, or that make or a shell would not.
+  private mutating func readText(_ node: Node, _ name: String, _ kind: ValueKind) -> String? {
+    guard let text = yaml.text(node, "\(name) as \(Self.article(kind))") else { return nil }
+    if let bad = SafeText.badCharacter(inText: text) {
       yaml.report("\(name): a text must not have \(SafeText.describe(bad)), found \"\(text)\"", at: node)
       return nil
+    }
+    do {
+      let canonical = try kind.canonical(text)
+      // An amount of memory stays as people write it: it becomes part of names and of command lines.
+      return kind == .memory ? text : canonical
+    } catch {
+      yaml.report("\(name): \(error)", at: node)
+      return nil
+    }
+  }
+
+  /// What a value is, for the message where something else than a scalar stands in its place.
+  private static func article(_ kind: ValueKind) -> String {
+    switch kind {
+    case .integer: "a whole number"
+    case .number, .numbers: "a number"
+    case .choice(let choices): "one of \(choices.joined(separator: ", "))"
+    case .flag, .text, .memory, .path, .namedPath, .shard: "a text"
+    }
+  }
+}
+
+extension ManifestUse {
+  func holds(for parameters: [Step.Parameter]) -> Bool {
+    switch self {
+    case .always: true
+    case .never: false
+    case .when(let name, let values): parameters.contains { $0.name == name && values.contains($0.value.description) }
     }
   }
 }

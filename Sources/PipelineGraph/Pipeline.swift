@@ -1,3 +1,5 @@
+import StageInterface
+
 /// A checked pipeline: every step names a known stage, every input an existing step or file, every value has its type.
 public struct Pipeline: Sendable {
   /// Also the name of the folder of its outputs; letters, digits, `.`, `_` and `-`.
@@ -84,11 +86,13 @@ public struct Step: Sendable {
   public let family: String
   /// Which cell of the step's matrix this is; empty for a step without one.
   public var cell: [Coordinate] = []
-  public let stage: StageDescription
-  /// In the order of the stage's catalogue entry; inputs with names in the order of the file.
+  public let stage: StageDeclaration
+  /// In the order in which the stage declares them; inputs with names in the order of the file.
   public var inputs: [Input]
-  /// In the order of the stage's catalogue entry; only what the file sets.
+  /// In the order in which the stage declares them; only what the file sets.
   public var parameters: [Parameter]
+  /// Every parameter that decides the outputs, the stage's defaults included, as the program itself will record them.
+  public internal(set) var canonicalParameters: [CanonicalParameter] = []
   /// Nil leaves the stage its default.
   public var seed: UInt64?
   /// Worker threads; 0 for every core. A resource, not a parameter: another number does not make the step run again.

@@ -1,15 +1,8 @@
 import DenseCRF
+import MethodChoices
 import NeuralNet
 
-/// The named sets of values for everything that the paper leaves open or its reference implementation does otherwise.
-public enum Preset: String, Codable, Sendable, CaseIterable {
-  /// What the paper's text says; where it says nothing, our default.
-  case paper
-  /// What the authors' code does.
-  case reference
-  /// Ours.
-  case `default`
-}
+public typealias Preset = MethodChoices.Preset
 
 /// Every parameter of the method that text and code give differently, and the constants of the two training stages.
 ///
@@ -61,13 +54,8 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
     case logits
   }
 
-  /// How training images are resized before the crop.
-  public enum TrainingResize: String, Codable, Sendable, CaseIterable {
-    /// The long side is drawn, the ratio kept (PSA).
-    case keepingRatio
-    /// To a square of the side drawn.
-    case square
-  }
+  public typealias TrainingResize = MethodChoices.TrainingResize
+  public typealias ScaleFusion = MethodChoices.ScaleFusion
 
   /// How the image at OUT, which the CRF in the loop sees, becomes 8 bits.
   public enum ThumbnailRounding: String, Codable, Sendable, CaseIterable {
@@ -75,14 +63,6 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
     case nearest
     /// Fractions dropped, as the reference's conversion does.
     case down
-  }
-
-  /// How the ten passes of multi-scale inference are made and joined.
-  public enum ScaleFusion: String, Codable, Sendable, CaseIterable {
-    /// The image in its own ratio; mean of the softmaxes.
-    case meanKeepingRatio
-    /// The image squeezed to the crop's square; softmax of the sum of the softmaxes.
-    case softmaxOfSumSquare
   }
 
   /// How the DD loss of one mask weighs its pixels.
@@ -107,26 +87,26 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
   /// Channel dropout of the trunk while training.
   public var channelDropout: Bool
 
-  /// Bias of the rule where seeds are merged: dd_bias 0.1, bg_bias 0.1.
-  public var seedBias = MergeBias(difference: 0.1, background: 0.1)
-  /// Bias of the rule inside training: dd_bias 0.4, bg_bias 0.
-  public var trainingBias = MergeBias(difference: 0.4, background: 0)
+  /// Bias of the rule where seeds are merged.
+  public var seedBias: MergeBias
+  /// Bias of the rule inside training.
+  public var trainingBias: MergeBias
   /// A class is flagged where its pixel count shrinks below this share.
   public var shrinkThreshold: Float = 0.5
   /// Added to the softmax of every present class before the arg-max.
   public var scoreFloor: Float = 1e-4
   /// alpha of L_sub: the weight of m^D0.
-  public var subMix: Float = 0.5
-  public var staticBatch = 16
-  public var dynamicBatch = 8
-  /// Of the trunk; heads and DD-Nets take ten times as much.
-  public var learningRate = 1e-3
-  public var headMultiplier: Float = 10
-  public var weightDecay: Float = 2e-4
+  public var subMix: Float
+  public var staticBatch: Int
+  public var dynamicBatch: Int
+  /// Of the trunk; heads and DD-Nets take `headMultiplier` times as much.
+  public var learningRate: Double
+  public var headMultiplier: Float
+  public var weightDecay: Float
   /// The cosine ramp reaches zero after this many times the epochs.
   public var scheduleStretch = 1.2
   /// Mean-field iterations inside training.
-  public var trainingIterations = 3
+  public var trainingIterations: Int
 
   public init(_ preset: Preset = .default) {
     let isPaper = preset == .paper
@@ -138,15 +118,25 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
     seedDecision = isReference ? .asCode : .asIntended
     secondModuleLoss = isReference ? .wholeBatch : .perSample
     differenceStorage = isReference ? .logits : .probabilities
-    trainingResize = isReference ? .square : .keepingRatio
-    scaleFusion = isReference ? .softmaxOfSumSquare : .meanKeepingRatio
     thumbnailRounding = isReference ? .down : .nearest
-    momentum = 0
-    staticEpochs = 10
-    staticScheduleEpochs = isReference ? 16 : 10
-    dynamicEpochs = isReference ? 41 : 30
     absentClassIsBad = true
-    channelDropout = true
+    // What options of the stages can overrule, too.
+    let shared = MethodDefaults(preset)
+    trainingResize = shared.trainingResize
+    scaleFusion = shared.scaleFusion
+    momentum = shared.momentum
+    (staticEpochs, dynamicEpochs) = (shared.staticEpochs, shared.dynamicEpochs)
+    staticScheduleEpochs = shared.staticScheduleEpochs
+    (staticBatch, dynamicBatch) = (shared.staticBatch, shared.dynamicBatch)
+    learningRate = shared.learningRate
+    headMultiplier = Float(shared.headMultiplier)
+    weightDecay = Float(shared.weightDecay)
+    channelDropout = shared.channelDropout
+    seedBias = MergeBias(difference: Float(shared.seedBias.difference), background: Float(shared.seedBias.background))
+    trainingBias = MergeBias(
+      difference: Float(shared.trainingBias.difference), background: Float(shared.trainingBias.background))
+    subMix = Float(shared.subMix)
+    trainingIterations = shared.trainingIterations
   }
 
   /// The CRF inside training: the default kernels with `trainingIterations`.

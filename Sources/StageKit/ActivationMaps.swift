@@ -1,25 +1,11 @@
-import ArgumentParser
 import Datasets
 import Foundations
 import Imaging
 import Models
 import NeuralNet
 import PSA
+import StageInterface
 import Tensors
-
-/// How class activation maps are made.
-public struct ActivationMapOptions: ParsableArguments {
-  @Option(help: "Sizes at which the image is seen, separated by commas.")
-  public var scales: NumberList = [1, 0.5, 1.5, 2]
-  @Flag(inversion: .prefixedNo, help: "See each size mirrored too.")
-  public var flip = true
-  @OptionGroup var inference: InferenceMemoryOptions
-
-  public init() {}
-
-  /// What the stage may take; nil for no limit.
-  public var memory: MemorySize? { inference.memory }
-}
 
 /// Class activation maps of images by a trained classifier: several sizes, mirrored, fused (PSA, section 3.1).
 public struct ActivationMaps {

@@ -1,18 +1,8 @@
-import ArgumentParser
 import Foundations
 import Imaging
 import NeuralNet
+import StageInterface
 import Tensors
-
-/// The option of stages that run a network over images.
-public struct InferenceMemoryOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "Stay within this, such as 4G: an image and its mirror image go through the network one after the other where needed.", valueName: "SIZE"))
-  public var memory: MemorySize?
-
-  public init() {}
-}
 
 /// What goes through a network at a time: (N, 3, H, W), and which of the N are mirror images.
 typealias NetworkPass = (input: Tensor, isMirrored: [Bool])

@@ -4,6 +4,7 @@ import Imaging
 import Models
 import NeuralNet
 import SSDD
+import StageInterface
 import Tensors
 
 /// Inference of a segmentation network at several sizes, mirrored too. `ScaleFusion` says how the passes are made and joined.

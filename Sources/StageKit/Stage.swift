@@ -2,56 +2,78 @@ import ArgumentParser
 import Foundation
 import Foundations
 import Logging
+import StageInterface
 import TensorStore
 import Tensors
 
 /// A step of the paper as a program: parse, validate, one library call, commit.
 ///
-///     @main struct Evaluate: Stage {
-///       static let configuration = CommandConfiguration(commandName: "evaluate", abstract: "...", discussion: example("evaluate --out ..."))
-///       static let algorithmVersion = 1
-///       @OptionGroup var shared: SharedOptions
+///     @main struct Blur: Stage {
+///       @OptionGroup var options: BlurOptions
 ///       func execute(_ run: StageRun) throws { ... }
 ///     }
 ///
-/// A `Failure` ends the program with its sysexits code after one line `STAGE: FILE: ITEM: MESSAGE` on standard error.
+/// Its command line is declared in `StageInterface`, where a pipeline's check reads it too. A `Failure` and a wrong
+/// command line end the program with a sysexits code after one line `STAGE: FILE: ITEM: MESSAGE` on standard error.
 public protocol Stage: ParsableCommand {
-  /// Raised when the same inputs and parameters would give other outputs than before: the pipeline then runs the step again.
-  static var algorithmVersion: Int { get }
-  var shared: SharedOptions { get }
+  associatedtype Options: StageOptions
+  var options: Options { get }
   func execute(_ run: StageRun) throws
 }
 
 extension Stage {
+  public static var configuration: CommandConfiguration {
+    let stage = Options.stage
+    let details = stage.details.isEmpty ? "" : stage.details + "\n\n"
+    return CommandConfiguration(
+      commandName: stage.name, abstract: stage.summary, discussion: "\(details)Example:\n  \(stage.name) \(stage.example)",
+      version: version)
+  }
+
+  /// `cam-infer 0.1.0, algorithm 1, OpenBLAS ...`
+  private static var version: String {
+    "\(Options.stage.name) \(ProjectVersion.current), algorithm \(Options.stage.algorithmVersion), \(BLASEnvironment.description)"
+  }
+
   public static func main() {
     WeightsReader.prepare()
     BLASEnvironment.prepare()
     // A reader that closes the pipe early, such as `head`, is no reason to die without a word.
     signal(SIGPIPE, SIG_IGN)
-    if CommandLine.arguments.dropFirst().contains("--version") {
-      exit(withError: CleanExit.message("\(_commandName), algorithm \(algorithmVersion), \(BLASEnvironment.description)"))
+    do {
+      var stage = try parseAsRoot()
+      try stage.run()
+    } catch {
+      end(with: error)
     }
-    self.main(nil)
+  }
+
+  /// Help and the like as ArgumentParser prints them; a wrong command line as every other failure, in one line.
+  private static func end(with error: any Error) -> Never {
+    let code = exitCode(for: error)
+    let message = message(for: error)
+    if code.isSuccess || message.isEmpty { exit(withError: error) }
+    report("\(message); see \(Options.stage.name) --help")
+    exit(withError: code)
+  }
+
+  private static func report(_ message: String) {
+    FileHandle.standardError.write(Data("\(Options.stage.name): \(message)\n".utf8))
   }
 
   public mutating func run() throws {
     LoggingSystem.bootstrap { PlainLogHandler(label: $0) }
-    let run = StageRun(stage: Self._commandName, algorithmVersion: Self.algorithmVersion, shared: shared)
+    let run = StageRun(options)
     do {
       try execute(run)
     } catch let failure as Failure {
-      FileHandle.standardError.write(Data("\(run.stage): \(failure)\n".utf8))
+      Self.report("\(failure)")
       throw ExitCode(failure.kind.rawValue)
     }
   }
-
-  /// The discussion part of a stage's help, with an example command line.
-  public static func example(_ commandLine: String, about: String = "") -> String {
-    (about.isEmpty ? "" : about + "\n\n") + "Example:\n  \(commandLine)"
-  }
 }
 
-/// What a running stage has at hand: its name, the shared options made good, the log.
+/// What a running stage has at hand: its name, what its options say of every stage, the log.
 public struct StageRun: Sendable {
   public let stage: String
   public let algorithmVersion: Int
@@ -62,19 +84,24 @@ public struct StageRun: Sendable {
   public let seed: UInt64
   public let isQuiet: Bool
   public let hasProvenance: Bool
+  /// Every parameter that decides the outputs, defaults included, in canonical spelling and by increasing name: what
+  /// provenance, digests and fingerprints are made of.
+  public let parameters: [CanonicalParameter]
   public let log: Logger
 
-  init(stage: String, algorithmVersion: Int, shared: SharedOptions) {
-    self.stage = stage
-    self.algorithmVersion = algorithmVersion
-    out = shared.out
-    shard = shared.shard
-    threads = shared.threads > 0 ? shared.threads : ProcessInfo.processInfo.activeProcessorCount
-    seed = shared.seed
-    isQuiet = shared.quiet
-    hasProvenance = !shared.withoutProvenance
+  init(_ options: some StageOptions) {
+    let (header, common) = (type(of: options).stage, options.common)
+    stage = header.name
+    algorithmVersion = header.algorithmVersion
+    out = common.out
+    shard = options.shard
+    threads = common.threads > 0 ? common.threads : ProcessInfo.processInfo.activeProcessorCount
+    seed = UInt64(common.seed)
+    isQuiet = common.isQuiet
+    hasProvenance = !common.withoutProvenance
+    parameters = options.canonicalParameters
     var log = Logger(label: stage)
-    log.logLevel = shared.quiet ? .warning : .info
+    log.logLevel = common.isQuiet ? .warning : .info
     self.log = log
   }
 

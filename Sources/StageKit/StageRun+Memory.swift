@@ -3,6 +3,7 @@ import Foundation
 import Foundations
 import Models
 import NeuralNet
+import StageInterface
 import Tensors
 import Training
 

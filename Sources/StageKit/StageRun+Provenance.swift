@@ -4,16 +4,16 @@ import Foundations
 import TensorStore
 
 extension StageRun {
-  /// What made the outputs: the stage, its options as given, digests of its inputs, the seed; `.none` with `--no-provenance`.
+  /// What made the outputs: the stage, its parameters with defaults in canonical spelling, digests of its inputs, the
+  /// seed; `.none` with `--no-provenance`.
   ///
   /// - Parameter inputs: option name and path, file or folder, of everything read beside the images. Paths themselves are not recorded:
   ///   the same work in another place gives the same bytes.
   public func provenance(inputs: [(option: String, path: String)]) throws -> Provenance {
     guard hasProvenance else { return .none }
     let digests = try inputs.map { (name: $0.option, sha256: try Self.digest(of: $0.path)) }
-    let unrecorded = Set(inputs.map(\.option) + Self.unrecordedOptions)
-    let parameters = Self.options(CommandLine.arguments).filter { !unrecorded.contains($0.0) }
-    return Provenance(stage: stage, version: String(algorithmVersion), parameters: parameters, inputs: digests, seed: seed)
+    return Provenance(
+      stage: stage, version: String(algorithmVersion), parameters: parameters.map { ($0.name, $0.value) }, inputs: digests, seed: seed)
   }
 
   /// Everything that a training's result depends on, as one digest; the thread count too, because it decides the last bits.
@@ -22,33 +22,9 @@ extension StageRun {
   func fingerprint(manifest: Manifest, inputs: [(option: String, path: String)]) throws -> String {
     let files = [(option: "manifest", path: manifest.path), (option: "items", path: manifest.itemsPath)] + inputs
     let digests = try files.map { "\($0.option)=\(try Self.digest(of: $0.path))" }
-    let ignored = Set(inputs.map(\.option) + Self.unrecordedOptions)
-    let options = Self.options(CommandLine.arguments).filter { !ignored.contains($0.0) && $0.0 != "checkpoint-every" }.map { "\($0.0)=\($0.1)" }
+    let options = parameters.map { "\($0.name)=\($0.value)" }
     let parts = [stage, String(algorithmVersion), String(seed), String(threads)] + options + digests
     return SHA256.hexadecimal(of: parts.joined(separator: "\n").utf8)
-  }
-
-  /// Options that say where, how fast or how loudly, not what.
-  private static let unrecordedOptions = ["manifest", "data", "out", "shard", "threads", "seed", "quiet", "no-provenance"]
-
-  /// `--name value`, `--name=value` and flags, by name. Of an option given twice the last counts, as it does for the stage.
-  static func options(_ arguments: [String]) -> [(String, String)] {
-    var result: [String: String] = [:]
-    var rest = arguments.dropFirst()
-    while let argument = rest.popFirst() {
-      guard argument.hasPrefix("--") else { continue }
-      let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1).map(String.init)
-      guard let name = parts.first else { continue }
-      if parts.count == 2 {
-        result[name] = parts[1]
-      } else if let next = rest.first, !next.hasPrefix("--") {
-        rest.removeFirst()
-        result[name] = next
-      } else {
-        result[name] = "true"
-      }
-    }
-    return result.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
   /// SHA-256 of a file; of a folder, over the completion files of its parts, which hold the digests of what they tell of, or, without any, over

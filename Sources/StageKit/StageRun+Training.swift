@@ -3,6 +3,7 @@ import Foundation
 import Foundations
 import Models
 import NeuralNet
+import StageInterface
 import TensorStore
 import Tensors
 import Training
@@ -96,27 +97,5 @@ extension StageRun {
   private static func short(_ value: Double) -> String {
     let scaled = (value * 10_000).rounded() / 10_000
     return String(scaled)
-  }
-}
-
-extension TrainingPlan {
-  /// The plan of a stage's options.
-  public init(items: Int, options: TrainingDefaults, training: TrainingOptions) {
-    self.init(
-      items: items, epochs: options.epochs, batch: options.batch, microBatch: training.microBatch, steps: training.steps,
-      checkpointEvery: training.checkpointEvery)
-  }
-}
-
-extension TrainingOptions {
-  /// How images are resized, cropped and changed in colour.
-  ///
-  /// - Parameter square: resize to a square, as the SSDD reference does, instead of keeping the ratio of the sides.
-  public func policy(_ options: TrainingDefaults, square: Bool = false, jitter: Bool = true, outputStride: Int = 4) -> AugmentationPolicy {
-    if augmentation == .none { return .none(crop: options.crop, outputStride: outputStride) }
-    let range = options.resizeMinimum...options.resizeMaximum
-    let resize = options.resizeMaximum == 0 ? AugmentationPolicy.Resize.none : square ? .square(range) : .longSide(range)
-    return AugmentationPolicy(
-      resize: resize, jitter: jitter ? AugmentationPolicy.Jitter() : nil, crop: options.crop, outputStride: outputStride)
   }
 }

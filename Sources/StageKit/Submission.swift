@@ -2,17 +2,12 @@ import Datasets
 import Foundation
 import Foundations
 import Imaging
+import StageInterface
 import Tensors
 
 /// Masks in the tree that PASCAL VOC's evaluation server takes: `results/VOC2012/Segmentation/comp6_test_cls/ID.png`, to be packed as it is.
 public struct Submission: Sendable {
-  /// VOC's name of a segmentation challenge.
-  public enum Competition: String, Sendable, CaseIterable {
-    /// Trained on VOC's own images and annotations alone.
-    case comp5
-    /// Trained on any data but the test images: SBD's images or weights from ImageNet make it this one.
-    case comp6
-  }
+  public typealias Competition = EvaluateOptions.Competition
 
   /// The folder of the masks, relative to the output folder.
   public let folder: String

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Foundations
 import PipelineGraph
+import StageInterface
 
 @main
 struct PipelineCommand: ParsableCommand {
@@ -15,7 +16,8 @@ struct PipelineCommand: ParsableCommand {
         pipeline rules pipelines/quickstart.yaml -o runs/quickstart/rules.mk
         make -f runs/quickstart/rules.mk
       """,
-    subcommands: [Rules.self, Check.self, Dot.self, Explain.self, Status.self])
+    version: "pipeline \(ProjectVersion.current)",
+    subcommands: [Rules.self, Check.self, Dot.self, Explain.self, Status.self, Document.self])
 }
 
 /// The pipeline file and its variables, the same for every subcommand.
@@ -148,4 +150,10 @@ struct Status: ParsableCommand {
     let waiting = states.filter(\.willRun).count
     print("\(states.count - waiting) of \(states.count) steps done\(waiting > 0 ? ", \(waiting) to run" : "")")
   }
+}
+
+struct Document: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Print docs/stages.md: what every stage takes and makes.")
+
+  func run() { print(StageDocument().markdown, terminator: "") }
 }

@@ -4,70 +4,43 @@ import Evaluation
 import Foundation
 import Foundations
 import Imaging
+import StageInterface
 import StageKit
 import Tensors
 
 @main
 struct Evaluate: Stage {
-  static let algorithmVersion = 2
-  static let configuration = CommandConfiguration(
-    commandName: "evaluate", abstract: "Score masks against the truth: IoU per class and mIoU from one confusion matrix over all images, void left out.",
-    discussion: example(
-      "evaluate --manifest M.yaml --data DIR --split val --masks runs/infer --variant masks-crf --out runs/eval",
-      about: """
-        With --shard I/N it leaves part-I-of-N.json; `evaluate --merge DIR --out DIR` makes of all parts exactly what one run over the whole split gives.
-        With --submission, masks are also written as PASCAL VOC's server takes them; a split without truth masks is then not scored.
-        """))
-
-  @OptionGroup var shared: SharedOptions
-
-  @Option(help: "Split of the manifest to score.")
-  var split = "val"
-  @Option(help: ArgumentHelp("A step's folder, or a folder of PNG masks.", valueName: "DIR"))
-  var masks: String?
-  @Option(help: "Which masks of a step's folder: masks or masks-crf.")
-  var variant = "masks"
-  @Option(help: "What the masks are called in the printed report.")
-  var name = ""
-  @Option(
-    help: "Write results/VOC2012/Segmentation/ for VOC's server: comp6 where other data than VOC's trained (SBD's images, ImageNet's weights), else comp5.")
-  var submission: Submission.Competition?
-  @Option(help: ArgumentHelp("Folder with the parts of all shards, to be joined; nothing else is read.", valueName: "DIR"))
-  var merge: String?
-
-  func validate() throws {
-    guard (masks == nil) != (merge == nil) else { throw ValidationError("Give either --masks or --merge.") }
-  }
+  @OptionGroup var options: EvaluateOptions
 
   func execute(_ run: StageRun) throws {
-    if let merge {
+    if let merge = options.inputs.merge {
       let parts = try EvaluationPart.all(in: merge)
       try finish(try EvaluationPart.merged(parts), split: parts[0].split, run)
-    } else if let masks {
+    } else if let masks = options.inputs.masks {
       try score(masks, run)
     }
   }
 
   private func score(_ masks: String, _ run: StageRun) throws {
     keepImageMemory()
-    let data = try run.data(shared, split: split, labelled: false)
+    let data = try run.data(options.data, split: options.split, labelled: false)
     let items = run.shard.select(data.items)
     let truths = EvaluationMasks(data.manifest)
     // The test images' truth is the server's alone.
-    let isScored = submission == nil || truths.areGiven(for: data.items)
+    let isScored = options.submission == nil || truths.areGiven(for: data.items)
     if isScored { try truths.checkFiles(of: items) }
-    let predictions = try SeedMasks(masks, variant: variant, for: items, classes: data.classes)
+    let predictions = try SeedMasks(masks, variant: options.variant.rawValue, for: items, classes: data.classes)
     var matrix = ConfusionMatrix(classes: data.classes.count)
     if isScored { matrix = try confusion(items, truths: truths, predictions: predictions, threads: run.threads, into: matrix) }
     let provenance = Dictionary(try run.provenance(inputs: [("masks", masks)]).pairs) { $1 }
     let report = try EvaluationReport(names: data.classes.names, matrix: matrix, provenance: provenance)
-    if let submission {
-      let tree = try Submission(submission, split: split, classes: data.classes)
+    if let submission = options.submission {
+      let tree = try Submission(submission, split: options.split, classes: data.classes)
       try tree.write(predictions, of: items, run: run)
       run.log.info("\(items.count) masks in \(run.out)/\(tree.folder)")
     }
-    guard run.shard.count > 1 else { return try finish(report, split: split, run) }
-    let part = EvaluationPart(shard: run.shard.index, shards: run.shard.count, split: split, report: report)
+    guard run.shard.count > 1 else { return try finish(report, split: options.split, run) }
+    let part = EvaluationPart(shard: run.shard.index, shards: run.shard.count, split: options.split, report: report)
     EvaluationPart.removeOtherDivisions(than: run.shard.count, in: run.out)
     try AtomicFile.write(try part.json(), to: "\(run.out)/\(part.fileName)")
   }
@@ -79,7 +52,7 @@ struct Evaluate: Stage {
     // The last file is the one that says the step is done.
     try AtomicFile.write(try report.json(), to: "\(run.out)/evaluation.json")
     let score = EvaluationReport.percent(report.matrix.meanIntersectionOverUnion)
-    let what = name.isEmpty ? masks ?? "all parts" : name
+    let what = options.name.isEmpty ? options.inputs.masks ?? "all parts" : options.name
     run.log.info("\(what): mIoU \(score) % on \(report.matrix.images) images (\(split))")
   }
 
@@ -99,5 +72,3 @@ struct Evaluate: Stage {
     return ConfusionMatrix.merged(shares) ?? empty
   }
 }
-
-extension Submission.Competition: ExpressibleByArgument {}

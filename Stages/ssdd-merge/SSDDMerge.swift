@@ -5,35 +5,20 @@ import Imaging
 import Models
 import NeuralNet
 import SSDD
+import StageInterface
 import StageKit
 import TensorStore
 import Tensors
 
 @main
 struct SSDDMerge: Stage {
-  static let algorithmVersion = 1
-  static let configuration = CommandConfiguration(
-    commandName: "ssdd-merge", abstract: "Decide between knowledge and advice pixel by pixel: m^D0 = SSDD(m^K0, m^A0) (paper, Eqs. 3 to 5 and 10).",
-    discussion: example("ssdd-merge --manifest M.yaml --data DIR --weights ddnet/weights.h5 --knowledge psa --advice crf --out runs/merge"))
-
-  @OptionGroup var shared: SharedOptions
-  @OptionGroup var difference: SSDDOptions
-
-  @Option(help: "Split of the manifest to work on.")
-  var split = "train"
-  @Option(help: ArgumentHelp("Network of the static stage (train-ddnet).", valueName: "FILE"))
-  var weights: String
-  @Option(help: ArgumentHelp("Score maps p^K0 (psa-infer).", valueName: "DIR"))
-  var knowledge: String
-  @Option(help: ArgumentHelp("Score maps p^A0 (crf).", valueName: "DIR"))
-  var advice: String
-  @Flag(name: .customLong("class-guard"), inversion: .prefixedNo, help: "Hold on to the knowledge of a class whose area the advice shrinks below half.")
-  var classGuard = true
+  @OptionGroup var options: SSDDMergeOptions
 
   func execute(_ run: StageRun) throws {
-    var parameters = difference.parameters(merging: true)
-    if !classGuard { parameters.shrinkThreshold = 0 }
-    let data = try run.data(shared, split: split)
+    let (weights, knowledge, advice) = (options.inputs.weights, options.inputs.knowledge, options.inputs.advice)
+    var parameters = options.difference.parameters(merging: true)
+    if !options.classGuard { parameters.shrinkThreshold = 0 }
+    let data = try run.data(options.data, split: options.split)
     let file = try NetworkFile(weights, accepting: [.staticDifference])
     try file.requireClasses(data.classes)
     // What the DD-Net's output means was decided when it was trained.

@@ -4,29 +4,16 @@ import Evaluation
 import Foundation
 import Foundations
 import Imaging
+import StageInterface
 import StageKit
 
 @main
 struct Summarize: Stage {
-  static let algorithmVersion = 1
-  static let configuration = CommandConfiguration(
-    commandName: "summarize", abstract: "Join evaluations into one table, and show masks of several steps side by side with image and truth.",
-    discussion: example("summarize --manifest M.yaml --data DIR --evaluation CAM=eval-cam/evaluation.json --masks CAM=cam --out runs/table"))
-
-  @OptionGroup var shared: SharedOptions
-
-  @Option(help: ArgumentHelp("A row of the table; rows come in the order given.", valueName: "NAME=FILE"))
-  var evaluation: [NamedPath]
-  @Option(help: ArgumentHelp("A column of the pictures.", valueName: "NAME=DIR"))
-  var masks: [NamedPath] = []
-  @Option(help: "Split that the pictures are taken from.")
-  var split = "train"
-  @Option(help: "Number of images in the pictures, spread evenly over the split.")
-  var images = 8
+  @OptionGroup var options: SummarizeOptions
 
   func execute(_ run: StageRun) throws {
-    if !masks.isEmpty && images > 0 { try drawPictures(run) }
-    let reports = try evaluation.map { entry in
+    if !options.inputs.masks.isEmpty && options.images > 0 { try drawPictures(run) }
+    let reports = try options.inputs.evaluations.map { entry in
       guard let data = FileManager.default.contents(atPath: entry.path) else { throw Failure(.noInput, "no such evaluation", file: entry.path) }
       return (name: entry.name, report: try EvaluationReport(json: data, file: entry.path))
     }
@@ -72,9 +59,10 @@ struct Summarize: Stage {
 
   /// `pictures/seeds.png`: a row an image, with the masks of each step laid over it, and the truth where there is one.
   private func drawPictures(_ run: StageRun) throws {
-    let data = try run.data(shared, split: split, labelled: false)
+    let (split, masks) = (options.split, options.inputs.masks)
+    let data = try run.data(options.data, split: split, labelled: false)
     let truths = EvaluationMasks(data.manifest)
-    let count = min(images, data.items.count)
+    let count = min(options.images, data.items.count)
     // Evenly spread, one further each time: data sets are often ordered by class in a regular way.
     let chosen = (0..<count).map { data.items[($0 * data.items.count / count + $0) % data.items.count] }
     let sources = try masks.map { (name: $0.name, masks: try SeedMasks($0.path, for: chosen, classes: data.classes)) }

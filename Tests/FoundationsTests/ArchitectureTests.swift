@@ -8,34 +8,38 @@ import Testing
   /// What each library may import beside the system's modules, lowest layer first. A module imports only what stands above it.
   private static let layers: [(module: String, imports: [String])] = [
     ("Foundations", []),
+    // Plain values that the method acts on and the command lines offer.
+    ("MethodChoices", []),
+    // Command lines as data: no numeric module, so that a pipeline can be checked without one.
+    ("StageInterface", ["Foundations", "MethodChoices", "ArgumentParser"]),
     ("Tensors", ["CKernels", "COpenBLAS", "Foundations"]),
     ("NeuralNet", ["Tensors", "Foundations"]),
     ("Imaging", ["CImageCodecs", "Foundations"]),
     ("TensorStore", ["CHDF5", "Tensors", "Foundations"]),
-    ("DenseCRF", ["Tensors", "Foundations"]),
-    ("Models", ["NeuralNet", "Tensors", "Foundations"]),
+    ("DenseCRF", ["MethodChoices", "Tensors", "Foundations"]),
+    ("Models", ["MethodChoices", "NeuralNet", "Tensors", "Foundations"]),
     ("Datasets", ["Imaging", "Tensors", "Foundations", "Yams"]),
     // It judges masks: no network, no data set reader, nothing that makes what it scores.
     ("Evaluation", ["Imaging", "Foundations"]),
-    ("PSA", ["NeuralNet", "Imaging", "Models", "Tensors", "Foundations"]),
-    ("SSDD", ["NeuralNet", "DenseCRF", "Models", "Tensors", "Foundations"]),
+    ("PSA", ["MethodChoices", "NeuralNet", "Imaging", "Models", "Tensors", "Foundations"]),
+    ("SSDD", ["MethodChoices", "NeuralNet", "DenseCRF", "Models", "Tensors", "Foundations"]),
     ("Training", ["NeuralNet", "TensorStore", "Datasets", "Tensors", "Foundations"]),
     // Wiring knows names and files: no numeric module.
-    ("PipelineGraph", ["Foundations", "Yams"]),
+    ("PipelineGraph", ["StageInterface", "Foundations", "Yams"]),
     (
       "StageKit",
       [
-        "Training", "Datasets", "Imaging", "TensorStore", "Models", "PSA", "SSDD", "DenseCRF", "NeuralNet", "Tensors", "Foundations", "COpenBLAS",
-        "ArgumentParser", "Logging",
+        "StageInterface", "MethodChoices", "Training", "Datasets", "Imaging", "TensorStore", "Models", "PSA", "SSDD",
+        "DenseCRF", "NeuralNet", "Tensors", "Foundations", "COpenBLAS", "ArgumentParser", "Logging",
       ]
     ),
-    ("pipeline", ["PipelineGraph", "Foundations", "ArgumentParser"]),
+    ("pipeline", ["PipelineGraph", "StageInterface", "Foundations", "ArgumentParser"]),
   ]
 
   /// What a stage may import. `Evaluation` is for the two that score.
   private static let stageImports: Set = [
-    "StageKit", "Training", "Datasets", "Imaging", "TensorStore", "Models", "PSA", "SSDD", "DenseCRF", "NeuralNet", "Tensors", "Foundations",
-    "ArgumentParser",
+    "StageKit", "StageInterface", "MethodChoices", "Training", "Datasets", "Imaging", "TensorStore", "Models", "PSA",
+    "SSDD", "DenseCRF", "NeuralNet", "Tensors", "Foundations", "ArgumentParser",
   ]
   private static let scoring: Set = ["evaluate", "summarize"]
 
@@ -66,6 +70,21 @@ import Testing
       let allowed = Self.stageImports.union(Self.system).union(Self.scoring.contains(file.target) ? ["Evaluation"] : [])
       let wrong = Set(file.imports).subtracting(allowed)
       #expect(wrong.isEmpty, "\(file) imports \(wrong.sorted().joined(separator: ", "))")
+    }
+  }
+
+  /// What a stage takes is declared in `StageInterface`, where pipelines and documents read it too.
+  @Test func programsDeclareNoOptions() throws {
+    let files = try SourceTree.files(in: ["Stages", "Sources/StageKit"])
+    for text in ["@Option(", "@Flag", "@Argument", "CommandConfiguration("] {
+      let places = files.filter { $0.path != "Sources/StageKit/Stage.swift" }.flatMap { $0.places(of: text) }
+      #expect(places.isEmpty, "\(text) in \(places.joined(separator: ", "))")
+    }
+    for file in try SourceTree.files(in: ["Sources/StageInterface"]) {
+      // An option that is not made from a declaration would be unknown to everybody but the program.
+      for line in file.code.map({ $0.trimmingCharacters(in: .whitespaces) }) where line.contains(/^@(Option|Flag)/) {
+        #expect(line.contains(/^@(Option|Flag)\((\.|$)/), "\(file): \(line)")
+      }
     }
   }
 

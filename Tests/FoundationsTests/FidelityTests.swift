@@ -1,4 +1,5 @@
 import Foundation
+import StageInterface
 import TestSupport
 import Testing
 
@@ -37,12 +38,10 @@ import Testing
     return part.split { !Self.isWord($0) }.first { !words.contains($0) && Int($0) == nil && !tests.contains(String($0)) }.map(String.init)
   }
 
-  /// Whether a stage declares `--name` (or `--no-name`), by a custom name or by the name of its variable.
+  /// Whether a stage declares `--name` (or `--no-name`).
   private func hasOption(_ name: String) -> Bool {
     let positive = name.hasPrefix("no-") ? String(name.dropFirst(3)) : name
-    let pieces = positive.split(separator: "-")
-    let variable = pieces.prefix(1).map(String.init).joined() + pieces.dropFirst().map(\.capitalized).joined()
-    return files.contains { !$0.places(of: "\"\(positive)\"").isEmpty || !$0.places(of: "var \(variable)").isEmpty }
+    return StageCatalogue.standard.stages.contains { $0.options.contains { $0.name == positive } }
   }
 
   @Test func everySymbolFileAndOptionExists() throws {

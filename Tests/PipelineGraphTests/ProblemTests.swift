@@ -50,7 +50,7 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
     WrongFile("infinite", "  x: {stage: train-cam, parameters: {learning-rate: inf}}", at: "5:53", "learning-rate: expected a number"),
     WrongFile("a list for a number", "  x: {stage: train-cam, parameters: {dropout: [1]}}", at: "5:47", "found a list"),
     WrongFile("not a flag", "  x: {stage: train-cam, parameters: {jitter: on}}", at: "5:46", "jitter: expected true or false, found \"on\""),
-    WrongFile("not of the choice", "  x: {stage: train-cam, parameters: {backbone: vgg}}", at: "5:48", "expected one of squeezenet, resnet38"),
+    WrongFile("not of the choice", "  x: {stage: train-cam, parameters: {backbone: vgg}}", at: "5:48", "expected one of resnet38, squeezenet"),
     WrongFile(
       "one bad number of a list", "  x: {stage: cam-infer, inputs: {weights: net}, parameters: {scales: [1, 99]}}", at: "5:74", "scales: expected a number from"
     ),
@@ -72,6 +72,37 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
     WrongFile("an equals sign in a label", "  x: {stage: summarize, inputs: {evaluation: {a=b: net}}}", at: "5:47", "found \"a=b\""),
     WrongFile(
       "a variable that is not set", "  x: {stage: import-weights, inputs: {from: $WIGHTS}}", at: "5:45", "the variable WIGHTS is not set", "make WIGHTS="),
+    WrongFile(
+      "a crop that is no multiple", "  x: {stage: train-cam, parameters: {crop: 50}}", at: "5:44", "crop: expected a multiple of 8 from 32 to 4096, found 50"),
+    WrongFile(
+      "a power of zero", "  x: {stage: cam-infer, inputs: {weights: net}, parameters: {background-power: 0}}", at: "5:80",
+      "background-power: expected a number above 0, at most 1024, found 0"),
+    WrongFile("no amount of memory", "  x: {stage: train-cam, parameters: {memory: 3X}}", at: "5:46", "expected an amount of memory such as 12G, found \"3X\""),
+    WrongFile(
+      "sizes the wrong way round", "  x: {stage: train-cam, parameters: {resize-min: 512, resize-max: 448}}", at: "5:3",
+      "step x: --resize-max: expected at least --resize-min 512, found 448"),
+    WrongFile(
+      "a micro-batch larger than the batch", "  x: {stage: train-cam, parameters: {batch: 4, micro-batch: 8}}", at: "5:3",
+      "step x: --micro-batch: expected at most --batch 4, found 8"),
+    WrongFile(
+      "two limits of memory", "  x: {stage: train-cam, parameters: {memory: 4G, micro-batch: 2}}", at: "5:3", "step x: give either --memory or --micro-batch"),
+    WrongFile(
+      "a trunk of a size it does not have", "  x: {stage: train-cam, parameters: {backbone: squeezenet, width: 0.5}}", at: "5:3",
+      "step x: --backbone squeezenet comes in one size"),
+    WrongFile(
+      "a crop smaller than the head", "  x: {stage: train-seg, inputs: {weights: net, seeds: {path: .}}, parameters: {crop: 64}}", at: "5:3",
+      "step x: --crop: expected at least 97 for --head-dilation 12, found 64"),
+    WrongFile(
+      "more warm-up than training",
+      "  x: {stage: train-seg-dynamic, inputs: {weights: net, seeds: {path: .}}, parameters: {epochs: 3, warm-up-epochs: 4}}", at: "5:3",
+      "step x: --warm-up-epochs: expected at most --epochs 3, found 4"),
+    WrongFile(
+      "a CRF's number without the CRF", "  x: {stage: infer-seg, inputs: {weights: net}, parameters: {crf-iterations: 5}}", at: "5:3",
+      "step x: --crf-iterations is of no use without --crf"),
+    WrongFile(
+      "a cell of a matrix", "  x: {stage: train-cam, matrix: {batch: [2, 16]}, parameters: {micro-batch: 4}}", at: "5:3",
+      "step x/batch-2: --micro-batch: expected at most --batch 2, found 4"),
+    WrongFile("neither of two inputs", "  x: {stage: psa-infer, inputs: {affinity: net}}", at: "5:3", "step x: give either --scores or --cam-weights"),
     WrongFile("no stage", "  x: {inputs: {}}", at: "5:3", "expected `stage:`"),
     WrongFile("a step without fields", "  x: train-cam", at: "5:6", "expected `{stage: ...}`"),
     WrongFile("itself as input", "  x: {stage: train-cam, inputs: {weights: x}}", at: "5:3", "a cycle: x needs x"),

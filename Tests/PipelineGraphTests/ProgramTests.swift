@@ -1,5 +1,7 @@
 import Foundation
+import Foundations
 import PipelineGraph
+import StageInterface
 import Testing
 
 /// The `pipeline` program and the help of the stages, as built with these tests.
@@ -37,35 +39,62 @@ struct ProgramTests {
     #expect(try bench.run(BuiltPrograms.path("pipeline"), ["check", "wrong.yaml", "--set", "OUT"]).status == 64)
   }
 
-  @Test(arguments: StageCatalogue.standard.stages.map(\.name)) func catalogueAgreesWithTheProgram(_ name: String) throws {
+  /// A built program offers what the declaration says, option by option: names, and help with range, unit and default.
+  @Test(arguments: StageCatalogue.standard.stages.map(\.name)) func programsOfferWhatIsDeclared(_ name: String) throws {
     let stage = try #require(StageCatalogue.standard[name])
     let help = try bench.run(BuiltPrograms.path(name), ["--experimental-dump-help"])
-    guard !help.output.contains("not built yet") else { return }
-    let options = try Self.options(inHelp: help.output)
-    // `--check` asks and writes nothing, `--merge` joins what shards left: no parameters of a step.
-    let shared: Set = [
-      "manifest", "data", "out", "shard", "threads", "seed", "quiet", "no-provenance", "help", "version", "generate-completion-script", "check", "merge",
-    ]
-    var expected = Set(stage.inputs.map(\.name))
-    for parameter in stage.parameters {
-      expected.insert(parameter.name)
-      if case .flag = parameter.kind { expected.insert("no-\(parameter.name)") }
+    var offered = try Self.options(inHelp: help.output)
+    for own in ["help", "version", "generate-completion-script"] { offered[own] = nil }
+    var declared: [String: String] = [:]
+    for option in stage.options {
+      declared[option.name] = option.fullHelp
+      if option.kind == .flag, option.role == .parameter { declared["no-\(option.name)"] = option.fullHelp }
     }
-    #expect(options.subtracting(shared).sorted() == expected.sorted())
+    #expect(offered.keys.sorted() == declared.keys.sorted())
+    for (option, help) in offered where !help.isEmpty { #expect(help == declared[option], "--\(option)") }
+    #expect(offered.values.count { !$0.isEmpty } >= stage.options.count)
     let version = try bench.run(BuiltPrograms.path(name), ["--version"])
-    #expect(version.output.contains("\(name), algorithm \(stage.algorithmVersion),"), "\(version.output)")
+    #expect(version.output.hasPrefix("\(name) \(ProjectVersion.current), algorithm \(stage.algorithmVersion), "), "\(version.output)")
   }
 
-  /// The long names of all options of a program, from the JSON that ArgumentParser prints.
-  static func options(inHelp text: String) throws -> Set<String> {
+  /// Whatever a pipeline's check makes of a command line, the program makes of it too: it gets as far as its files, or ends with the same words.
+  @Test(arguments: [
+    ("train-cam", ["--epochs", "0"]), ("train-cam", ["--resize-min", "64", "--resize-max", "32"]), ("train-cam", ["--shard", "1/2"]),
+    ("cam-infer", ["--weights", "w", "--background-power", "0"]), ("crf", ["--scores", "s", "--gaussian-spread", "1e-5"]),
+    ("train-seg", ["--weights", "w", "--seeds", "s", "--crop", "64"]), ("infer-seg", ["--weights", "w", "--side", "8"]),
+  ])
+  func programsRefuseWhatTheCheckRefuses(name: String, arguments: [String]) throws {
+    let stage = try #require(StageCatalogue.standard[name])
+    let command = ["--manifest", "none.yaml", "--out", "o"] + arguments
+    let failure = try #require(throws: Failure.self) { try stage.canonicalParameters(of: command) }
+    let outcome = try bench.run(BuiltPrograms.path(name), command)
+    #expect(outcome.status == 64)
+    #expect(outcome.output == "\(name): \(failure.message); see \(name) --help\n")
+  }
+
+  @Test func stagesDocumentIsCurrent() throws {
+    let document = try bench.run(BuiltPrograms.path("pipeline"), ["document"])
+    #expect(document.status == 0 && document.output == StageDocument().markdown)
+    let stored = try String(contentsOfFile: "\(projectRoot)/docs/stages.md", encoding: .utf8)
+    #expect(stored == document.output, "docs/stages.md is out of date: make document")
+  }
+
+  /// The long names of all options of a program with their help, from the JSON that ArgumentParser prints.
+  static func options(inHelp text: String) throws -> [String: String] {
     struct Help: Decodable { let command: Command }
     struct Command: Decodable { let arguments: [Argument]? }
-    struct Argument: Decodable { let names: [Name]? }
+    struct Argument: Decodable {
+      let names: [Name]?
+      let abstract: String?
+    }
     struct Name: Decodable {
       let kind: String
       let name: String
     }
     let help = try JSONDecoder().decode(Help.self, from: Data(text.utf8))
-    return Set((help.command.arguments ?? []).flatMap { $0.names ?? [] }.filter { $0.kind == "long" }.map(\.name))
+    let pairs = (help.command.arguments ?? []).flatMap { argument in
+      (argument.names ?? []).filter { $0.kind == "long" }.map { ($0.name, argument.abstract ?? "") }
+    }
+    return Dictionary(pairs) { first, _ in first }
   }
 }

@@ -57,6 +57,18 @@ import Testing
     for (a, b) in zip(one.steps, other.steps) { #expect(one.stampContent(of: a) == other.stampContent(of: b)) }
   }
 
+  /// What a step is remade for are values, not words: defaults written out change nothing, checkpoints neither.
+  @Test func defaultsWrittenOutLeaveTheStampAlone() throws {
+    let one = try bench.pipeline(Self.small)
+    let other = try bench.pipeline(
+      Self.small.replacingOccurrences(of: "jitter: false, seed: 9", with: "jitter: false, seed: 9, batch: 16, momentum: 0.0, checkpoint-every: 7")
+        .replacingOccurrences(of: "flip: true, background-threshold: -1", with: "background-power: 16"))
+    for (a, b) in zip(one.steps, other.steps) { #expect(one.stampContent(of: a) == other.stampContent(of: b)) }
+    let step = try #require(one["cam-train"])
+    #expect(step.canonicalParameters.contains { $0.name == "learning-rate" && $0.value == "0.01" })
+    #expect(step.canonicalParameters.contains { $0.name == "statistics" && $0.value == "batch" })
+  }
+
   @Test func stepsMayStandInAnyOrder() throws {
     let lines = Self.small.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     let pipeline = try bench.pipeline((lines[0...2] + lines[3..<8].reversed()).joined(separator: "\n"))

@@ -1,5 +1,6 @@
 import Foundation
 import PipelineGraph
+import StageInterface
 import Testing
 
 /// A folder under the system's temporary one, removed with the object: a pipeline file, fake stages, and GNU make to run them.

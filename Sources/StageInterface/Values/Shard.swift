@@ -1,10 +1,8 @@
-import ArgumentParser
-
 /// One of `count` disjoint parts of a stage's items: `--shard 2/3` is the second of three.
 ///
-/// Item k (counted from 0 in the manifest's order) belongs to shard k mod count + 1, so that neighbouring images, often of similar cost,
-/// spread over the shards. What is computed for an item does not depend on its shard.
-public struct Shard: Sendable, Equatable, ExpressibleByArgument, CustomStringConvertible {
+/// Item k (counted from 0 in the manifest's order) belongs to shard k mod count + 1, so that neighbouring images,
+/// often of similar cost, spread over the shards. What is computed for an item does not depend on its shard.
+public struct Shard: Sendable, Equatable, CustomStringConvertible {
   /// From 1 to `count`.
   public let index: Int
   public let count: Int
@@ -18,7 +16,9 @@ public struct Shard: Sendable, Equatable, ExpressibleByArgument, CustomStringCon
   /// `i/n` with 1 <= i <= n; nil for anything else.
   public init?(argument: String) {
     let parts = argument.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 2, let index = Int(parts[0]), let count = Int(parts[1]), count >= 1, (1...count).contains(index) else { return nil }
+    guard parts.count == 2, let index = Int(parts[0]), let count = Int(parts[1]), count >= 1,
+      (1...count).contains(index)
+    else { return nil }
     self.init(index: index, count: count)
   }
 

@@ -1,7 +1,5 @@
-import ArgumentParser
-
 /// `NAME=PATH`, for options that are given several times.
-public struct NamedPath: ExpressibleByArgument, Sendable {
+public struct NamedPath: Sendable, CustomStringConvertible {
   public let name: String
   public let path: String
 
@@ -12,4 +10,6 @@ public struct NamedPath: ExpressibleByArgument, Sendable {
     path = String(argument[argument.index(after: equals)...])
     if name.isEmpty || path.isEmpty { return nil }
   }
+
+  public var description: String { "\(name)=\(path)" }
 }

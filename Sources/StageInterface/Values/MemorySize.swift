@@ -1,7 +1,5 @@
-import ArgumentParser
-
 /// An amount of memory: `12G`, `800M`, `1.5G`; K, M and G are powers of 1024, no letter means bytes. Positive.
-public struct MemorySize: ExpressibleByArgument, Sendable, Hashable, CustomStringConvertible {
+public struct MemorySize: Sendable, Hashable, CustomStringConvertible {
   public let bytes: Int
 
   public init(bytes: Int) { self.bytes = bytes }

@@ -1,0 +1,27 @@
+import ArgumentParser
+
+public struct MakeScenesOptions: StageOptions {
+  public static let stage = StageHeader(
+    "make-scenes", "Make a small data set of generated scenes with image-level labels and truth masks.",
+    details: "A seed gives the same bytes on every machine.",
+    example: "--train 400 --val 100 --seed 1 --out runs/scenes",
+    output: StageOutput([.scenes], .file("manifest.yaml")), manifest: .never)
+
+  @OptionGroup(title: "Running") public var common: CommonOptions
+
+  @Option(.integer("train", 1...10_000_000, unit: "scenes", default: 400, "Number of training scenes."))
+  public var train: Int
+  @Option(.integer("val", 1...10_000_000, unit: "scenes", default: 100, "Number of held-out scenes."))
+  public var val: Int
+  @Option(
+    .integer(
+      "close-ups", 0...10_000_000, unit: "pictures", default: 0,
+      "Number of pictures of one large object each, in a split close-up: what a network can learn classes from first."))
+  public var closeUps: Int
+  @Option(.integer("width", 32...4096, unit: "pixels", default: 160, "Width of a scene."))
+  public var width: Int
+  @Option(.integer("height", 32...4096, unit: "pixels", default: 120, "Height of a scene."))
+  public var height: Int
+
+  public init() {}
+}

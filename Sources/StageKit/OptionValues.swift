@@ -1,0 +1,69 @@
+import Datasets
+import DenseCRF
+import Models
+import SSDD
+import StageInterface
+import Training
+
+// From options, which know no numeric module, to the values of the method.
+
+extension HeadOptions {
+  /// The segmentation model on a trunk, for `classes` classes with background.
+  ///
+  /// - Throws: `Failure(.usage)` naming a value out of range.
+  public func specification(backbone: BackboneSpecification, classes: Int) throws -> ModelSpecification {
+    let specification = ModelSpecification(
+      backbone: backbone, classes: classes, headChannels: headChannels == 0 ? nil : headChannels, headDilation: headDilation,
+      differenceChannels: differenceChannels == 0 ? nil : differenceChannels, headStatistics: headStatistics)
+    try specification.validate()
+    return specification
+  }
+}
+
+extension BackboneOptions {
+  public var specification: BackboneSpecification { BackboneSpecification(kind: backbone, width: width, depth: depth) }
+}
+
+extension CRFOptions {
+  /// - Throws: `Failure(.usage)` naming a value out of range.
+  public func parameters() throws -> DenseCRFParameters {
+    let parameters = DenseCRFParameters(
+      gaussianSpread: Float(gaussianSpread), gaussianWeight: Float(gaussianWeight), bilateralSpread: Float(bilateralSpread),
+      colourSpread: Float(colourSpread), bilateralWeight: Float(bilateralWeight), iterations: iterations)
+    try parameters.validate()
+    return parameters
+  }
+}
+
+extension DifferenceOptions {
+  /// The preset's values with the biases of the options, for training or, where `merging`, for the merge of seeds.
+  public func parameters(merging: Bool) -> SSDDParameters {
+    var parameters = SSDDParameters(preset)
+    let path = merging ? \SSDDParameters.seedBias : \SSDDParameters.trainingBias
+    parameters[keyPath: path].difference = Float(differenceBias)
+    parameters[keyPath: path].background = Float(backgroundBias)
+    return parameters
+  }
+}
+
+extension TrainingPlan {
+  /// The plan of a stage's options for `items` images.
+  public init<Stage>(items: Int, training: TrainingOptions<Stage>) {
+    self.init(
+      items: items, epochs: training.epochs, batch: training.batch, microBatch: training.microBatch, steps: training.steps,
+      checkpointEvery: training.checkpointEvery)
+  }
+}
+
+extension TrainingOptions {
+  /// How images are resized, cropped and changed in colour.
+  ///
+  /// - Parameter square: resize to a square, as the SSDD reference does, instead of keeping the ratio of the sides.
+  public func policy(square: Bool = false, jitter: Bool = true, outputStride: Int = 4) -> AugmentationPolicy {
+    if augmentation == .none { return .none(crop: crop, outputStride: outputStride) }
+    let range = resizeMinimum...resizeMaximum
+    let resize = resizeMaximum == 0 ? AugmentationPolicy.Resize.none : square ? .square(range) : .longSide(range)
+    return AugmentationPolicy(
+      resize: resize, jitter: jitter ? AugmentationPolicy.Jitter() : nil, crop: crop, outputStride: outputStride)
+  }
+}
