@@ -9,7 +9,7 @@ PROGRAMS := $(BUILD)/release
 BUILT    := $(BUILD)/programs.stamp
 
 # Goals of this file. Every other goal is a step of the pipeline (or a file that a step makes); `pipeline` refuses steps with these names.
-OWN_GOALS := all bench bench-docs bench-peers build check clean-outputs dot explain format help lint packages show status steps test
+OWN_GOALS := all bench bench-docs bench-peers build check clean-outputs document dot explain format help lint packages same show status steps test
 STEPS     := $(filter-out $(OWN_GOALS),$(MAKECMDGOALS))
 NAME      := $(basename $(notdir $(PIPELINE)))
 
@@ -81,6 +81,15 @@ packages:
 check status dot: $(BUILT)
 	@$(pipeline) $@ $(call quote,$(PIPELINE)) $(sets)
 
+# Written from the declarations of the stages; a test tells when it is out of date.
+document: $(BUILT)
+	@$(pipeline) document > docs/.stages.md && mv docs/.stages.md docs/stages.md
+
+# After a change that must change no output: run the pipeline before and after it, into two folders.
+same: $(BUILT)
+	@$(if $(AS),,echo 'make same AS=DIR [OUT=DIR]: the pipeline'"'"'s outputs before a change, and after it'; exit 64;) \
+	  $(PROGRAMS)/compare-outputs $(call quote,$(AS)) $(call quote,$(folder))
+
 explain: $(BUILT)
 	@$(if $(STEP),,echo 'make explain STEP=name'; exit 64;) $(pipeline) explain $(call quote,$(PIPELINE)) $(sets) $(call quote,$(STEP))
 
@@ -150,6 +159,8 @@ help:
 	@echo 'make status           the steps, done or to run, and how long each took'
 	@echo 'make explain STEP=X   why step X would run, and its command'
 	@echo 'make check            tell everything that is wrong in the pipeline file'
+	@echo 'make same AS=DIR      which data sets, masks and tables differ between DIR, outputs of before a change, and $(folder)'
+	@echo 'make document         write docs/stages.md from what the stages declare'
 	@echo 'make dot              the graph, for Graphviz'
 	@echo 'make show             print the last table again'
 	@echo 'make bench            check, then time our engine (ONLY=NAME, THREADS=N, BENCH_OPTIONS=...)'

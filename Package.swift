@@ -94,6 +94,9 @@ let package = Package(
     // Tests: `make test`
     .target(name: "TestSupport", dependencies: ["NeuralNet", "TensorStore"], path: "Tests/TestSupport"),
     .executableTarget(name: "fuzz-importers", dependencies: ["TestSupport", "CHDF5"], path: "Tests/FuzzImporters"),
+    // `make same`
+    .executableTarget(
+      name: "compare-outputs", dependencies: ["Foundations", "Imaging", "TensorStore", arguments], path: "Tests/CompareOutputs"),
     tests("Foundations", ["Foundations", "StageInterface"]),
     tests("StageInterface", ["StageInterface"]),
     tests("Tensors", ["Tensors", "CKernels"]),
