@@ -1,3 +1,4 @@
+import MethodChoices
 import NeuralNet
 import Tensors
 

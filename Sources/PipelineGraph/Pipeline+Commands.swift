@@ -20,7 +20,7 @@ extension Pipeline {
       switch parameter.value {
       case .flag(let isOn): words.append(isOn ? "--\(parameter.name)" : "--no-\(parameter.name)")
       // As one word, since a program would take a negative number after a space for another option.
-      case .text(let text) where text.hasPrefix("-") || text.isEmpty: words.append("--\(parameter.name)=\(text)")
+      case .text(let text) where text.hasPrefix("-"): words.append("--\(parameter.name)=\(text)")
       case .text(let text): words += ["--\(parameter.name)", text]
       }
     }

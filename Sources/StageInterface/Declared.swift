@@ -13,13 +13,16 @@ public struct Declared<Value: Sendable>: Sendable {
   let read: @Sendable (String) throws -> Value
 
   init(
-    _ name: String, _ kind: ValueKind, role: OptionDeclaration.Role = .parameter, unit: String? = nil, default standard: Standard<Value>,
-    isRecorded: Bool = true, help: String, text: @escaping @Sendable (Value) -> String, read: @escaping @Sendable (String) throws -> Value
+    _ name: String, _ kind: ValueKind, role: OptionDeclaration.Role = .parameter, unit: String? = nil,
+    default standard: Standard<Value>,
+    isRecorded: Bool = true, help: String, text: @escaping @Sendable (Value) -> String,
+    read: @escaping @Sendable (String) throws -> Value
   ) {
     initial = standard.value()
     self.read = read
     option = OptionDeclaration(
-      name: name, role: role, kind: kind, unit: unit, standard: standard.described(text), help: help, isRecorded: isRecorded,
+      name: name, role: role, kind: kind, unit: unit, standard: standard.described(text), help: help,
+      isRecorded: isRecorded,
       text: { ($0 as? Value).map(text) })
   }
 
@@ -41,25 +44,31 @@ extension Declared where Value == Int {
   ///   - range: the numbers taken.
   ///   - exception: one further number with a meaning of its own, to be told in `help`.
   public static func integer(
-    _ name: String, _ range: ClosedRange<Int>, multipleOf factor: Int = 1, or exception: Int? = nil, unit: String? = nil,
+    _ name: String, _ range: ClosedRange<Int>, multipleOf factor: Int = 1, or exception: Int? = nil,
+    unit: String? = nil,
     default standard: Standard<Int>, isRecorded: Bool = true, _ help: String
   ) -> Declared {
-    integer(name, IntegerRange(range, multipleOf: factor, or: exception), .parameter, unit: unit, default: standard, isRecorded, help)
+    integer(
+      name, IntegerRange(range, multipleOf: factor, or: exception), .parameter, unit: unit, default: standard,
+      isRecorded, help)
   }
 
   static func integer(
-    _ name: String, _ range: IntegerRange, _ role: OptionDeclaration.Role, unit: String? = nil, default standard: Standard<Int>,
+    _ name: String, _ range: IntegerRange, _ role: OptionDeclaration.Role, unit: String? = nil,
+    default standard: Standard<Int>,
     _ isRecorded: Bool, _ help: String
   ) -> Declared {
     Declared(
-      name, .integer(range), role: role, unit: unit, default: standard, isRecorded: isRecorded, help: help, text: { "\($0)" },
+      name, .integer(range), role: role, unit: unit, default: standard, isRecorded: isRecorded, help: help,
+      text: { "\($0)" },
       read: { try ValueKind.integer($0, in: range) })
   }
 }
 
 extension Declared where Value == Double {
   public static func number(
-    _ name: String, _ range: ClosedRange<Double>, unit: String? = nil, default standard: Standard<Double>, _ help: String
+    _ name: String, _ range: ClosedRange<Double>, unit: String? = nil, default standard: Standard<Double>,
+    _ help: String
   ) -> Declared {
     number(name, NumberRange(range), unit: unit, default: standard, help)
   }
@@ -68,7 +77,8 @@ extension Declared where Value == Double {
     _ name: String, _ range: NumberRange, unit: String? = nil, default standard: Standard<Double>, _ help: String
   ) -> Declared {
     Declared(
-      name, .number(range), unit: unit, default: standard, help: help, text: { "\($0)" }, read: { try ValueKind.number($0, in: range) })
+      name, .number(range), unit: unit, default: standard, help: help, text: { "\($0)" },
+      read: { try ValueKind.number($0, in: range) })
   }
 }
 
@@ -91,7 +101,9 @@ extension Declared where Value == Bool {
 
   /// `--NAME` alone, for somebody at a terminal or for `role`.
   static func switchOn(_ name: String, _ role: OptionDeclaration.Role, _ help: String) -> Declared {
-    Declared(name, .flag, role: role, default: .value(false), isRecorded: false, help: help, text: { "\($0)" }, read: { $0 == "true" })
+    Declared(
+      name, .flag, role: role, default: .value(false), isRecorded: false, help: help, text: { "\($0)" },
+      read: { $0 == "true" })
   }
 }
 
@@ -118,7 +130,8 @@ extension Declared where Value == String {
 
   static func path(_ name: String, _ role: OptionDeclaration.Role, _ help: String) -> Declared {
     Declared(
-      name, .path, role: role, default: .required, isRecorded: false, help: help, text: { $0 }, read: { try ValueKind.path.canonical($0) })
+      name, .path, role: role, default: .required, isRecorded: false, help: help, text: { $0 },
+      read: { try ValueKind.path.canonical($0) })
   }
 }
 
@@ -134,7 +147,8 @@ extension Declared where Value == NamedPath {
   /// Outputs with names, one `--NAME LABEL=PATH` each.
   public static func namedInputs(_ name: String, _ contents: [Content], isRequired: Bool, _ help: String) -> Declared {
     Declared(
-      name, .namedPath, role: .input(accepts: contents, isRequired ? .named : .optionalNamed), default: isRequired ? .required : .nothing,
+      name, .namedPath, role: .input(accepts: contents, isRequired ? .named : .optionalNamed),
+      default: isRequired ? .required : .nothing,
       isRecorded: false, help: help, text: { $0.description }
     ) { text in
       guard let value = NamedPath(argument: text) else { throw WrongValue(expected: "NAME=PATH", found: "\"\(text)\"") }
@@ -144,11 +158,14 @@ extension Declared where Value == NamedPath {
 }
 
 extension Declared where Value == Shard {
-  static let shard = Declared(
-    "shard", .shard, role: .running, default: .value(Shard()), isRecorded: false, help: "Work on the I-th of N parts of the items.",
+  public static let shard = Declared(
+    "shard", .shard, role: .running, default: .value(Shard()), isRecorded: false,
+    help: "Work on the I-th of N parts of the items.",
     text: { $0.description }
   ) { text in
-    guard let value = Shard(argument: text) else { throw WrongValue(expected: "I/N with 1 <= I <= N", found: "\"\(text)\"") }
+    guard let value = Shard(argument: text) else {
+      throw WrongValue(expected: "I/N with 1 <= I <= N", found: "\"\(text)\"")
+    }
     return value
   }
 }

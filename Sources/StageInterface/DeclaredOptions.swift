@@ -12,7 +12,9 @@ final class Collector: @unchecked Sendable {
   static func note(_ option: OptionDeclaration) { current?.options.append(option) }
 
   /// An instance of the group and the options that are written in it directly, in their order.
-  static func options(of group: any ParsableArguments.Type) -> (instance: any ParsableArguments, options: [OptionDeclaration]) {
+  static func options(of group: any ParsableArguments.Type) -> (
+    instance: any ParsableArguments, options: [OptionDeclaration]
+  ) {
     let collector = Collector()
     let instance = $current.withValue(collector) { group.init() }
     return (instance, collector.options)
@@ -41,7 +43,9 @@ public func declaredOptions(of group: any ParsableArguments.Type, section: Strin
       return declaredOptions(of: inner.content, section: inner.title.isEmpty ? section : inner.title)
     }
     guard child.value is any ValueWrapper else { return [] }
-    guard var option = rest.popFirst() else { preconditionFailure("\(group): \(child.label ?? "") lacks a declaration") }
+    guard var option = rest.popFirst() else {
+      preconditionFailure("\(group): \(child.label ?? "") lacks a declaration")
+    }
     if option.section.isEmpty { option.section = section }
     return [option]
   }

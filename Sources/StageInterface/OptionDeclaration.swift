@@ -69,7 +69,8 @@ public struct OptionDeclaration: Sendable {
     }
     // ArgumentParser itself adds the default of a flag that has one.
     let shown = kind == .flag && plainDefault != nil ? nil : standardText
-    return help + (facts.isEmpty ? "" : " [\(facts.joined(separator: "; "))]") + (shown.map { " (default: \($0))" } ?? "")
+    return help + (facts.isEmpty ? "" : " [\(facts.joined(separator: "; "))]")
+      + (shown.map { " (default: \($0))" } ?? "")
   }
 
   private var plainDefault: String? {
@@ -121,7 +122,8 @@ public enum Standard<Value: Sendable>: Sendable {
       let usual = text(value(.default))
       let others = Preset.allCases.filter { text(value($0)) != usual }
       if others.isEmpty { return .value(usual) }
-      return .depends(([usual] + others.map { "\(text(value($0))) with --preset \($0.rawValue)" }).joined(separator: "; "))
+      return .depends(
+        ([usual] + others.map { "\(text(value($0))) with --preset \($0.rawValue)" }).joined(separator: "; "))
     }
   }
 }

@@ -9,11 +9,16 @@ public struct StageCatalogue: Sendable {
 
   /// The stages under `Stages/`. A new one is entered here.
   public static let standard = StageCatalogue([
-    StageDeclaration(MakeScenesOptions.self), StageDeclaration(ImportVOCOptions.self), StageDeclaration(ImportWeightsOptions.self),
-    StageDeclaration(TrainCAMOptions.self), StageDeclaration(CAMInferOptions.self), StageDeclaration(TrainAffinityOptions.self),
-    StageDeclaration(PSAInferOptions.self), StageDeclaration(CRFStageOptions.self), StageDeclaration(TrainDDNetOptions.self),
-    StageDeclaration(SSDDMergeOptions.self), StageDeclaration(TrainSegOptions.self), StageDeclaration(TrainSegDynamicOptions.self),
-    StageDeclaration(InferSegOptions.self), StageDeclaration(ExportWeightsOptions.self), StageDeclaration(EvaluateOptions.self),
+    StageDeclaration(MakeScenesOptions.self), StageDeclaration(ImportVOCOptions.self),
+    StageDeclaration(ImportWeightsOptions.self),
+    StageDeclaration(TrainCAMOptions.self), StageDeclaration(CAMInferOptions.self),
+    StageDeclaration(TrainAffinityOptions.self),
+    StageDeclaration(PSAInferOptions.self), StageDeclaration(CRFStageOptions.self),
+    StageDeclaration(TrainDDNetOptions.self),
+    StageDeclaration(SSDDMergeOptions.self), StageDeclaration(TrainSegOptions.self),
+    StageDeclaration(TrainSegDynamicOptions.self),
+    StageDeclaration(InferSegOptions.self), StageDeclaration(ExportWeightsOptions.self),
+    StageDeclaration(EvaluateOptions.self),
     StageDeclaration(SummarizeOptions.self),
   ])
 

@@ -29,8 +29,10 @@ extension StageOptions {
   /// The values that decide the outputs, defaults included, in canonical spelling and by increasing name: two runs
   /// with the same values do the same. Only of parsed options.
   public var canonicalParameters: [CanonicalParameter] {
-    canonicalValues(of: self).filter { option, _ in option.isRecorded && (option.role == .parameter || option.role == .resource) }
-      .map { CanonicalParameter(name: $0.option.name, value: $0.value) }.sorted { $0.name < $1.name }
+    canonicalValues(of: self).filter { option, _ in
+      option.isRecorded && (option.role == .parameter || option.role == .resource)
+    }
+    .map { CanonicalParameter(name: $0.option.name, value: $0.value) }.sorted { $0.name < $1.name }
   }
 }
 
@@ -51,7 +53,8 @@ public struct StageHeader: Sendable {
   public let algorithmVersion: Int
 
   public init(
-    _ name: String, _ summary: String, details: String = "", example: String, output: StageOutput, manifest: ManifestUse = .always,
+    _ name: String, _ summary: String, details: String = "", example: String, output: StageOutput,
+    manifest: ManifestUse = .always,
     algorithmVersion: Int = 1
   ) {
     self.name = name
@@ -85,7 +88,9 @@ public struct StageDeclaration: Sendable {
     isShardable = header.output.target == .parts && options.contains { $0.kind == .shard }
     algorithmVersion = header.algorithmVersion
     parse = { arguments in
-      do { return try type.parse(arguments).canonicalParameters } catch { throw Failure(.usage, type.message(for: error)) }
+      do { return try type.parse(arguments).canonicalParameters } catch {
+        throw Failure(.usage, type.message(for: error))
+      }
     }
   }
 

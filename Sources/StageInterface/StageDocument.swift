@@ -11,17 +11,21 @@ public struct StageDocument: Sendable {
     let dataSet = reader?.options.filter { $0.role == .dataSet } ?? []
     var lines = [
       "# Stages", "",
-      "Written by `make document` from `Sources/StageInterface`; changes here are lost. Each program prints the same with",
-      "`--help`. How a pipeline file gives inputs and parameters: [Sources/PipelineGraph](../Sources/PipelineGraph/README.md).", "",
-      "Words: m^K0 and p^K0 are the masks and scores that the seeds start from (\"knowledge\": PSA's random walk); m^A0 and",
-      "p^A0 are those of the CRF (\"advice\"); m^D0 is what the static stage decides between the two. d maps tell where the",
-      "DD-Net expects the masks to differ.", "",
+      "Written by `make document` from `Sources/StageInterface`; changes here are lost. Each program prints the same",
+      "with `--help`. How a pipeline file gives inputs and parameters is told in",
+      "[Sources/PipelineGraph](../Sources/PipelineGraph/README.md).", "",
+      "Words: m^K0 and p^K0 are masks and scores of PSA's random walk, the \"knowledge\" that the method starts from.",
+      "m^A0 and p^A0 are those of the CRF, the \"advice\". m^D0 is what the static stage decides between the two. d maps",
+      "tell where the DD-Net expects the masks to differ.", "",
       "| stage | what it does |", "|---|---|",
     ]
     lines += catalogue.stages.map { "| [`\($0.name)`](#\($0.name)) | \($0.header.summary) |" }
     lines += ["", "## What every stage has", ""] + Self.table(running)
     lines += ["", "Stages that read the data set also have:", ""] + Self.table(dataSet)
-    lines += ["", "Stages that can be divided have `--shard I/N`: work on the I-th of N parts of the items. A pipeline gives it"]
+    lines += [
+      "",
+      "Stages that can be divided have `--shard I/N`: work on the I-th of N parts of the items. A pipeline gives it",
+    ]
     lines += ["where a step has `shards: N`.", ""]
     lines += catalogue.stages.flatMap(Self.section)
     return lines.joined(separator: "\n")
@@ -101,7 +105,8 @@ public struct StageDocument: Sendable {
     switch use {
     case .always: "Reads the data set."
     case .never: "Reads no data set."
-    case .when(let parameter, let values): "Reads the data set where `\(parameter)` is \(values.joined(separator: ", "))."
+    case .when(let parameter, let values):
+      "Reads the data set where `\(parameter)` is \(values.joined(separator: ", "))."
     }
   }
 }

@@ -37,13 +37,15 @@ public struct IntegerRange: Sendable, Hashable, CustomStringConvertible {
   }
 
   public var description: String {
-    let end = bounds.upperBound == .max ? "\(bounds.lowerBound) or more" : "\(bounds.lowerBound) to \(bounds.upperBound)"
+    let end =
+      bounds.upperBound == .max ? "\(bounds.lowerBound) or more" : "\(bounds.lowerBound) to \(bounds.upperBound)"
     return (exception.map { "\($0), or " } ?? "") + end + (factor == 1 ? "" : ", a multiple of \(factor)")
   }
 
   /// For messages: `a whole number from 1 to 100`.
   var expectation: String {
-    let end = bounds.upperBound == .max ? "\(bounds.lowerBound) or more" : "from \(bounds.lowerBound) to \(bounds.upperBound)"
+    let end =
+      bounds.upperBound == .max ? "\(bounds.lowerBound) or more" : "from \(bounds.lowerBound) to \(bounds.upperBound)"
     let own = factor == 1 ? "a whole number \(end)" : "a multiple of \(factor) \(end)"
     return (exception.map { "\($0), or " } ?? "") + own
   }
@@ -82,7 +84,8 @@ public struct NumberRange: Sendable, Hashable, CustomStringConvertible {
 
   public func contains(_ value: Double) -> Bool {
     if value == exception { return true }
-    return bounds.contains(value) && !(isAboveLower && value == bounds.lowerBound) && !(isBelowUpper && value == bounds.upperBound)
+    return bounds.contains(value) && !(isAboveLower && value == bounds.lowerBound)
+      && !(isBelowUpper && value == bounds.upperBound)
   }
 
   public var description: String {
@@ -133,7 +136,8 @@ extension ValueKind {
     case .number(let range): "\(try Self.number(text, in: range))"
     case .numbers(let range): try Self.numbers(text, in: range).map { "\($0)" }.joined(separator: ",")
     case .flag: try Self.require(text == "true" || text == "false", "true or false", text)
-    case .choice(let choices): try Self.require(choices.contains(text), "one of \(choices.joined(separator: ", "))", text)
+    case .choice(let choices):
+      try Self.require(choices.contains(text), "one of \(choices.joined(separator: ", "))", text)
     case .memory: "\(try Self.value(MemorySize(argument: text), "an amount of memory such as 12G", text).bytes)"
     case .shard: "\(try Self.value(Shard(argument: text), "I/N with 1 <= I <= N", text))"
     case .namedPath: "\(try Self.value(NamedPath(argument: text), "NAME=PATH", text))"

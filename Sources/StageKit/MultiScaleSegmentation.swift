@@ -1,6 +1,7 @@
 import Datasets
 import Foundations
 import Imaging
+import MethodChoices
 import Models
 import NeuralNet
 import SSDD

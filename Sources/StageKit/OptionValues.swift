@@ -13,7 +13,8 @@ extension HeadOptions {
   /// - Throws: `Failure(.usage)` naming a value out of range.
   public func specification(backbone: BackboneSpecification, classes: Int) throws -> ModelSpecification {
     let specification = ModelSpecification(
-      backbone: backbone, classes: classes, headChannels: headChannels == 0 ? nil : headChannels, headDilation: headDilation,
+      backbone: backbone, classes: classes, headChannels: headChannels == 0 ? nil : headChannels,
+      headDilation: headDilation,
       differenceChannels: differenceChannels == 0 ? nil : differenceChannels, headStatistics: headStatistics)
     try specification.validate()
     return specification
@@ -28,7 +29,8 @@ extension CRFOptions {
   /// - Throws: `Failure(.usage)` naming a value out of range.
   public func parameters() throws -> DenseCRFParameters {
     let parameters = DenseCRFParameters(
-      gaussianSpread: Float(gaussianSpread), gaussianWeight: Float(gaussianWeight), bilateralSpread: Float(bilateralSpread),
+      gaussianSpread: Float(gaussianSpread), gaussianWeight: Float(gaussianWeight),
+      bilateralSpread: Float(bilateralSpread),
       colourSpread: Float(colourSpread), bilateralWeight: Float(bilateralWeight), iterations: iterations)
     try parameters.validate()
     return parameters
@@ -50,7 +52,8 @@ extension TrainingPlan {
   /// The plan of a stage's options for `items` images.
   public init<Stage>(items: Int, training: TrainingOptions<Stage>) {
     self.init(
-      items: items, epochs: training.epochs, batch: training.batch, microBatch: training.microBatch, steps: training.steps,
+      items: items, epochs: training.epochs, batch: training.batch, microBatch: training.microBatch,
+      steps: training.steps,
       checkpointEvery: training.checkpointEvery)
   }
 }

@@ -11,7 +11,8 @@ import TensorStore
 @main
 struct CompareOutputs: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "compare-outputs", abstract: "Tell which data sets, masks and tables differ between two folders of outputs.")
+    commandName: "compare-outputs",
+    abstract: "Tell which data sets, masks and tables differ between two folders of outputs.")
 
   @Argument(help: ArgumentHelp("The outputs as they were.", valueName: "DIR")) var before: String
   @Argument(help: ArgumentHelp("The outputs as they are.", valueName: "DIR")) var after: String
@@ -50,7 +51,8 @@ struct OutputDigests {
 
   /// Hidden files, rules and what only an unfinished training has.
   private static func isAside(_ name: String) -> Bool {
-    name.split(separator: "/").contains { $0.hasPrefix(".") } || name.hasSuffix(".mk") || name.hasSuffix("checkpoint.h5")
+    name.split(separator: "/").contains { $0.hasPrefix(".") } || name.hasSuffix(".mk")
+      || name.hasSuffix("checkpoint.h5")
   }
 
   private mutating func add(_ path: String, _ name: String) throws {
@@ -58,6 +60,7 @@ struct OutputDigests {
     case "h5", "hdf5": try addGroup("", of: HDF5File(path), name)
     case "png": digests[name] = try Self.picture(path)
     case "json": digests[name] = try Self.json(path)
+    case "safetensors": digests[name] = try Self.safetensors(path)
     default: digests[name] = try SHA256.hexadecimal(ofFile: path)
     }
   }
@@ -68,8 +71,12 @@ struct OutputDigests {
     let place = group.isEmpty ? "/" : group
     let prefix = group.isEmpty ? "" : "\(group)/"
     let attributes = try file.attributes(of: place).filter { !Self.isProvenance($0.name) }
-    if !attributes.isEmpty { digests["\(name): \(prefix)attributes"] = Self.digest("\(attributes.sorted { $0.name < $1.name })") }
-    for item in try file.datasetNames(in: place) { digests["\(name): \(prefix)\(item)"] = try Self.values("\(prefix)\(item)", of: file) }
+    if !attributes.isEmpty {
+      digests["\(name): \(prefix)attributes"] = Self.digest("\(attributes.sorted { $0.name < $1.name })")
+    }
+    for item in try file.datasetNames(in: place) {
+      digests["\(name): \(prefix)\(item)"] = try Self.values("\(prefix)\(item)", of: file)
+    }
     for item in try file.groupNames(in: place) { try addGroup("\(prefix)\(item)", of: file, name) }
   }
 
@@ -111,6 +118,18 @@ struct OutputDigests {
     for key in ["provenance", "content", "sha256"] { object[key] = nil }
     let plain = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys])
     return digest(String(decoding: plain, as: UTF8.self))
+  }
+
+  /// Names, shapes, places and bytes of the tensors, without the file's own metadata.
+  private static func safetensors(_ path: String) throws -> String {
+    let data = try Data(contentsOf: URL(fileURLWithPath: path))
+    let length = data.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+    guard data.count >= 8, length <= data.count - 8,
+      var header = try? JSONSerialization.jsonObject(with: data[8..<(8 + length)]) as? [String: Any]
+    else { throw Failure(.data, "not a safetensors file", file: path) }
+    header["__metadata__"] = nil
+    let plain = try JSONSerialization.data(withJSONObject: header, options: [.sortedKeys])
+    return SHA256.hexadecimal(of: plain + data[(8 + length)...])
   }
 
   private static func digest(_ text: String) -> String { SHA256.hexadecimal(of: text.utf8) }

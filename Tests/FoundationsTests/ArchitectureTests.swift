@@ -82,7 +82,7 @@ import Testing
     }
     for file in try SourceTree.files(in: ["Sources/StageInterface"]) {
       // An option that is not made from a declaration would be unknown to everybody but the program.
-      for line in file.code.map({ $0.trimmingCharacters(in: .whitespaces) }) where line.contains(/^@(Option|Flag)/) {
+      for line in file.code.map({ $0.trimmingCharacters(in: .whitespaces) }) where line.contains(/^@(Option|Flag)\(/) {
         #expect(line.contains(/^@(Option|Flag)\((\.|$)/), "\(file): \(line)")
       }
     }

@@ -57,6 +57,14 @@ import Testing
     for (a, b) in zip(one.steps, other.steps) { #expect(one.stampContent(of: a) == other.stampContent(of: b)) }
   }
 
+  @Test func anEmptyTextReachesTheProgram() throws {
+    try bench.write("weights", to: "net.pth")
+    let yaml = "steps: {a: {stage: import-weights, inputs: {from: \(bench.path("net.pth"))}, parameters: {strip-prefix: \"\"}}}"
+    let pipeline = try bench.pipeline(yaml)
+    #expect(pipeline.command(of: try #require(pipeline["a"])).suffix(2) == ["--strip-prefix", ""])
+    #expect(MakeRules(pipeline).text().contains("--strip-prefix ''"))
+  }
+
   /// What a step is remade for are values, not words: defaults written out change nothing, checkpoints neither.
   @Test func defaultsWrittenOutLeaveTheStampAlone() throws {
     let one = try bench.pipeline(Self.small)

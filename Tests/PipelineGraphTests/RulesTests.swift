@@ -1,5 +1,6 @@
 import Foundation
 import PipelineGraph
+import StageInterface
 import Testing
 
 /// The generated rules under real GNU make, with small scripts in the place of the stages.

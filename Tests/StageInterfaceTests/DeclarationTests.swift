@@ -35,15 +35,21 @@ import Testing
   }
 
   /// Every default, written out, gives what it gives left out; so does every other spelling of it.
-  @Test(arguments: StageCatalogue.standard.stages.map(\.name)) func aDefaultWrittenOutIsTheDefaultLeftOut(_ name: String) throws {
+  @Test(arguments: StageCatalogue.standard.stages.map(\.name)) func aDefaultWrittenOutIsTheDefaultLeftOut(
+    _ name: String
+  ) throws {
     let stage = try stage(name)
     let left = try stage.canonicalParameters(of: Self.minimal(stage))
     for option in stage.parameters {
       guard case .value(let value) = option.standard, option.isRecorded else { continue }
       #expect(try option.kind.canonical(value) == value, "\(option.name)")
       #expect(left.contains(CanonicalParameter(name: option.name, value: value)), "\(option.name)")
-      for spelling in Set([value, option.standardText ?? value, option.kind.otherSpelling(of: value)]) where spelling != "empty" {
-        let words = option.kind == .flag ? [spelling == "true" ? "--\(option.name)" : "--no-\(option.name)"] : ["--\(option.name)=\(spelling)"]
+      for spelling in Set([value, option.standardText ?? value, option.kind.otherSpelling(of: value)])
+      where spelling != "empty" {
+        let words =
+          option.kind == .flag
+          ? [spelling == "true" ? "--\(option.name)" : "--no-\(option.name)"]
+          : spelling.hasPrefix("-") ? ["--\(option.name)=\(spelling)"] : ["--\(option.name)", spelling]
         #expect(try stage.canonicalParameters(of: Self.minimal(stage) + words) == left, "\(words)")
       }
     }
@@ -63,26 +69,38 @@ import Testing
   func whatFollowsFromOtherOptionsIsRecorded(name: String, given: [String], follows: [String]) throws {
     let short = try values(name, given)
     #expect(try values(name, given + follows) == short)
-    for (option, value) in zip(follows, follows.dropFirst() + [""]) where option.hasPrefix("--") && !value.hasPrefix("--") && !value.isEmpty {
+    for (option, value) in zip(follows, follows.dropFirst() + [""])
+    where option.hasPrefix("--") && !value.hasPrefix("--") && !value.isEmpty {
       #expect(short[String(option.dropFirst(2))] == value)
     }
   }
 
   @Test func spellingsBecomeOne() throws {
-    #expect(try values("cam-infer", ["--scales", "1, 0.50", "--background-power", "1e1", "--memory", "2048M"]) == [
-      "background-power": "10.0", "background-threshold": "-1.0", "flip": "true", "memory": "2147483648", "scales": "1.0,0.5", "split": "train",
-    ])
+    #expect(
+      try values("cam-infer", ["--scales", "1, 0.50", "--background-power", "1e1", "--memory", "2048M"]) == [
+        "background-power": "10.0", "background-threshold": "-1.0", "flip": "true", "memory": "2147483648",
+        "scales": "1.0,0.5", "split": "train",
+      ])
     #expect(try values("cam-infer", ["--background-threshold=-0.0"])["background-threshold"] == "0.0")
     #expect(try values("train-cam", ["--epochs", "007"])["epochs"] == "7")
     // How often a checkpoint is written, where the outputs go and how loudly are no parameters.
     let usual = try values("train-cam", [])
-    #expect(try values("train-cam", ["--checkpoint-every", "3", "--threads", "2", "--quiet", "--no-provenance", "--seed", "4"]) == usual)
+    #expect(
+      try values(
+        "train-cam", ["--checkpoint-every", "3", "--threads", "2", "--quiet", "--no-provenance", "--seed", "4"])
+        == usual)
   }
 
   /// Rules between options, in the words that a program ends with and a pipeline's check reports.
   @Test(arguments: [
-    ("train-cam", ["--resize-min", "512", "--resize-max", "448"], "--resize-max: expected at least --resize-min 512, found 448"),
-    ("train-cam", ["--resize-min", "0"], "--resize-min: expected 0 in both --resize-min and --resize-max, or in neither, found 0"),
+    (
+      "train-cam", ["--resize-min", "512", "--resize-max", "448"],
+      "--resize-max: expected at least --resize-min 512, found 448"
+    ),
+    (
+      "train-cam", ["--resize-min", "0"],
+      "--resize-min: expected 0 in both --resize-min and --resize-max, or in neither, found 0"
+    ),
     ("train-cam", ["--memory", "1G", "--micro-batch", "2"], "give either --memory or --micro-batch"),
     ("train-cam", ["--batch", "4", "--micro-batch", "5"], "--micro-batch: expected at most --batch 4, found 5"),
     (
@@ -93,29 +111,58 @@ import Testing
     ("train-ddnet", ["--crop", "96"], "--crop: expected at least 97 for --head-dilation 12, found 96"),
     ("train-seg-dynamic", ["--crop", "96"], "--crop: expected at least 97 for --head-dilation 12, found 96"),
     ("train-seg-dynamic", ["--warm-up-epochs", "31"], "--warm-up-epochs: expected at most --epochs 30, found 31"),
-    ("train-seg-dynamic", ["--epochs", "3", "--warm-up-epochs", "4"], "--warm-up-epochs: expected at most --epochs 3, found 4"),
+    (
+      "train-seg-dynamic", ["--epochs", "3", "--warm-up-epochs", "4"],
+      "--warm-up-epochs: expected at most --epochs 3, found 4"
+    ),
     ("infer-seg", ["--crf-iterations", "5"], "--crf-iterations is of no use without --crf"),
     ("psa-infer", ["--cam-weights", "w"], "give either --scores or --cam-weights"),
     ("evaluate", ["--merge", "d"], "give either --masks or --merge"),
     ("import-voc", ["--images", "d"], "give either --root or --images"),
-    ("import-weights", ["--network", "static"], "--network static needs --manifest, whose classes the network is for; found none"),
-    ("export-weights", ["--file", "w.bin"], "--file: expected a name that ends in .pth, .pt, .safetensors, .h5 or .hdf5, or a --format, found `w.bin`"),
+    (
+      "import-weights", ["--network", "static"],
+      "--network static needs --manifest, whose classes the network is for; found none"
+    ),
+    (
+      "export-weights", ["--file", "w.bin"],
+      "--file: expected a name that ends in .pth, .pt, .safetensors, .h5 or .hdf5, or a --format, found `w.bin`"
+    ),
     ("summarize", ["--masks", "A=a"], "--masks needs --manifest FILE, found none"),
     // What used to be let through: it trapped, or was ignored.
-    ("cam-infer", ["--background-power", "0"], "The value '0' is invalid for '--background-power <X>': expected a number above 0, at most 1024, found 0"),
-    ("crf", ["--background-power", "0"], "The value '0' is invalid for '--background-power <X>': expected -1, or a number above 0, at most 1024, found 0"),
+    (
+      "cam-infer", ["--background-power", "0"],
+      "The value '0' is invalid for '--background-power <X>': expected a number above 0, at most 1024, found 0"
+    ),
+    (
+      "crf", ["--background-power", "0"],
+      "The value '0' is invalid for '--background-power <X>': expected -1, or a number above 0, at most 1024, found 0"
+    ),
     ("train-cam", ["--shard", "1/2"], "Unknown option '--shard'"),
     ("summarize", ["--shard", "1/2"], "Unknown option '--shard'"),
-    ("train-cam", ["--width", "8.5"], "The value '8.5' is invalid for '--width <X>': expected a number above 0, at most 8, found 8.5"),
-    ("train-cam", ["--crop", "50"], "The value '50' is invalid for '--crop <N>': expected a multiple of 8 from 32 to 4096, found 50"),
-    ("train-cam", ["--momentum", "1"], "The value '1' is invalid for '--momentum <X>': expected a number from 0, below 1, found 1"),
-    ("train-cam", ["--learning-rate", "nan"], "The value 'nan' is invalid for '--learning-rate <X>': expected a number, found \"nan\""),
     (
-      "evaluate", ["--variant", "mask"], "The value 'mask' is invalid for '--variant <CHOICE>': expected one of masks, masks-crf, found \"mask\""
+      "train-cam", ["--width", "8.5"],
+      "The value '8.5' is invalid for '--width <X>': expected a number above 0, at most 8, found 8.5"
+    ),
+    (
+      "train-cam", ["--crop", "50"],
+      "The value '50' is invalid for '--crop <N>': expected a multiple of 8 from 32 to 4096, found 50"
+    ),
+    (
+      "train-cam", ["--momentum", "1"],
+      "The value '1' is invalid for '--momentum <X>': expected a number from 0, below 1, found 1"
+    ),
+    (
+      "train-cam", ["--learning-rate", "nan"],
+      "The value 'nan' is invalid for '--learning-rate <X>': expected a number, found \"nan\""
+    ),
+    (
+      "evaluate", ["--variant", "mask"],
+      "The value 'mask' is invalid for '--variant <CHOICE>': expected one of masks, masks-crf, found \"mask\""
     ),
   ])
   func wrongCommandLines(name: String, arguments: [String], message: String) throws {
-    #expect(try problem(name, arguments).hasPrefix(message), "\(try problem(name, arguments))")
+    let problem = try problem(name, arguments)
+    #expect(problem.hasPrefix(message), "\(problem)")
   }
 
   /// A stage takes `--shard` if and only if it divides its work, and a data set if and only if it reads one.
@@ -138,7 +185,8 @@ import Testing
     #expect(!NumberRange(above: 0, to: 1).contains(0) && NumberRange(above: 0, to: 1).contains(1))
     #expect(NumberRange(0..<1).contains(0) && !NumberRange(0..<1).contains(1))
     #expect(NumberRange(0...1, or: -1).contains(-1) && !NumberRange(0...1, or: -1).contains(-0.5))
-    #expect("\(NumberRange(above: 0, to: 8))" == "above 0, to 8" && "\(IntegerRange(16...20, or: 0))" == "0, or 16 to 20")
+    #expect(
+      "\(NumberRange(above: 0, to: 8))" == "above 0, to 8" && "\(IntegerRange(16...20, or: 0))" == "0, or 16 to 20")
   }
 }
 

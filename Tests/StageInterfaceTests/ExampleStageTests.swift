@@ -4,11 +4,11 @@ import StageInterface
 import Testing
 
 /// A small stage: what CONTRIBUTING.md says of adding a parameter holds for each of its options.
-private struct BlurOptions: StageOptions, TrainingStage {
+struct BlurOptions: StageOptions, TrainingStage {
   static let stage = StageHeader(
     "blur", "Blur score maps.", details: "Slowly.", example: "--scores psa --out o", output: .maps, algorithmVersion: 3)
   static let training = TrainingDefaults(
-    epochs: .preset { $0 == .reference ? 7 : 5 }, batch: 4, resizeMinimum: 64, resizeMaximum: 96, learningRate: 0.5)
+    epochs: .preset { $0 == .reference ? 7 : 5 }, batch: 4, resize: 64...96, learningRate: 0.5)
 
   struct Inputs: ParsableArguments, Sendable {
     @Option(.input("scores", [.scores], "Score maps.")) var scores: String
@@ -23,7 +23,9 @@ private struct BlurOptions: StageOptions, TrainingStage {
   @OptionGroup(title: "Running") var common: CommonOptions
   @OptionGroup(title: "Training") var training: TrainingOptions<BlurOptions>
   @Option(.shard) var shard: Shard
-  @Option(.number("radius", NumberRange(above: 0, to: 64, or: -1), unit: "pixels", default: 2, "How far; -1: as far as it goes."))
+  @Option(
+    .number(
+      "radius", NumberRange(above: 0, to: 64, or: -1), unit: "pixels", default: 2, "How far; -1: as far as it goes."))
   var radius: Double
   @Option(.choice("kernel", default: .value(.gauss), "Which kernel.")) var kernel: Kernel
   @Flag(.flag("twice", default: false, "Do it again.")) var isTwice: Bool
@@ -43,7 +45,9 @@ private struct BlurOptions: StageOptions, TrainingStage {
     #expect(stage.input("mask")?.accepts == [.masks, .scores])
     #expect(stage.parameters.suffix(4).map(\.name) == ["radius", "kernel", "twice", "edges"])
     let radius = try #require(stage.parameter("radius"))
-    #expect(radius.kind == .number(NumberRange(above: 0, to: 64, or: -1)) && radius.unit == "pixels" && radius.standard == .value("2.0"))
+    #expect(
+      radius.kind == .number(NumberRange(above: 0, to: 64, or: -1)) && radius.unit == "pixels"
+        && radius.standard == .value("2.0"))
     #expect(stage.parameter("kernel")?.kind == .choice(["box", "gauss"]))
     #expect(stage.parameter("edges")?.standard == .depends("on with --twice"))
     #expect(stage.parameter("epochs")?.standard == .depends("5; 7 with --preset reference"))
@@ -52,7 +56,8 @@ private struct BlurOptions: StageOptions, TrainingStage {
   }
 
   @Test func isACommandLine() throws {
-    let options = try BlurOptions.parse(needed + ["--radius", "2.50", "--twice", "--more", "A=a", "--more", "B=b=c", "--shard", "2/3"])
+    let options = try BlurOptions.parse(
+      needed + ["--radius", "2.50", "--twice", "--more", "A=a", "--more", "B=b=c", "--shard", "2/3"])
     #expect(options.radius == 2.5 && options.kernel == .gauss && options.isTwice && options.givenEdges == true)
     #expect(options.inputs.more.map(\.name) == ["A", "B"] && options.inputs.more.map(\.path) == ["a", "b=c"])
     #expect(options.shard == Shard(index: 2, count: 3) && options.training.epochs == 5 && options.training.batch == 4)
@@ -81,11 +86,15 @@ private struct BlurOptions: StageOptions, TrainingStage {
   }
 
   @Test func isRecorded() throws {
-    let values = try stage.canonicalParameters(of: needed + ["--radius", "2.0", "--seed", "3", "--shard", "1/2", "--checkpoint-every", "5"])
+    let values = try stage.canonicalParameters(
+      of: needed + ["--radius", "2.0", "--seed", "3", "--shard", "1/2", "--checkpoint-every", "5"])
     #expect(values == (try stage.canonicalParameters(of: needed)))
     #expect(values.map(\.name).contains("radius") && values.contains(CanonicalParameter(name: "edges", value: "false")))
     // Paths, shard, seed and whatever changes no output stand elsewhere or nowhere.
-    #expect(Set(values.map(\.name)).isDisjoint(with: ["scores", "manifest", "out", "shard", "seed", "threads", "quiet", "checkpoint-every"]))
+    #expect(
+      Set(values.map(\.name)).isDisjoint(with: [
+        "scores", "manifest", "out", "shard", "seed", "threads", "quiet", "checkpoint-every",
+      ]))
   }
 
   @Test func isDocumented() {

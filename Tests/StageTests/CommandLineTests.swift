@@ -40,7 +40,7 @@ extension StageSuites {
     /// What is refused while the command line is parsed: in one line, before anything is read.
     @Test(arguments: [
       (["train-cam", "--manifest", "m.yaml"], "Missing expected argument '--out <PATH>'"),
-      (["train-cam", "--out", "o", "--epoch", "3"], "Unknown option '--epoch'. Did you mean '--epochs'?"),
+      (["train-cam", "--out", "o", "--manifest", "m.yaml", "--epoch", "3"], "Unknown option '--epoch'. Did you mean '--epochs'?"),
       (["train-cam", "--out", "o", "--epochs", "many"], "The value 'many' is invalid for '--epochs <N>': expected a whole number, found \"many\""),
       (["train-cam", "--out", "o", "--manifest", "m.yaml", "--shard", "1/2"], "Unknown option '--shard'"),
       (["cam-infer", "--out", "o", "--shard", "4/3"], "The value '4/3' is invalid for '--shard <I/N>': expected I/N with 1 <= I <= N"),

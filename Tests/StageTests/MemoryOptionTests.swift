@@ -49,7 +49,9 @@ extension StageSuites {
       let training = try train(["--backbone", "squeezenet", "--crop", "160", "--memory", "1M"])
       #expect(training.status == 64)
       #expect(training.output.contains(/train-cam: --memory: expected at least [0-9.]+M for one image at a time, found 1.0M\n/), "\(training.output)")
-      try workshop.expectFailure("cam-train", ["--memory", "1G", "--micro-batch", "2"], status: 64, "train-cam: give either --memory or --micro-batch; see train-cam --help")
+      try workshop.expectFailure(
+        "cam-train", ["--memory", "1G", "--micro-batch", "2"], status: 64,
+        "train-cam: give either --memory or --micro-batch; see train-cam --help")
       let inference = try workshop.run(try workshop.command("infer", out: "little", ["--memory", "1M"]))
       #expect(inference.status == 64)
       #expect(

@@ -9,7 +9,8 @@ public protocol CRFNaming: Sendable {
 
 /// The numbers of a fully connected CRF.
 public struct CRFOptions<Naming: CRFNaming>: ParsableArguments, Sendable {
-  @Option(.integer("\(Naming.prefix)iterations", 0...1000, default: .value(Naming.iterations), "Mean-field iterations."))
+  @Option(
+    .integer("\(Naming.prefix)iterations", 0...1000, default: .value(Naming.iterations), "Mean-field iterations."))
   public var iterations: Int
 
   @Option(
@@ -19,7 +20,9 @@ public struct CRFOptions<Naming: CRFNaming>: ParsableArguments, Sendable {
   public var gaussianSpread: Double
 
   @Option(
-    .number("\(Naming.prefix)gaussian-weight", 0...1e4, default: .value(CRFDefaults.gaussianWeight), "Weight of the position-only kernel."))
+    .number(
+      "\(Naming.prefix)gaussian-weight", 0...1e4, default: .value(CRFDefaults.gaussianWeight),
+      "Weight of the position-only kernel."))
   public var gaussianWeight: Double
 
   @Option(
@@ -35,7 +38,9 @@ public struct CRFOptions<Naming: CRFNaming>: ParsableArguments, Sendable {
   public var colourSpread: Double
 
   @Option(
-    .number("\(Naming.prefix)bilateral-weight", 0...1e4, default: .value(CRFDefaults.bilateralWeight), "Weight of the bilateral kernel."))
+    .number(
+      "\(Naming.prefix)bilateral-weight", 0...1e4, default: .value(CRFDefaults.bilateralWeight),
+      "Weight of the bilateral kernel."))
   public var bilateralWeight: Double
 
   public init() {}

@@ -36,7 +36,8 @@ public struct DataSetOptions: ParsableArguments, Sendable {
 
 /// The data set of a stage that can do without; each says when it cannot.
 public struct OptionalDataSetOptions: ParsableArguments, Sendable {
-  @Option(.path("manifest", .dataSet, "The data set: classes, splits and items. The text above says when it is needed."))
+  @Option(
+    .path("manifest", .dataSet, "The data set: classes, splits and items. The text above says when it is needed."))
   public var manifest: String?
 
   @Option(.dataRoot)

@@ -21,7 +21,8 @@ public struct HeadOptions: ParsableArguments, Sendable {
       "Channels inside the DD-Net; 0: the paper's 256, scaled with the trunk."))
   public var differenceChannels: Int
 
-  @Option(.choice("head-statistics", default: .value(.frozen), "Batch norm of the heads: frozen as in the method, or batch."))
+  @Option(
+    .choice("head-statistics", default: .value(.frozen), "Batch norm of the heads: frozen as in the method, or batch."))
   public var headStatistics: HeadStatistics
 
   public init() {}
@@ -40,18 +41,26 @@ public struct BackboneOptions: ParsableArguments, Sendable {
 
   @Option(
     .number(
-      "width", NumberRange(above: 0, to: ArchitectureLimits.largestFactor), default: 1, "Factor on the trunk's channels (resnet38)."))
+      "width", NumberRange(above: 0, to: ArchitectureLimits.largestFactor), default: 1,
+      "Factor on the trunk's channels (resnet38)."))
   public var width: Double
 
   @Option(
-    .number("depth", NumberRange(above: 0, to: ArchitectureLimits.largestFactor), default: 1, "Factor on the trunk's blocks (resnet38)."))
+    .number(
+      "depth", NumberRange(above: 0, to: ArchitectureLimits.largestFactor), default: 1,
+      "Factor on the trunk's blocks (resnet38)."))
   public var depth: Double
 
   public init() {}
 
   public func validate() throws {
     guard backbone == .resnet38 || (width, depth) == (1, 1) else {
-      throw ValidationError("--backbone squeezenet comes in one size: expected --width 1 and --depth 1, found \(plain(width)) and \(plain(depth))")
+      throw ValidationError(
+        """
+        --backbone squeezenet comes in one size: expected --width 1 and --depth 1, \
+        found \(plain(width)) and \(plain(depth))
+        """
+      )
     }
   }
 }
@@ -67,11 +76,15 @@ public struct DifferenceOptions<Stage: BiasedStage>: ParsableArguments, Sendable
   public var preset: Preset
 
   @Option(
-    .number("dd-bias", -8...8, default: .value(Stage.bias.difference), "Added to w everywhere (Eq. 3): positive values favour the advice."))
+    .number(
+      "dd-bias", -8...8, default: .value(Stage.bias.difference),
+      "Added to w everywhere (Eq. 3): positive values favour the advice."))
   public var differenceBias: Double
 
   @Option(
-    .number("bg-bias", -8...8, default: .value(Stage.bias.background), "Favours background where the two masks disagree about it."))
+    .number(
+      "bg-bias", -8...8, default: .value(Stage.bias.background),
+      "Favours background where the two masks disagree about it."))
   public var backgroundBias: Double
 
   public init() {}

@@ -18,12 +18,24 @@ public struct TrainingDefaults: Sendable {
   public var weightDecay = 5e-4
   public var momentum = 0.0
 
+  /// PSA's optimisation otherwise.
+  ///
+  /// - Parameter resize: the long side that an image is resized to; 0...0 for no resizing.
+  public init(epochs: Standard<Int>, batch: Int, resize: ClosedRange<Int>, learningRate: Double) {
+    self.epochs = epochs
+    self.batch = batch
+    (resizeMinimum, resizeMaximum) = (resize.lowerBound, resize.upperBound)
+    self.learningRate = learningRate
+  }
+
   /// The method's own optimisation, that of the static and the dynamic stage.
   static func method(epochs: Standard<Int>, batch: Int, resize: ClosedRange<Int>) -> TrainingDefaults {
     let method = MethodDefaults()
-    return TrainingDefaults(
-      epochs: epochs, batch: batch, resizeMinimum: resize.lowerBound, resizeMaximum: resize.upperBound, learningRate: method.learningRate,
-      headMultiplier: method.headMultiplier, weightDecay: method.weightDecay, momentum: method.momentum)
+    var defaults = TrainingDefaults(epochs: epochs, batch: batch, resize: resize, learningRate: method.learningRate)
+    defaults.headMultiplier = method.headMultiplier
+    defaults.weightDecay = method.weightDecay
+    defaults.momentum = method.momentum
+    return defaults
   }
 }
 
@@ -35,19 +47,25 @@ public struct TrainingOptions<Stage: TrainingStage>: ParsableArguments, Sendable
   @Option(.integer("epochs", 1...100_000, default: Stage.training.epochs, "Passes over the images."))
   private var givenEpochs: Int?
 
-  @Option(.integer("batch", 1...4096, unit: "images", default: .value(Stage.training.batch), "Images whose gradients make one update."))
+  @Option(
+    .integer(
+      "batch", 1...4096, unit: "images", default: .value(Stage.training.batch),
+      "Images whose gradients make one update."))
   public var batch: Int
 
   @Option(
     .integer(
-      "micro-batch", 0...4096, unit: "images", default: 0, "Images computed at a time; bounds the memory, not the result. 0: the whole batch."))
+      "micro-batch", 0...4096, unit: "images", default: 0,
+      "Images computed at a time; bounds the memory, not the result. 0: the whole batch."))
   public var microBatch: Int
 
   @Option(.memory("Compute as many images at a time as fit into this, such as 12G (instead of --micro-batch)."))
   public var memory: MemorySize?
 
   @Option(
-    .integer("crop", 32...4096, multipleOf: 8, unit: "pixels", default: .value(Stage.training.crop), "Side of the square training crop."))
+    .integer(
+      "crop", 32...4096, multipleOf: 8, unit: "pixels", default: .value(Stage.training.crop),
+      "Side of the square training crop."))
   public var crop: Int
 
   @Option(
@@ -77,13 +95,20 @@ public struct TrainingOptions<Stage: TrainingStage>: ParsableArguments, Sendable
   @Option(.number("weight-decay", 0...1, default: .value(Stage.training.weightDecay), "L2 penalty on the weights."))
   public var weightDecay: Double
 
-  @Option(.number("momentum", NumberRange(0..<1), default: .value(Stage.training.momentum), "Momentum of the gradient descent."))
+  @Option(
+    .number(
+      "momentum", NumberRange(0..<1), default: .value(Stage.training.momentum), "Momentum of the gradient descent."))
   public var momentum: Double
 
-  @Option(.integer("steps", 0...10_000_000, unit: "updates", default: 0, "Stop after this many updates; 0: after the last epoch."))
+  @Option(
+    .integer(
+      "steps", 0...10_000_000, unit: "updates", default: 0, "Stop after this many updates; 0: after the last epoch."))
   public var steps: Int
 
-  @Option(.choice("augmentation", default: .value(.full), "full: random scale, flip, colour and crop; none: the image once, centred."))
+  @Option(
+    .choice(
+      "augmentation", default: .value(.full),
+      "full: random scale, flip, colour and crop; none: the image once, centred."))
   public var augmentation: AugmentationUse
 
   @Option(
@@ -101,8 +126,11 @@ public struct TrainingOptions<Stage: TrainingStage>: ParsableArguments, Sendable
 
   public mutating func validate() throws {
     if case .value(let epochs) = Stage.training.epochs { givenEpochs = givenEpochs ?? epochs }
-    try require((resizeMinimum == 0) == (resizeMaximum == 0), "resize-min", "0 in both --resize-min and --resize-max, or in neither", found: resizeMinimum)
-    try require(resizeMaximum >= resizeMinimum, "resize-max", "at least --resize-min \(resizeMinimum)", found: resizeMaximum)
+    try require(
+      (resizeMinimum == 0) == (resizeMaximum == 0), "resize-min",
+      "0 in both --resize-min and --resize-max, or in neither", found: resizeMinimum)
+    try require(
+      resizeMaximum >= resizeMinimum, "resize-max", "at least --resize-min \(resizeMinimum)", found: resizeMaximum)
     guard memory == nil || microBatch == 0 else { throw ValidationError("give either --memory or --micro-batch") }
     try require(microBatch <= batch, "micro-batch", "at most --batch \(batch)", found: microBatch)
   }

@@ -15,7 +15,8 @@ public struct ActivationMapOptions: ParsableArguments, Sendable {
 
 extension Declared where Value == NumberList {
   static func scales(_ standard: NumberList) -> Declared {
-    numbers("scales", NumberRange(0.05...8), default: standard, "Sizes at which the image is seen, separated by commas.")
+    numbers(
+      "scales", NumberRange(0.05...8), default: standard, "Sizes at which the image is seen, separated by commas.")
   }
 }
 
@@ -25,12 +26,16 @@ extension Declared where Value == Bool {
 
 extension Declared where Value == MemorySize {
   static let inferenceMemory = memory(
-    "Stay within this, such as 4G: an image and its mirror image go through the network one after the other where needed.")
+    """
+    Stay within this, such as 4G: an image and its mirror image go through the network one after the other where \
+    needed.
+    """)
 }
 
 public struct CAMInferOptions: StageOptions {
   public static let stage = StageHeader(
-    "cam-infer", "Class activation maps of the image-level labels, fused over sizes and mirror images (PSA, section 3.1).",
+    "cam-infer",
+    "Class activation maps of the image-level labels, fused over sizes and mirror images (PSA, section 3.1).",
     example: "--manifest M.yaml --data DIR --weights cam/weights.h5 --out runs/cam",
     output: .maps)
 

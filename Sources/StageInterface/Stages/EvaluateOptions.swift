@@ -2,10 +2,11 @@ import ArgumentParser
 
 public struct EvaluateOptions: StageOptions {
   public static let stage = StageHeader(
-    "evaluate", "Score masks against the truth: IoU per class and mIoU from one confusion matrix over all images, void left out.",
+    "evaluate",
+    "Score masks against the truth: IoU per class and mIoU from one confusion matrix over all images, void left out.",
     details: """
-      With --shard I/N it leaves part-I-of-N.json; `evaluate --merge DIR --out DIR` makes of all parts exactly what one \
-      run over the whole split gives.
+      With --shard I/N it leaves part-I-of-N.json; `evaluate --merge DIR --out DIR` makes of all parts exactly what \
+      one run over the whole split gives.
 
       With --submission, masks are also written as PASCAL VOC's server takes them; a split without truth masks is then \
       not scored.
@@ -59,7 +60,11 @@ public struct EvaluateOptions: StageOptions {
   public init() {}
 
   public func validate() throws {
-    guard (inputs.masks == nil) != (inputs.merge == nil) else { throw ValidationError("give either --masks or --merge") }
-    guard inputs.masks == nil || data.manifest != nil else { throw ValidationError("--masks needs --manifest FILE, found none") }
+    guard (inputs.masks == nil) != (inputs.merge == nil) else {
+      throw ValidationError("give either --masks or --merge")
+    }
+    guard inputs.masks == nil || data.manifest != nil else {
+      throw ValidationError("--masks needs --manifest FILE, found none")
+    }
   }
 }

@@ -16,18 +16,25 @@ public struct ImportVOCOptions: StageOptions {
     output: StageOutput([.scenes], .file("manifest.yaml")), manifest: .never)
 
   public struct Inputs: ParsableArguments, Sendable {
-    @Option(.input("root", [.externalFile], "VOC's folder, with JPEGImages, Annotations, ImageSets and SegmentationClass."))
+    @Option(
+      .input("root", [.externalFile], "VOC's folder, with JPEGImages, Annotations, ImageSets and SegmentationClass."))
     public var root: String?
     @Option(
       .input(
         "train-aug", [.externalFile],
-        "List of SBD's images. Without it ImageSets/SegmentationAug/train_aug.txt, or the masks in SegmentationClassAug."))
+        """
+        List of SBD's images. Without it ImageSets/SegmentationAug/train_aug.txt, or the masks in \
+        SegmentationClassAug.
+        """))
     public var trainAug: String?
     @Option(.input("images", [.externalFile], "In place of --root: a folder of own images."))
     public var images: String?
     @Option(.input("labels", [.externalFile], "What the own images show: a tab-separated table."))
     public var labels: String?
-    @Option(.input("classes", [.externalFile], "Names of the own classes, one per line. Without it in the order in which the table has them."))
+    @Option(
+      .input(
+        "classes", [.externalFile],
+        "Names of the own classes, one per line. Without it in the order in which the table has them."))
     public var classes: String?
 
     public init() {}
@@ -48,9 +55,15 @@ public struct ImportVOCOptions: StageOptions {
   public init() {}
 
   public mutating func validate() throws {
-    guard (inputs.root == nil) != (inputs.images == nil) else { throw ValidationError("give either --root or --images") }
-    guard (inputs.images == nil) == (inputs.labels == nil) else { throw ValidationError("--images and --labels belong together") }
-    guard inputs.root == nil || inputs.classes == nil else { throw ValidationError("--classes is for own images; VOC has its own") }
+    guard (inputs.root == nil) != (inputs.images == nil) else {
+      throw ValidationError("give either --root or --images")
+    }
+    guard (inputs.images == nil) == (inputs.labels == nil) else {
+      throw ValidationError("--images and --labels belong together")
+    }
+    guard inputs.root == nil || inputs.classes == nil else {
+      throw ValidationError("--classes is for own images; VOC has its own")
+    }
     guard inputs.images == nil || inputs.trainAug == nil else { throw ValidationError("--train-aug is for VOC") }
     name = name ?? (inputs.root == nil ? "own-images" : "voc2012")
   }

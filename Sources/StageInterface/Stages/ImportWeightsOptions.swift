@@ -14,7 +14,9 @@ public struct ImportWeightsOptions: StageOptions {
     manifest: .when(parameter: "network", isOneOf: Network.allCases.filter { $0 != .any }.map(\.rawValue)))
 
   public enum Format: String, Sendable, CaseIterable { case auto, pytorch, safetensors, mxnet, hdf5 }
-  public enum Network: String, Sendable, CaseIterable { case any, classifier, affinity, segmentation, `static`, dynamic }
+  public enum Network: String, Sendable, CaseIterable {
+    case any, classifier, affinity, segmentation, `static`, dynamic
+  }
 
   public struct Inputs: ParsableArguments, Sendable {
     @Option(.input("from", [.externalFile], "The weights to read."))
@@ -29,7 +31,10 @@ public struct ImportWeightsOptions: StageOptions {
 
   @Option(.choice("format", default: .value(.auto), "Format of the file; auto: told by its content."))
   public var format: Format
-  @Flag(.flag("keep-names", default: false, "Leave the names of an MXNet file as they are, instead of changing them to PyTorch's."))
+  @Flag(
+    .flag(
+      "keep-names", default: false,
+      "Leave the names of an MXNet file as they are, instead of changing them to PyTorch's."))
   public var keepNames: Bool
   @Option(.text("strip-prefix", default: "", "Taken off the front of every name that has it, such as `module.`."))
   public var stripPrefix: String
@@ -48,7 +53,8 @@ public struct ImportWeightsOptions: StageOptions {
 
   public func validate() throws {
     guard network == .any || data.manifest != nil else {
-      throw ValidationError("--network \(network.rawValue) needs --manifest, whose classes the network is for; found none")
+      throw ValidationError(
+        "--network \(network.rawValue) needs --manifest, whose classes the network is for; found none")
     }
   }
 }

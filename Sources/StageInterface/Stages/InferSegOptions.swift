@@ -36,7 +36,9 @@ public struct InferSegOptions: StageOptions {
   public var givenFusion: ScaleFusion?
   @Option(.integer("side", 16...8192, unit: "pixels", default: 448, "Side of the square of softmaxOfSumSquare."))
   public var side: Int
-  @Option(.choice("labels", default: .value(.none), "none: every class may occur; image: only those of the image-level labels."))
+  @Option(
+    .choice(
+      "labels", default: .value(.none), "none: every class may occur; image: only those of the image-level labels."))
   public var labels: LabelUse
   @Flag(.flag("crf", default: false, "Write masks-crf/ too: the masks after a CRF."))
   public var isWithCRF: Bool

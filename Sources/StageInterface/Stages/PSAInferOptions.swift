@@ -3,8 +3,12 @@ import MethodChoices
 
 public struct PSAInferOptions: StageOptions {
   public static let stage = StageHeader(
-    "psa-infer", "Spread class activation maps by a random walk over learned affinities: p^K0 and m^K0 (PSA, section 3.3).",
-    details: "Instead of --scores, --cam-weights makes the activation maps on the fly: two weight files and images are all it needs.",
+    "psa-infer",
+    "Spread class activation maps by a random walk over learned affinities: p^K0 and m^K0 (PSA, section 3.3).",
+    details: """
+      Instead of --scores, --cam-weights makes the activation maps on the fly: two weight files and images are all it \
+      needs.
+      """,
     example: "--manifest M.yaml --data DIR --affinity affinity/weights.h5 --scores runs/cam --out runs/psa",
     output: .maps)
 
@@ -33,7 +37,8 @@ public struct PSAInferOptions: StageOptions {
   public var backgroundPower: Double
   @Option(.number("beta", 0...64, default: .value(SeedDefaults.affinityPower), "Exponent on the affinities."))
   public var beta: Double
-  @Option(.integer("log-steps", 0...16, default: .value(SeedDefaults.logSteps), "Base-2 logarithm of the number of steps."))
+  @Option(
+    .integer("log-steps", 0...16, default: .value(SeedDefaults.logSteps), "Base-2 logarithm of the number of steps."))
   public var logSteps: Int
   @Option(.radius("Cells further apart than this are not linked."))
   public var radius: Int
@@ -41,6 +46,8 @@ public struct PSAInferOptions: StageOptions {
   public init() {}
 
   public func validate() throws {
-    guard (inputs.scores == nil) != (inputs.camWeights == nil) else { throw ValidationError("give either --scores or --cam-weights") }
+    guard (inputs.scores == nil) != (inputs.camWeights == nil) else {
+      throw ValidationError("give either --scores or --cam-weights")
+    }
   }
 }

@@ -3,7 +3,8 @@ import MethodChoices
 
 public struct SSDDMergeOptions: StageOptions, BiasedStage {
   public static let stage = StageHeader(
-    "ssdd-merge", "Decide between knowledge and advice pixel by pixel: m^D0 = SSDD(m^K0, m^A0) (paper, Eqs. 3 to 5 and 10).",
+    "ssdd-merge",
+    "Decide between knowledge and advice pixel by pixel: m^D0 = SSDD(m^K0, m^A0) (paper, Eqs. 3 to 5 and 10).",
     example: "--manifest M.yaml --data DIR --weights ddnet/weights.h5 --knowledge psa --advice crf --out runs/merge",
     output: .maps)
   public static let bias = MethodDefaults().seedBias
@@ -26,7 +27,9 @@ public struct SSDDMergeOptions: StageOptions, BiasedStage {
   @Option(.shard) public var shard: Shard
   @OptionGroup(title: "Difference detection") public var difference: DifferenceOptions<Self>
 
-  @Flag(.flag("class-guard", default: true, "Hold on to the knowledge of a class whose area the advice shrinks below half."))
+  @Flag(
+    .flag("class-guard", default: true, "Hold on to the knowledge of a class whose area the advice shrinks below half.")
+  )
   public var classGuard: Bool
 
   public init() {}

@@ -8,7 +8,8 @@ public struct SummarizeOptions: StageOptions {
     output: StageOutput([.table], .file("table.txt")))
 
   public struct Inputs: ParsableArguments, Sendable {
-    @Option(.namedInputs("evaluation", [.evaluation], isRequired: true, "A row of the table; rows come in the order given."))
+    @Option(
+      .namedInputs("evaluation", [.evaluation], isRequired: true, "A row of the table; rows come in the order given."))
     public var evaluations: [NamedPath]
     @Option(.namedInputs("masks", [.masks], isRequired: false, "A column of the pictures."))
     public var masks: [NamedPath]
@@ -21,12 +22,16 @@ public struct SummarizeOptions: StageOptions {
   @OptionGroup(title: "Running") public var common: CommonOptions
 
   @Option(.split("train", "Split that the pictures are taken from.")) public var split: String
-  @Option(.integer("images", 0...10_000_000, unit: "images", default: 8, "Images in the pictures, spread evenly over the split."))
+  @Option(
+    .integer(
+      "images", 0...10_000_000, unit: "images", default: 8, "Images in the pictures, spread evenly over the split."))
   public var images: Int
 
   public init() {}
 
   public func validate() throws {
-    guard inputs.masks.isEmpty || data.manifest != nil else { throw ValidationError("--masks needs --manifest FILE, found none") }
+    guard inputs.masks.isEmpty || data.manifest != nil else {
+      throw ValidationError("--masks needs --manifest FILE, found none")
+    }
   }
 }

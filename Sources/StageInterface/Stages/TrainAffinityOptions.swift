@@ -3,17 +3,22 @@ import MethodChoices
 
 public struct TrainAffinityOptions: StageOptions, TrainingStage {
   public static let stage = StageHeader(
-    "train-affinity", "Train AffinityNet on labels that two CRFs of the activation maps are confident of (PSA, section 3.2).",
+    "train-affinity",
+    "Train AffinityNet on labels that two CRFs of the activation maps are confident of (PSA, section 3.2).",
     example: "--manifest M.yaml --data DIR --weights cam/weights.h5 --low crf-low --high crf-high --out runs/affinity",
     output: .weights)
-  public static let training = TrainingDefaults(epochs: 8, batch: 8, resizeMinimum: 0, resizeMaximum: 0, learningRate: 0.01)
+  public static let training = TrainingDefaults(epochs: 8, batch: 8, resize: 0...0, learningRate: 0.01)
 
   public struct Inputs: ParsableArguments, Sendable {
     @Option(.input("weights", [.weights], "Classifier whose trunk is the start."))
     public var weights: String
-    @Option(.input("low", [.scores], "CRF of the activation maps with a low background power (alpha 4): confident foreground."))
+    @Option(
+      .input(
+        "low", [.scores], "CRF of the activation maps with a low background power (alpha 4): confident foreground."))
     public var low: String
-    @Option(.input("high", [.scores], "CRF of the activation maps with a high background power (alpha 32): confident background."))
+    @Option(
+      .input(
+        "high", [.scores], "CRF of the activation maps with a high background power (alpha 32): confident background."))
     public var high: String
 
     public init() {}

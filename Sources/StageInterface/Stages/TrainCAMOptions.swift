@@ -4,12 +4,15 @@ import MethodChoices
 public struct TrainCAMOptions: StageOptions, TrainingStage {
   public static let stage = StageHeader(
     "train-cam", "Train the image-level classifier whose last layer gives class activation maps (PSA).",
-    example: "--manifest data-manifests/voc-animals.yaml --data DIR --weights imagenet.h5 --backbone squeezenet --out runs/cam",
+    example: "--manifest M.yaml --data DIR --weights imagenet.h5 --backbone squeezenet --out runs/cam",
     output: .weights)
-  public static let training = TrainingDefaults(epochs: 15, batch: 16, resizeMinimum: 256, resizeMaximum: 512, learningRate: 0.01)
+  public static let training = TrainingDefaults(epochs: 15, batch: 16, resize: 256...512, learningRate: 0.01)
 
   public struct Inputs: ParsableArguments, Sendable {
-    @Option(.input("weights", [.weights], "Weights to start from: a trunk trained elsewhere. Without, the trunk starts from scratch."))
+    @Option(
+      .input(
+        "weights", [.weights],
+        "Weights to start from: a trunk trained elsewhere. Without, the trunk starts from scratch."))
     public var weights: String?
 
     public init() {}
@@ -21,10 +24,15 @@ public struct TrainCAMOptions: StageOptions, TrainingStage {
   @OptionGroup(title: "Training") public var training: TrainingOptions<Self>
   @OptionGroup(title: "Network") public var trunk: BackboneOptions
 
-  @Option(.choice("statistics", default: .depends("frozen with --weights, batch without"), "Batch norm of the trunk: frozen as in the method, or batch."))
+  @Option(
+    .choice(
+      "statistics", default: .depends("frozen with --weights, batch without"),
+      "Batch norm of the trunk: frozen as in the method, or batch."))
   public var givenStatistics: HeadStatistics?
   @Option(
-    .choice("frozen", default: .depends("PSA's firstStage for resnet38 with --weights, else none"), "Layers that keep their weights."))
+    .choice(
+      "frozen", default: .depends("PSA's firstStage for resnet38 with --weights, else none"),
+      "Layers that keep their weights."))
   public var givenFrozen: FrozenPart?
   @Flag(.flag("dropout", default: true, "Channel dropout in front of the classifier and inside the trunk."))
   public var dropout: Bool
@@ -34,7 +42,9 @@ public struct TrainCAMOptions: StageOptions, TrainingStage {
   public init() {}
 
   public var statistics: HeadStatistics { givenStatistics ?? (inputs.weights == nil ? .batch : .frozen) }
-  public var frozen: FrozenPart { givenFrozen ?? (inputs.weights != nil && trunk.backbone == .resnet38 ? .firstStage : .none) }
+  public var frozen: FrozenPart {
+    givenFrozen ?? (inputs.weights != nil && trunk.backbone == .resnet38 ? .firstStage : .none)
+  }
 
   public mutating func validate() throws {
     (givenStatistics, givenFrozen) = (statistics, frozen)

@@ -3,7 +3,8 @@ import MethodChoices
 
 public struct TrainDDNetOptions: StageOptions, TrainingStage, BiasedStage {
   public static let stage = StageHeader(
-    "train-ddnet", "Static stage: train a segmentation network on m^K0 and a DD-Net on (m^K0, m^A0) (paper, section 4.1).",
+    "train-ddnet",
+    "Static stage: train a segmentation network on m^K0 and a DD-Net on (m^K0, m^A0) (paper, section 4.1).",
     example: "--manifest M.yaml --data DIR --weights cam/weights.h5 --knowledge psa --advice crf --out runs/ddnet",
     output: .weights)
   public static let training = TrainingDefaults.method(
@@ -11,7 +12,8 @@ public struct TrainDDNetOptions: StageOptions, TrainingStage, BiasedStage {
   public static let bias = MethodDefaults().trainingBias
 
   public struct Inputs: ParsableArguments, Sendable {
-    @Option(.input("weights", [.weights], "Classifier whose trunk is the start, or weights of this stage, all of which are."))
+    @Option(
+      .input("weights", [.weights], "Classifier whose trunk is the start, or weights of this stage, all of which are."))
     public var weights: String
     @Option(.input("knowledge", [.scores], "Score maps p^K0 (psa-infer)."))
     public var knowledge: String
@@ -44,6 +46,8 @@ public struct TrainDDNetOptions: StageOptions, TrainingStage, BiasedStage {
 
 extension Declared where Value == Bool {
   static let square = flag(
-    "square", default: .preset { MethodDefaults($0).trainingResize == .square }, "Resize to a square instead of keeping the ratio of the sides.")
-  static let channelDropout = flag("channel-dropout", default: .value(MethodDefaults().channelDropout), "Channel dropout of the trunk.")
+    "square", default: .preset { MethodDefaults($0).trainingResize == .square },
+    "Resize to a square instead of keeping the ratio of the sides.")
+  static let channelDropout = flag(
+    "channel-dropout", default: .value(MethodDefaults().channelDropout), "Channel dropout of the trunk.")
 }
