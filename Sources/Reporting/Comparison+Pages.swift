@@ -12,28 +12,34 @@ extension Comparison {
   public func write() throws -> String {
     try clear()
     let pages = try PageWriter(folder: folder)
-    try AtomicFile.write(Style.sheet, to: "\(folder)/style.css")
+    try writeFile(Style.sheet.utf8, to: "\(folder)/style.css")
     let tables = resultTables
     var notes: [String] = []
     for variant in variants where !variant.report.notes.isEmpty {
       notes += variant.report.notes.map { "\(variant.title): \($0)" }
     }
     let classes = Set(variants.map { $0.report.classes.map(\.name) })
-    if classes.count > 1 { notes.append("The runs have different classes: scores are compared by name, and where a class is missing there is a `-`.") }
+    if classes.count > 1 {
+      notes.append(
+        "The runs have different classes: scores are compared by name, and where a class is missing there is a `-`.")
+    }
     let images = try (1..<variants.count).flatMap(imageContexts)
     let trainings = try trainingContexts()
     let parameters = differingSettings
     try pages.write(
       "comparison", to: "index.html", title: "Comparison",
       [
-        "variants": variants.map { "\($0.title): \($0.report.pipeline)" }, "hasNotes": !notes.isEmpty, "notes": notes,
+        "variants": variants.map { "\($0.title): \($0.folder), of \($0.report.pipeline)" }, "hasNotes": !notes.isEmpty, "notes": notes,
         "hasParameters": !parameters.isEmpty, "parameters": parameters.isEmpty ? [] : [parameterTable(parameters)],
-        "tables": tables.map { Site.context(label: $0.label, header: $0.table.header, rows: $0.rows, files: ["\($0.file).csv", "\($0.file).md"]) },
+        "tables": tables.map {
+          Site.context(
+            label: $0.label, header: $0.table.header, rows: $0.rows, files: ["\($0.file).csv", "\($0.file).md"])
+        },
         "hasCurves": !trainings.isEmpty, "trainings": trainings, "hasImages": !images.isEmpty, "images": images,
       ])
     for table in tables {
-      try AtomicFile.write(table.table.csv, to: "\(folder)/\(table.file).csv")
-      try AtomicFile.write(table.table.markdown, to: "\(folder)/\(table.file).md")
+      try writeFile(table.table.csv.utf8, to: "\(folder)/\(table.file).csv")
+      try writeFile(table.table.markdown.utf8, to: "\(folder)/\(table.file).md")
     }
     try AtomicFile.write(try json(), to: "\(folder)/\(Self.mark)")
     return "\(folder)/index.html"
@@ -47,7 +53,8 @@ extension Comparison {
     }
     for name in Self.ownNames where names.contains(name) {
       do { try FileManager.default.removeItem(atPath: "\(folder)/\(name)") } catch {
-        throw Failure(.io, "cannot remove the earlier comparison: \(error.localizedDescription)", file: "\(folder)/\(name)")
+        throw Failure(
+          .io, "cannot remove the earlier comparison: \(error.localizedDescription)", file: "\(folder)/\(name)")
       }
     }
   }
@@ -58,7 +65,9 @@ extension Comparison {
     var label: String
     var file: String
     var table: TextTable
-    var rows: [(title: String, kind: String, cells: [String])] { table.rows.map { ($0[0], "plain", Array($0.dropFirst())) } }
+    var rows: [(title: String, kind: String, cells: [String])] {
+      table.rows.map { ($0[0], "plain", Array($0.dropFirst())) }
+    }
   }
 
   private func parameterTable(_ settings: [(name: String, values: [String])]) -> [String: Any] {
@@ -78,7 +87,8 @@ extension Comparison {
       var table = TextTable(header: ["side", "mIoU"] + names)
       func scores(_ evaluation: EvaluationRecord?) -> [Double?] {
         guard let evaluation else { return [Double?](repeating: nil, count: names.count + 1) }
-        return [evaluation.meanIoU] + names.map { name in evaluation.classes.firstIndex(of: name).flatMap { evaluation.iou[$0] } }
+        return [evaluation.meanIoU]
+          + names.map { name in evaluation.classes.firstIndex(of: name).flatMap { evaluation.iou[$0] } }
       }
       let first = scores(row.sides[0])
       for (index, side) in row.sides.enumerated() {
@@ -86,7 +96,8 @@ extension Comparison {
         guard index > 0 else { continue }
         table.add(["difference"] + zip(scores(side), first).map { Self.points(ResultTable.difference($0, $1)) })
       }
-      result.append(.init(label: "\(row.title), \(row.split)", file: "data/classes-\(Pictures.fileName(row.key))", table: table))
+      result.append(
+        .init(label: "\(row.title), \(row.split)", file: "data/classes-\(Pictures.fileName(row.key))", table: table))
     }
     return result
   }
@@ -94,11 +105,13 @@ extension Comparison {
   private var meanTable: ResultContext {
     let others = variants.dropFirst()
     var table = TextTable(
-      header: ["masks", "split"] + variants.map(\.title) + (variants.count == 2 ? ["difference"] : others.map { "\($0.title), difference" }))
+      header: ["masks", "split"] + variants.map(\.title)
+        + (variants.count == 2 ? ["difference"] : others.map { "\($0.title), difference" }))
     for row in rows {
       let means = row.sides.map { $0?.meanIoU }
       table.add(
-        [row.title, row.split] + means.map(EvaluationReport.percent) + means.dropFirst().map { Self.points(ResultTable.difference($0, means[0])) })
+        [row.title, row.split] + means.map(EvaluationReport.percent)
+          + means.dropFirst().map { Self.points(ResultTable.difference($0, means[0])) })
     }
     return .init(label: "mIoU", file: "data/means", table: table)
   }
@@ -106,7 +119,9 @@ extension Comparison {
   /// Sides that differ in seeds alone: mean and standard deviation.
   private var repeatTable: ResultContext {
     let groups = repeats
-    let titles = groups.map { $0.count == 1 ? variants[$0[0]].title : "\(variants[$0[0]].report.name): \($0.count) seeds" }
+    let titles = groups.map {
+      $0.count == 1 ? variants[$0[0]].title : "\(variants[$0[0]].report.name): \($0.count) seeds"
+    }
     var table = TextTable(header: ["masks", "split"] + titles)
     for row in rows {
       let cells = groups.map { group in
@@ -141,15 +156,21 @@ extension Comparison {
   // MARK: Curves and images
 
   private func trainingContexts() throws -> [[String: Any]] {
-    func key(_ variant: Variant, _ training: TrainingRecord) -> String { Variant.key(training.family, variant.rest(training.cell)) }
-    let keys = Site.unique(variants.flatMap { variant in variant.report.trainings.filter { variant.owns($0.cell) }.map { key(variant, $0) } })
+    func key(_ variant: Variant, _ training: TrainingRecord) -> String {
+      Variant.key(training.family, variant.rest(training.cell))
+    }
+    let keys = Site.unique(
+      variants.flatMap { variant in variant.report.trainings.filter { variant.owns($0.cell) }.map { key(variant, $0) } }
+    )
     return try keys.map { name in
       let found = variants.compactMap { variant in
-        variant.report.trainings.first { variant.owns($0.cell) && key(variant, $0) == name }.map { (name: variant.title, record: $0) }
+        variant.report.trainings.first { variant.owns($0.cell) && key(variant, $0) == name }.map {
+          (name: variant.title, record: $0)
+        }
       }
       let plots = try Site.plots(of: found, name: name).map { plot -> [String: Any] in
         let path = "data/plots/\(Pictures.fileName(plot.name)).svg"
-        try AtomicFile.write(plot.svg, to: "\(folder)/\(path)")
+        try writeFile(plot.svg.utf8, to: "\(folder)/\(path)")
         return ["src": link(path), "alt": plot.alternative, "height": "350"]
       }
       return ["step": name, "plots": plots]
@@ -159,7 +180,9 @@ extension Comparison {
   private func imageContexts(side: Int) throws -> [[String: Any]] {
     try changes(side: side, limit: Self.shownChanges).map { heading, changes in
       [
-        "heading": heading, "explanation": "Mean IoU of the image, \(variants[side].title) less \(variants[0].title); the largest changes either way.",
+        "heading": heading,
+        "explanation":
+          "Mean IoU of the image, \(variants[side].title) less \(variants[0].title); the largest changes either way.",
         "items": try changes.enumerated().map { rank, change in
           [
             "id": change.id, "note": String(format: "%+.2f", change.difference * 100),
@@ -176,7 +199,7 @@ extension Comparison {
     func copied(_ variant: Variant, _ name: String, as copy: String) throws -> String? {
       let source = "\(variant.folder)/\(Pictures.folder(of: change.id))/\(name)"
       guard let bytes = FileManager.default.contents(atPath: source) else { return nil }
-      try AtomicFile.write(bytes, to: "\(folder)/\(place)/\(copy)")
+      try writeFile(bytes, to: "\(folder)/\(place)/\(copy)")
       return link("\(place)/\(copy)")
     }
     func column(_ variant: Variant, _ index: Int) -> MaskColumn? {
@@ -184,15 +207,22 @@ extension Comparison {
     }
     guard let photograph = try copied(first, Pictures.photograph, as: Pictures.photograph) else { return [] }
     func cell(_ over: String?, _ caption: String) -> [String: Any] {
-      var cell: [String: Any] = ["src": photograph, "alt": caption, "caption": caption, "width": 4, "height": 3, "href": over ?? photograph]
+      var cell: [String: Any] = [
+        "src": photograph, "alt": caption, "caption": caption, "hasNote": false, "width": 4, "height": 3,
+        "href": over ?? photograph,
+      ]
       if let over { cell["over"] = [over] }
       return cell
     }
     var cells = [cell(nil, "image")]
-    if let mask = column(first, change.before.column), let path = try copied(first, Pictures.fileName(of: mask), as: "first.png") {
+    if let mask = column(first, change.before.column),
+      let path = try copied(first, Pictures.fileName(of: mask), as: "first.png")
+    {
       cells.append(cell(path, "\(first.title): \(EvaluationReport.percent(change.before.score))"))
     }
-    if let mask = column(other, change.after.column), let path = try copied(other, Pictures.fileName(of: mask), as: "second.png") {
+    if let mask = column(other, change.after.column),
+      let path = try copied(other, Pictures.fileName(of: mask), as: "second.png")
+    {
       cells.append(cell(path, "\(other.title): \(EvaluationReport.percent(change.after.score))"))
     }
     if let path = try copied(first, Pictures.truth, as: Pictures.truth) { cells.append(cell(path, "truth")) }

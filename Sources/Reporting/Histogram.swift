@@ -1,18 +1,19 @@
-/// Two histograms over a range, of the pixels with and without a property: enough for the area under the ROC curve and for calibration.
+/// Two histograms over a range, of the pixels with and without a property: enough for the area under the ROC curve and
+/// for calibration.
 ///
 /// Values beyond the range count at its ends. Counts are integers, so that parts of a set add up in any order.
-struct PairedHistogram: Sendable {
+package struct PairedHistogram: Sendable {
   let low: Float
   let high: Float
   private(set) var yes: [Int]
   private(set) var no: [Int]
 
-  init(_ range: ClosedRange<Float>, bins: Int) {
+  package init(_ range: ClosedRange<Float>, bins: Int) {
     (low, high) = (range.lowerBound, range.upperBound)
     (yes, no) = ([Int](repeating: 0, count: bins), [Int](repeating: 0, count: bins))
   }
 
-  mutating func add(_ value: Float, _ hasProperty: Bool) {
+  package mutating func add(_ value: Float, _ hasProperty: Bool) {
     let place = (value - low) / (high - low) * Float(yes.count)
     let bin = min(max(Int(place.isNaN ? 0 : min(max(place, 0), Float(yes.count))), 0), yes.count - 1)
     if hasProperty { yes[bin] += 1 } else { no[bin] += 1 }
@@ -25,9 +26,9 @@ struct PairedHistogram: Sendable {
     }
   }
 
-  /// The probability that a pixel with the property has the larger value than one without, ties (the same bin) counting half; nil where there is
-  /// no pixel of one kind.
-  var areaUnderCurve: Double? {
+  /// The probability that a pixel with the property has the larger value than one without, ties (the same bin)
+  /// counting half; nil where there is no pixel of one kind.
+  package var areaUnderCurve: Double? {
     let (all, none) = (Double(yes.reduce(0, +)), Double(no.reduce(0, +)))
     guard all > 0, none > 0 else { return nil }
     var (below, area) = (0.0, 0.0)
@@ -38,8 +39,9 @@ struct PairedHistogram: Sendable {
     return area / (all * none)
   }
 
-  /// The histogram in `groups` ranges of equal width: the middle of the values, the share that has the property, the pixels.
-  func calibration(groups: Int) -> Calibration {
+  /// The histogram in `groups` ranges of equal width: the middle of the values, the share that has the property, the
+  /// pixels.
+  package func calibration(groups: Int) -> Calibration {
     var result = Calibration(auc: areaUnderCurve, means: [], shares: [], counts: [])
     let width = (high - low) / Float(yes.count)
     for group in 0..<groups {

@@ -48,26 +48,57 @@ struct Measurement {
     var tallies: [MergeTally] = []
   }
 
+  /// Sentences about masks and merges that are left out, since files of theirs are missing or damaged.
+  let omissions: [String]
+
+  /// Opens everything that a split has.
+  ///
+  /// - Throws: `Failure` where the split, its images or its truth masks are not there. Masks or maps that cannot be
+  ///   opened are left out and told by `omissions`.
   init(_ layout: RunLayout, _ manifest: DataSet, split: String, columns: [RunLayout.Column], threads: Int) throws {
     self.layout = layout
     self.manifest = manifest
     self.split = split
-    self.columns = columns
     self.threads = threads
     let items = try manifest.items(split: split, labelled: false)
     self.items = items
-    merges = layout.merges.filter { layout.split(of: $0.step) == split && layout.hasOutputs($0) }
     truths = EvaluationMasks(manifest)
     hasTruth = truths.areGiven(for: items)
     if hasTruth { try truths.checkFiles(of: items) }
-    let merged = merges.flatMap { [$0.knowledge.name, $0.advice.name, $0.step.name] }.map { RunLayout.MaskSource(step: $0, variant: "masks") }
     var sources: [RunLayout.MaskSource: SeedMasks] = [:]
-    for source in columns.map(\.source) + merged where sources[source] == nil {
-      guard let step = layout.pipeline[source.step] else { continue }
-      sources[source] = try SeedMasks(layout.pipeline.folder(of: step), variant: source.variant, for: items, classes: manifest.classes)
+    var omissions: [String] = []
+    func opens(_ source: RunLayout.MaskSource) -> Bool {
+      guard sources[source] == nil, let step = layout.pipeline[source.step] else { return sources[source] != nil }
+      let folder = layout.pipeline.folder(of: step)
+      do {
+        sources[source] = try SeedMasks(folder, variant: source.variant, for: items, classes: manifest.classes)
+      } catch {
+        omissions.append("The masks of \(source.step) (\(source.variant)) are left out on \(split): \(error)")
+        return false
+      }
+      return true
+    }
+    self.columns = columns.filter { opens($0.source) }
+    var maps: [String: ScoreMapReader] = [:]
+    merges = layout.merges.filter { merge in
+      guard layout.split(of: merge.step) == split, layout.hasOutputs(merge) else { return false }
+      let steps = [merge.knowledge.name, merge.advice.name, merge.step.name]
+      guard steps.allSatisfy({ opens(RunLayout.MaskSource(step: $0, variant: "masks")) }) else { return false }
+      do {
+        let reader = try ScoreMapReader(layout.pipeline.folder(of: merge.step))
+        if let item = items.first(where: { !reader.contains($0.id) }) {
+          throw Failure(.data, "has no d maps of this image", file: reader.path, item: item.id)
+        }
+        maps[merge.step.name] = reader
+      } catch {
+        omissions.append("The choices of \(merge.step.name) are left out: \(error)")
+        return false
+      }
+      return true
     }
     self.sources = sources
-    maps = try Dictionary(uniqueKeysWithValues: merges.map { ($0.step.name, try ScoreMapReader(layout.pipeline.folder(of: $0.step))) })
+    self.maps = maps
+    self.omissions = omissions
   }
 
   // MARK: Reading
@@ -83,10 +114,13 @@ struct Measurement {
   /// d^K and d^A of an image as stored, (h, w).
   func differences(of item: DataSet.Item, merge: String) throws -> (knowledge: Tensor, advice: Tensor) {
     guard let reader = maps[merge] else { throw Failure(.software, "maps of \(merge) were not opened") }
-    let maps = (knowledge: try reader.map(item.id, named: "knowledge"), advice: try reader.map(item.id, named: "advice"))
+    let maps = (
+      knowledge: try reader.map(item.id, named: "knowledge"), advice: try reader.map(item.id, named: "advice")
+    )
     guard maps.knowledge.shape.rank == 2, maps.knowledge.shape == maps.advice.shape else {
       throw Failure(
-        .data, expected: "two d maps of one size", found: "\(maps.knowledge.shape) and \(maps.advice.shape)", file: reader.path, item: item.id)
+        .data, expected: "two d maps of one size", found: "\(maps.knowledge.shape) and \(maps.advice.shape)",
+        file: reader.path, item: item.id)
     }
     return maps
   }
@@ -123,7 +157,8 @@ struct Measurement {
   private func empty(_ parameters: [SSDDParameters]) -> Result {
     let classes = manifest.classes.count
     return Result(
-      totals: columns.map { _ in ConfusionMatrix(classes: classes) }, tallies: parameters.map { MergeTally(classes: classes, parameters: $0) })
+      totals: columns.map { _ in ConfusionMatrix(classes: classes) },
+      tallies: parameters.map { MergeTally(classes: classes, parameters: $0) })
   }
 
   private func count(_ item: DataSet.Item, into part: inout Result, kernels: CPUKernels) throws -> Image {
@@ -141,7 +176,9 @@ struct Measurement {
     for (index, column) in columns.enumerated() {
       var matrix = ConfusionMatrix(classes: manifest.classes.count)
       let prediction = try mask(column.source.step, column.source.variant)
-      try matrix.add(truth: truth, prediction: prediction, item: item.id, names: ("truth", layout.pipeline.folder + "/" + column.source.step))
+      try matrix.add(
+        truth: truth, prediction: prediction, item: item.id,
+        names: ("truth", layout.pipeline.folder + "/" + column.source.step))
       part.totals[index].merge(matrix)
       image.cells.append(Self.cells(matrix))
     }
@@ -149,7 +186,8 @@ struct Measurement {
       let d = try differences(of: item, merge: merge.step.name)
       let choice = try part.tallies[index].add(
         .init(
-          truth: truth, knowledge: try mask(merge.knowledge.name), advice: try mask(merge.advice.name), refined: try mask(merge.step.name),
+          truth: truth, knowledge: try mask(merge.knowledge.name), advice: try mask(merge.advice.name),
+          refined: try mask(merge.step.name),
           knowledgeDifference: d.knowledge, adviceDifference: d.advice, labels: item.labels ?? []), kernels: kernels)
       if index == 0 { image.choice = choice }
       try addStored(item, merge.step.name, to: &part.tallies[index])
@@ -177,7 +215,11 @@ extension [Measurement.Cell] {
     var (hit, union) = ([Int: Int](), [Int: Int]())
     for cell in self {
       union[Int(cell.truth), default: 0] += cell.count
-      if cell.truth == cell.prediction { hit[Int(cell.truth), default: 0] += cell.count } else { union[Int(cell.prediction), default: 0] += cell.count }
+      if cell.truth == cell.prediction {
+        hit[Int(cell.truth), default: 0] += cell.count
+      } else {
+        union[Int(cell.prediction), default: 0] += cell.count
+      }
     }
     return Dictionary(uniqueKeysWithValues: union.map { ($0.key, Double(hit[$0.key] ?? 0) / Double($0.value)) })
   }

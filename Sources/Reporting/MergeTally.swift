@@ -27,11 +27,13 @@ struct MergeTally: Sendable {
   /// Differing pixels by whether the recomputed choice at the run's own bias is the stored mask's.
   private(set) var agreeing = 0
   private(set) var differing = 0
-  /// Confusion counts of pixels where the masks are equal, where the right one of the two is taken, and of the refined masks.
+  /// Confusion counts of pixels where the masks are equal, where the right one of the two is taken, and of the refined
+  /// masks.
   private var equal: [Int]
   private var oracle: [Int]
   private var refined: [Int]
-  /// For each place of the curve at which a pixel turns to the advice (one more for never): counts with the knowledge and with the advice.
+  /// For each place of the curve at which a pixel turns to the advice (one more for never): counts with the knowledge
+  /// and with the advice.
   private var turningKnowledge: [Int]
   private var turningAdvice: [Int]
 
@@ -106,26 +108,34 @@ struct MergeTally: Sendable {
   }
 
   /// d^K and d^A at the image's size as the merge reads them, and w without dd_bias.
-  private func confidence(of image: Image, kernels: CPUKernels) throws -> (knowledge: [Float], advice: [Float], base: [Float]) {
+  private func confidence(of image: Image, kernels: CPUKernels) throws -> (
+    knowledge: [Float], advice: [Float], base: [Float]
+  ) {
     let (height, width) = (image.truth.height, image.truth.width)
     func enlarged(_ map: Tensor) -> Tensor {
       let planes = map.reshaped([1, 1, map.shape[0], map.shape[1]])
-      guard parameters.differenceStorage == .logits else { return kernels.resizeBilinear(planes, height: height, width: width) }
+      guard parameters.differenceStorage == .logits else {
+        return kernels.resizeBilinear(planes, height: height, width: width)
+      }
       // The merge enlarges logits, of which the probabilities were stored.
       let logits = Tensor(planes.shape, planes.values.map { Tensor.logit(of: $0) })
       return kernels.sigmoid(kernels.resizeBilinear(logits, height: height, width: width))
     }
     let (dK, dA) = (enlarged(image.knowledgeDifference), enlarged(image.adviceDifference))
     let isExchanged = parameters.seedDecision == .asCode
-    func batch(_ mask: LabelMask) -> LabelBatch { LabelBatch(batch: 1, height: height, width: width, labels: mask.labels) }
+    func batch(_ mask: LabelMask) -> LabelBatch {
+      LabelBatch(batch: 1, height: height, width: width, labels: mask.labels)
+    }
     let (knowledge, advice) = (batch(image.knowledge), batch(image.advice))
     var bias = parameters.seedBias
     bias.difference = 0
     let present = try PresentLabels([image.labels], classes: classes)
     let flags = ignoreFlags(
-      knowledge: knowledge, advice: advice, present: present, threshold: parameters.shrinkThreshold, absentClassIsBad: parameters.absentClassIsBad)
+      knowledge: knowledge, advice: advice, present: present, threshold: parameters.shrinkThreshold,
+      absentClassIsBad: parameters.absentClassIsBad)
     let base = SSDD.confidence(
-      knowledge: knowledge, advice: advice, knowledgeDifference: isExchanged ? dA : dK, adviceDifference: isExchanged ? dK : dA, bias: bias, flags: flags)
+      knowledge: knowledge, advice: advice, knowledgeDifference: isExchanged ? dA : dK,
+      adviceDifference: isExchanged ? dK : dA, bias: bias, flags: flags)
     return (dK.values, dA.values, base.values)
   }
 
@@ -153,7 +163,8 @@ struct MergeTally: Sendable {
 }
 
 extension MergeTally {
-  /// The confusion of masks that follow the advice from the `place`-th bias of the curve on: 0 takes all advice, `biases.count + 1` none.
+  /// The confusion of masks that follow the advice from the `place`-th bias of the curve on: 0 takes all advice,
+  /// `biases.count + 1` none.
   func matrix(turningUpTo place: Int) -> ConfusionMatrix {
     var counts = equal
     let size = classes * classes
@@ -171,16 +182,24 @@ extension MergeTally {
     ConfusionMatrix(classes: classes, counts: zip(equal, oracle).map { $0 + $1 }, images: images)
   }
 
-  func record(step: String, family: String, cell: [Setting], knowledge: String, advice: String, split: String) -> MergeRecord {
+  func record(step: String, family: String, cell: [Setting], knowledge: String, advice: String, split: String)
+    -> MergeRecord
+  {
     let (k, a, d, best) = (knowledgeMatrix, adviceMatrix, refinedMatrix, oracleMatrix)
     let curve = biases.indices.map { matrix(turningUpTo: $0).meanIntersectionOverUnion }
     return MergeRecord(
-      step: step, family: family, cell: cell, knowledge: knowledge, advice: advice, split: split, images: images, badSamples: badSamples,
-      adviceShare: adviceShares / Double(max(images, 1)), choice: choice.reduce(into: Choice()) { $0 += $1 }, choiceByClass: choice,
-      adviceTrue: adviceTrue, adviceFalse: adviceFalse, knowledgeIoU: k.intersectionOverUnion, adviceIoU: a.intersectionOverUnion,
-      refinedIoU: d.intersectionOverUnion, oracleIoU: best.intersectionOverUnion, knowledgeMean: k.meanIntersectionOverUnion,
-      adviceMean: a.meanIntersectionOverUnion, refinedMean: d.meanIntersectionOverUnion, oracleMean: best.meanIntersectionOverUnion,
-      knowledgeDifference: knowledgeDifference.calibration(groups: 10), adviceDifference: adviceDifference.calibration(groups: 10),
+      step: step, family: family, cell: cell, knowledge: knowledge, advice: advice, split: split, images: images,
+      badSamples: badSamples,
+      adviceShare: adviceShares / Double(max(images, 1)), choice: choice.reduce(into: Choice()) { $0 += $1 },
+      choiceByClass: choice,
+      adviceTrue: adviceTrue, adviceFalse: adviceFalse, knowledgeIoU: k.intersectionOverUnion,
+      adviceIoU: a.intersectionOverUnion,
+      refinedIoU: d.intersectionOverUnion, oracleIoU: best.intersectionOverUnion,
+      knowledgeMean: k.meanIntersectionOverUnion,
+      adviceMean: a.meanIntersectionOverUnion, refinedMean: d.meanIntersectionOverUnion,
+      oracleMean: best.meanIntersectionOverUnion,
+      knowledgeDifference: knowledgeDifference.calibration(groups: 10),
+      adviceDifference: adviceDifference.calibration(groups: 10),
       confidence: confidence.calibration(groups: 24),
       bias: .init(
         own: Double(parameters.seedBias.difference), biases: biases.map(Double.init), means: curve,

@@ -2,12 +2,13 @@ import Foundation
 import Foundations
 import Mustache
 
-/// Renders templates into the report's folder. Mustache escapes what stands in double braces; nothing from a manifest or pipeline stands in three.
-struct PageWriter {
-  let folder: String
+/// Renders templates into the report's folder. Mustache escapes what stands in double braces; nothing from a manifest
+/// or pipeline stands in three.
+package struct PageWriter {
+  package let folder: String
   private let library: MustacheLibrary
 
-  init(folder: String) throws {
+  package init(folder: String) throws {
     self.folder = folder
     var library = MustacheLibrary()
     for (name, text) in Templates.all {
@@ -16,17 +17,19 @@ struct PageWriter {
     self.library = library
   }
 
-  func render(_ template: String, _ context: [String: Any]) throws -> String {
-    guard let text = library.render(context, withTemplate: template) else { throw Failure(.software, "there is no template \(template)") }
+  package func render(_ template: String, _ context: [String: Any]) throws -> String {
+    guard let text = library.render(context, withTemplate: template) else {
+      throw Failure(.software, "there is no template \(template)")
+    }
     return text
   }
 
   /// Writes a page; `path` is below the report's folder and decides how links find their way back to it.
-  func write(_ template: String, to path: String, title: String, _ context: [String: Any]) throws {
+  package func write(_ template: String, to path: String, title: String, _ context: [String: Any]) throws {
     var context = context
     context["title"] = title
     context["root"] = String(repeating: "../", count: path.split(separator: "/").count - 1)
-    try AtomicFile.write(try render(template, context), to: "\(folder)/\(path)")
+    try writeFile(try render(template, context).utf8, to: "\(folder)/\(path)")
   }
 }
 
@@ -34,4 +37,18 @@ struct PageWriter {
 func link(_ path: String) -> String {
   let allowed = CharacterSet(charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+")
   return path.addingPercentEncoding(withAllowedCharacters: allowed) ?? path
+}
+
+/// Writes a file of a report, and the folders above it.
+///
+/// Not synced as outputs of steps are: a report is some ten thousand small files that can be made again, and a disk
+/// takes milliseconds to sync each.
+func writeFile(_ bytes: some Sequence<UInt8>, to path: String) throws {
+  let place = URL(fileURLWithPath: path)
+  do {
+    try FileManager.default.createDirectory(at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(bytes).write(to: place)
+  } catch {
+    throw Failure(.io, "cannot write: \(error.localizedDescription)", file: path)
+  }
 }

@@ -4,8 +4,9 @@ import Foundations
 import Imaging
 import Tensors
 
-/// Writes the pictures of single images: the photograph, each kind of masks, the truth, d maps, and where the choice was won or lost.
-struct Pictures {
+/// Writes the pictures of single images: the photograph, each kind of masks, the truth, d maps, and where the choice
+/// was won or lost.
+package struct Pictures {
   /// Larger photographs are scaled down to about so many pixels, masks with them.
   static let maximumPixels = 640_000
 
@@ -17,10 +18,11 @@ struct Pictures {
   static func folder(of id: String) -> String { "images/\(fileName(id))" }
 
   /// A text as the name of a file: letters, digits, `.`, `_`, `-` and `+` stay, the rest becomes `=XX` by bytes.
-  static func fileName(_ text: String) -> String {
+  package static func fileName(_ text: String) -> String {
     text.utf8.map { byte in
       switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"),
         UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "+"):
         String(UnicodeScalar(byte))
       default: String(format: "=%02X", byte)
@@ -61,7 +63,9 @@ struct Pictures {
   func write(_ items: [DataSet.Item], columns: [MaskColumn], threads: Int) throws -> [String: Made] {
     let parts = try Parallel.results(items.count, threads: threads) { range in
       try items[range].map { item -> (String, Made) in
-        do { return (item.id, try write(item, columns: columns)) } catch let failure as Failure { throw failure.of(item: item.id) }
+        do { return (item.id, try write(item, columns: columns)) } catch let failure as Failure {
+          throw failure.of(item: item.id)
+        }
       }
     }
     return Dictionary(parts.flatMap { $0 }, uniquingKeysWith: { first, _ in first })
@@ -71,19 +75,23 @@ struct Pictures {
     let image = try item.image()
     let place = "\(folder)/\(Self.folder(of: item.id))"
     let size = Self.size(width: image.width, height: image.height)
-    let small = size == (image.width, image.height) ? image : image.resizedBicubic(width: size.width, height: size.height)
-    try AtomicFile.write(try small.jpegBytes(quality: 88), to: "\(place)/\(Self.photograph)")
+    let small =
+      size == (image.width, image.height) ? image : image.resizedBicubic(width: size.width, height: size.height)
+    try writeFile(try small.jpegBytes(quality: 88), to: "\(place)/\(Self.photograph)")
     var made = Made(width: size.width, height: size.height, regions: [:])
     func write(_ mask: LabelMask, as name: String) throws {
-      let shown: LabelMask = size == (mask.width, mask.height) ? mask : mask.resizedNearest(width: size.width, height: size.height)
+      let shown: LabelMask =
+        size == (mask.width, mask.height) ? mask : mask.resizedNearest(width: size.width, height: size.height)
       let classes = measurement.manifest.classes
       let values = classes.values(ofIndices: shown)
       let bytes = try TransparentPNG.bytes(values, palette: classes.palette, transparent: classes.value(ofIndex: 0))
-      try AtomicFile.write(bytes, to: "\(place)/\(name)")
+      try writeFile(bytes, to: "\(place)/\(name)")
       made.regions[name] = Self.regions(shown, names: classes.names)
     }
     for (column, record) in zip(measurement.columns, columns) {
-      try write(try measurement.mask(of: item, column.source, width: image.width, height: image.height), as: Self.fileName(of: record))
+      try write(
+        try measurement.mask(of: item, column.source, width: image.width, height: image.height),
+        as: Self.fileName(of: record))
     }
     let truth = measurement.hasTruth ? try measurement.truth(of: item) : nil
     if let truth { try write(truth, as: Self.truth) }
@@ -92,23 +100,28 @@ struct Pictures {
   }
 
   private func writeMerge(
-    _ merge: RunLayout.Merge, _ item: DataSet.Item, _ truth: LabelMask?, _ size: (width: Int, height: Int), to place: String
+    _ merge: RunLayout.Merge, _ item: DataSet.Item, _ truth: LabelMask?, _ size: (width: Int, height: Int),
+    to place: String
   ) throws {
     let d = try measurement.differences(of: item, merge: merge.step.name)
     for (map, name) in [(d.knowledge, Self.knowledgeDifference), (d.advice, Self.adviceDifference)] {
-      try AtomicFile.write(try Self.picture(of: map).pngBytes(palette: DifferenceScale.palette), to: "\(place)/\(name)")
+      try writeFile(try Self.picture(of: map).pngBytes(palette: DifferenceScale.palette), to: "\(place)/\(name)")
     }
     guard let truth else { return }
     func mask(_ step: String) throws -> LabelMask {
       try measurement.mask(of: item, .init(step: step, variant: "masks"), width: truth.width, height: truth.height)
     }
-    let choice = Self.choices(truth: truth, knowledge: try mask(merge.knowledge.name), advice: try mask(merge.advice.name), taken: try mask(merge.step.name))
-    let shown: LabelMask = size == (choice.width, choice.height) ? choice : choice.resizedNearest(width: size.width, height: size.height)
-    try AtomicFile.write(try TransparentPNG.bytes(shown, palette: Self.choicePalette, transparent: 0), to: "\(place)/\(Self.choice)")
+    let choice = Self.choices(
+      truth: truth, knowledge: try mask(merge.knowledge.name), advice: try mask(merge.advice.name),
+      taken: try mask(merge.step.name))
+    let shown: LabelMask =
+      size == (choice.width, choice.height) ? choice : choice.resizedNearest(width: size.width, height: size.height)
+    try writeFile(
+      try TransparentPNG.bytes(shown, palette: Self.choicePalette, transparent: 0), to: "\(place)/\(Self.choice)")
   }
 
   /// The size that an image is shown at.
-  static func size(width: Int, height: Int) -> (width: Int, height: Int) {
+  package static func size(width: Int, height: Int) -> (width: Int, height: Int) {
     guard width * height > maximumPixels else { return (width, height) }
     let scale = (Double(maximumPixels) / Double(width * height)).squareRoot()
     return (max(1, Int((Double(width) * scale).rounded())), max(1, Int((Double(height) * scale).rounded())))
@@ -122,7 +135,8 @@ struct Pictures {
     return LabelMask(width: map.shape[1], height: map.shape[0], labels: labels)
   }
 
-  /// 1 where the choice was won, 2 where it was lost, 3 where both masks are wrong; 0 where they are equal or the truth is void.
+  /// 1 where the choice was won, 2 where it was lost, 3 where both masks are wrong; 0 where they are equal or the
+  /// truth is void.
   static func choices(truth: LabelMask, knowledge: LabelMask, advice: LabelMask, taken: LabelMask) -> LabelMask {
     var result = LabelMask(width: truth.width, height: truth.height)
     for i in result.labels.indices {
@@ -154,7 +168,8 @@ struct Pictures {
     return (0..<256).filter { counts[$0] > 0 }.map { label in
       Region(
         name: label < names.count ? names[label] : "void", share: Double(counts[label]) / area,
-        x: (Double(longest[label].x) + 0.5) / Double(mask.width) * 100, y: (Double(longest[label].y) + 0.5) / Double(mask.height) * 100)
+        x: (Double(longest[label].x) + 0.5) / Double(mask.width) * 100,
+        y: (Double(longest[label].y) + 0.5) / Double(mask.height) * 100)
     }
   }
 }
@@ -180,7 +195,8 @@ enum DifferenceScale {
     var text = SVG.opening(width: 260, height: 40, title: "colour scale of d, the probability that the masks differ")
     for step in 0..<50 {
       let c = colour(at: (Double(step) + 0.5) / 50)
-      text += "<rect x=\"\(5 + step * 5)\" y=\"2\" width=\"5.3\" height=\"16\" fill=\"rgb(\(c.red),\(c.green),\(c.blue))\"/>"
+      text +=
+        "<rect x=\"\(5 + step * 5)\" y=\"2\" width=\"5.3\" height=\"16\" fill=\"rgb(\(c.red),\(c.green),\(c.blue))\"/>"
     }
     for (x, word, anchor) in [(5, "d = 0", "start"), (130, "0.5", "middle"), (255, "1", "end")] {
       text += "<text x=\"\(x)\" y=\"34\" text-anchor=\"\(anchor)\">\(word)</text>"

@@ -2,6 +2,7 @@ import Datasets
 import Evaluation
 import Foundation
 import Foundations
+import Imaging
 import PipelineGraph
 
 /// Makes the report of a pipeline: reads, counts, draws, and writes pages and plain files into one folder.
@@ -45,9 +46,11 @@ public struct ReportBuilder {
   @discardableResult
   public func build() throws -> RunReport {
     guard FileManager.default.fileExists(atPath: pipeline.folder) else {
-      throw Failure(.noInput, "no outputs of the pipeline; run `make PIPELINE=\(pipeline.file)` first", file: pipeline.folder)
+      throw Failure(
+        .noInput, "no outputs of the pipeline; run `make PIPELINE=\(pipeline.file)` first", file: pipeline.folder)
     }
     try clear()
+    keepImageMemory()
     let layout = RunLayout(pipeline)
     var reader = RunReader(layout)
     let manifest = try reader.manifest()
@@ -56,14 +59,20 @@ public struct ReportBuilder {
     let evaluations = try reader.evaluations()
     var splits: [Split] = []
     var report = RunReport(
-      name: pipeline.name, pipeline: pipeline.file, dataset: manifest.map { $0.description.isEmpty ? $0.name : "\($0.name): \($0.description)" } ?? "",
-      classes: manifest.map(Self.classes) ?? [], steps: steps, evaluations: evaluations, trainings: trainings, splits: [], merges: [],
+      name: pipeline.name, pipeline: pipeline.file,
+      dataset: manifest.map { $0.description.isEmpty ? $0.name : "\($0.name): \($0.description)" } ?? "",
+      classes: manifest.map(Self.classes) ?? [], steps: steps, evaluations: evaluations, trainings: trainings,
+      splits: [], merges: [],
       notes: reader.notes)
     if let manifest {
       for (name, columns) in layout.columns() {
-        let split = try measure(layout, manifest, split: name, columns: columns, report: &report)
-        report.splits.append(split.record)
-        splits.append(split)
+        do {
+          let split = try measure(layout, manifest, split: name, columns: columns, report: &report)
+          report.splits.append(split.record)
+          splits.append(split)
+        } catch let failure as Failure {
+          report.notes.append("The split \(name) is left out: \(failure)")
+        }
       }
     }
     report.notes += contradictions(report, splits)
@@ -74,8 +83,12 @@ public struct ReportBuilder {
   /// Removes what an earlier report left, and refuses a folder that holds anything else.
   private func clear() throws {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder), !names.isEmpty else { return }
-    guard FileManager.default.fileExists(atPath: "\(folder)/\(Site.dataFile)") || FileManager.default.fileExists(atPath: "\(folder)/\(Site.styleFile)")
-    else { throw Failure(.cannotCreate, "the folder holds something else than a report; name another one", file: folder) }
+    guard
+      FileManager.default.fileExists(atPath: "\(folder)/\(Site.dataFile)")
+        || FileManager.default.fileExists(atPath: "\(folder)/\(Site.styleFile)")
+    else {
+      throw Failure(.cannotCreate, "the folder holds something else than a report; name another one", file: folder)
+    }
     for name in Site.ownNames where names.contains(name) {
       do { try FileManager.default.removeItem(atPath: "\(folder)/\(name)") } catch {
         throw Failure(.io, "cannot remove the earlier report: \(error.localizedDescription)", file: "\(folder)/\(name)")
@@ -92,14 +105,17 @@ public struct ReportBuilder {
   // MARK: One split
 
   private func measure(
-    _ layout: RunLayout, _ manifest: DataSet, split: String, columns: [RunLayout.Column], report: inout RunReport
+    _ layout: RunLayout, _ manifest: DataSet, split: String, columns wanted: [RunLayout.Column], report: inout RunReport
   ) throws -> Split {
-    let measurement = try Measurement(layout, manifest, split: split, columns: columns, threads: threads)
+    let measurement = try Measurement(layout, manifest, split: split, columns: wanted, threads: threads)
+    report.notes += measurement.omissions
+    let columns = measurement.columns
     let result = try measurement.run()
     let (refined, against) = RunLayout.comparison(columns)
     let records = columns.map {
       MaskColumn(
-        step: $0.step.name, family: $0.step.family, cell: $0.step.settings, variant: $0.source.variant, title: $0.title, role: $0.role)
+        step: $0.step.name, family: $0.step.family, cell: $0.step.settings, variant: $0.source.variant, title: $0.title,
+        role: $0.role)
     }
     var record = SplitRecord(
       split: split, columns: records, refined: refined, against: against, hasTruth: measurement.hasTruth, images: [])
@@ -111,11 +127,13 @@ public struct ReportBuilder {
     let examples = examples(of: record)
     let shown = shown(record, examples)
     for place in shown { record.images[place].isShown = true }
-    let made = try Pictures(measurement: measurement, folder: folder).write(shown.map { measurement.items[$0] }, columns: records, threads: threads)
+    let made = try Pictures(measurement: measurement, folder: folder).write(
+      shown.map { measurement.items[$0] }, columns: records, threads: threads)
     if measurement.hasTruth {
       report.merges += zip(measurement.merges, result.tallies).map { merge, tally in
         tally.record(
-          step: merge.step.name, family: merge.step.family, cell: merge.step.settings, knowledge: merge.knowledge.name, advice: merge.advice.name,
+          step: merge.step.name, family: merge.step.family, cell: merge.step.settings, knowledge: merge.knowledge.name,
+          advice: merge.advice.name,
           split: split)
       }
     } else {
@@ -160,15 +178,18 @@ public struct ReportBuilder {
             $0.masks == column.step && $0.variant == column.variant && $0.split == split.record.split
           }), evaluation.matrix != split.measured.totals[place]
         else { continue }
+        let told = EvaluationReport.percent(evaluation.meanIoU)
+        let counted = EvaluationReport.percent(split.measured.totals[place].meanIntersectionOverUnion)
         notes.append(
-          "The evaluation \(evaluation.step) does not say what the masks of \(column.step) say now: mIoU \(EvaluationReport.percent(evaluation.meanIoU)) in its "
-            + "file, \(EvaluationReport.percent(split.measured.totals[place].meanIntersectionOverUnion)) counted here. Run it again.")
+          "The evaluation \(evaluation.step) does not say what the masks of \(column.step) say now: "
+            + "mIoU \(told) in its file, \(counted) counted here. Run it again.")
       }
     }
     for merge in report.merges {
       if let agreement = merge.bias.agreement, agreement < 0.99 {
         notes.append(
-          "The choices of \(merge.step), computed again from its d maps, are the stored masks' on \(EvaluationReport.percent(agreement)) % of the differing "
+          "The choices of \(merge.step), computed again from its d maps, are the stored masks' on "
+            + "\(EvaluationReport.percent(agreement)) % of the differing "
             + "pixels only: its inputs changed since, so that its curve over dd_bias is doubtful.")
       }
     }
@@ -181,7 +202,9 @@ extension SplitRecord {
   func gain(of place: Int) -> Double? {
     guard let refined, let against else { return nil }
     let scores = images[place].scores
-    guard refined < scores.count, against < scores.count, let new = scores[refined], let old = scores[against] else { return nil }
+    guard refined < scores.count, against < scores.count, let new = scores[refined], let old = scores[against] else {
+      return nil
+    }
     return new - old
   }
 }

@@ -2,8 +2,8 @@ import Evaluation
 import Foundation
 
 /// Table 1 of one split: a row per evaluation, rows for repeated seeds, and what the method gains.
-struct ResultTable {
-  enum Kind: String {
+package struct ResultTable {
+  package enum Kind: String {
     case measured = "measured here"
     case published
     case gain
@@ -11,24 +11,24 @@ struct ResultTable {
     case seeds = "mean of seeds"
   }
 
-  struct Row {
-    var title: String
-    var kind: Kind
+  package struct Row {
+    package var title: String
+    package var kind: Kind
     var images: Int?
     var scales = ""
     var crf = ""
     /// Per cent, or percentage points of a gain.
-    var mean: Double?
-    var iou: [Double?]
+    package var mean: Double?
+    package var iou: [Double?]
     /// Standard deviations over seeds, the mean's first.
-    var deviations: [Double?] = []
+    package var deviations: [Double?] = []
   }
 
   let split: String
   let classes: [String]
-  var rows: [Row]
+  package var rows: [Row]
 
-  init(split: String, evaluations: [EvaluationRecord]) {
+  package init(split: String, evaluations: [EvaluationRecord]) {
     self.split = split
     classes = evaluations.first?.classes ?? []
     rows = evaluations.map(Self.row)
@@ -43,7 +43,8 @@ struct ResultTable {
 
   private static func row(_ evaluation: EvaluationRecord) -> Row {
     Row(
-      title: evaluation.title, kind: .measured, images: evaluation.images, scales: evaluation.scales, crf: evaluation.crf,
+      title: evaluation.title, kind: .measured, images: evaluation.images, scales: evaluation.scales,
+      crf: evaluation.crf,
       mean: evaluation.meanIoU.map { $0 * 100 }, iou: evaluation.iou.map { $0.map { $0 * 100 } })
   }
 
@@ -63,20 +64,25 @@ struct ResultTable {
       let classes = rows[0].iou.indices.map { c in Statistics(rows.map { $0.iou[c] }) }
       let mean = Statistics(rows.map(\.mean))
       return Row(
-        title: "\(key): \(group.count) seeds", kind: .seeds, images: group[0].images, scales: rows[0].scales, crf: rows[0].crf, mean: mean.mean,
+        title: "\(key): \(group.count) seeds", kind: .seeds, images: group[0].images, scales: rows[0].scales,
+        crf: rows[0].crf, mean: mean.mean,
         iou: classes.map(\.mean), deviations: [mean.deviation] + classes.map(\.deviation))
     }
   }
 
-  /// What refined masks gain: networks against the baseline network, merged seeds against the two masks that they were merged from.
+  /// What refined masks gain: networks against the baseline network, merged seeds against the two masks that they were
+  /// merged from.
   private static func gainRows(_ evaluations: [EvaluationRecord]) -> [Row] {
     let pairs: [(MaskRole, MaskRole)] = [
-      (.merged, .walk), (.merged, .crf), (.staticNetwork, .baseline), (.dynamicNetwork, .baseline), (.dynamicNetwork, .staticNetwork),
+      (.merged, .walk), (.merged, .crf), (.staticNetwork, .baseline), (.dynamicNetwork, .baseline),
+      (.dynamicNetwork, .staticNetwork),
     ]
     return pairs.flatMap { new, old in
       evaluations.filter { $0.role == new }.compactMap { after -> Row? in
         let candidates = evaluations.filter { $0.role == old && $0.variant == after.variant }
-        guard let before = candidates.first(where: { before in before.cell.allSatisfy(after.cell.contains) }) else { return nil }
+        guard let before = candidates.first(where: { before in before.cell.allSatisfy(after.cell.contains) }) else {
+          return nil
+        }
         let (a, b) = (row(after), row(before))
         return Row(
           title: "gain of \(after.title) over \(before.title)", kind: .gain, mean: Self.difference(a.mean, b.mean),
@@ -118,9 +124,12 @@ struct ResultTable {
   var table: TextTable {
     var table = TextTable(
       header: ["masks", "origin", "split", "images", "scales", "CRF", "mIoU"] + classes,
-      alignments: [.left, .left, .left, .right, .left, .left] + [TextTable.Alignment](repeating: .right, count: classes.count + 1))
+      alignments: [.left, .left, .left, .right, .left, .left]
+        + [TextTable.Alignment](repeating: .right, count: classes.count + 1))
     for row in rows {
-      table.add([row.title, row.kind.rawValue, split, row.images.map(String.init) ?? "-", row.scales, row.crf] + Self.numbers(row))
+      table.add(
+        [row.title, row.kind.rawValue, split, row.images.map(String.init) ?? "-", row.scales, row.crf]
+          + Self.numbers(row))
     }
     return table
   }

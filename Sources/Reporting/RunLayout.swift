@@ -1,7 +1,8 @@
 import Foundation
 import PipelineGraph
 
-/// What the steps of a pipeline are, by stages and wiring: which masks there are, which step merged which two, which row of a table is what.
+/// What the steps of a pipeline are, by stages and wiring: which masks there are, which step merged which two, which
+/// row of a table is what.
 ///
 /// Names of steps mean nothing here, so that a user may call them anything.
 struct RunLayout {
@@ -14,15 +15,21 @@ struct RunLayout {
   }
 
   /// Whether the step's files are all there. They may be out of date: the page then says so.
-  func hasOutputs(_ step: Step) -> Bool { pipeline.targets(of: step).allSatisfy { FileManager.default.fileExists(atPath: $0) } }
+  func hasOutputs(_ step: Step) -> Bool {
+    pipeline.targets(of: step).allSatisfy { FileManager.default.fileExists(atPath: $0) }
+  }
 
   /// The step that an input comes from.
   func source(of input: String, of step: Step) -> Step? {
-    guard let input = step.inputs.first(where: { $0.name == input }), case .step(let name) = input.source else { return nil }
+    guard let input = step.inputs.first(where: { $0.name == input }), case .step(let name) = input.source else {
+      return nil
+    }
     return pipeline[name]
   }
 
-  func parameter(_ name: String, of step: Step) -> String? { step.parameters.first { $0.name == name }?.value.description }
+  func parameter(_ name: String, of step: Step) -> String? {
+    step.parameters.first { $0.name == name }?.value.description
+  }
 
   /// The split that a step works on: its parameter, or what its stage takes without one.
   func split(of step: Step) -> String {
@@ -62,23 +69,27 @@ struct RunLayout {
 
   /// The splits that have masks, in the order of the file, each with its columns in that order.
   ///
-  /// A split's columns are the masks that are evaluated and those that a merge reads and makes; where nothing is evaluated, those of networks too.
-  /// Of a step with a matrix, the first cell that is done stands for all: the cells are compared as numbers.
+  /// A split's columns are the masks that are evaluated and those that a merge reads and makes; where nothing is
+  /// evaluated, those of networks too. Where that would be more than `maximumColumns`, the first cell that is done
+  /// stands for all cells of a step; numbers are still of all.
   func columns() -> [(split: String, columns: [Column])] {
     var order: [String] = []
     var found: [String: [Column]] = [:]
-    var families: [String: Set<String>] = [:]
     func add(_ step: Step, variant: String, split: String, title: String) {
       guard hasOutputs(step) else { return }
       if found[split] == nil { order.append(split) }
-      // One cell a family and variant, the first.
-      guard families[split, default: []].insert("\(step.family) \(variant)").inserted else { return }
-      found[split, default: []].append(Column(source: MaskSource(step: step.name, variant: variant), step: step, title: title, role: role(of: step)))
+      let source = MaskSource(step: step.name, variant: variant)
+      guard !(found[split]?.contains { $0.source == source } ?? false) else { return }
+      found[split, default: []].append(
+        Column(source: source, step: step, title: step.titled(title), role: role(of: step)))
     }
     let evaluations = pipeline.steps.filter { $0.stage.name == "evaluate" }
     func title(of step: Step, variant: String) -> String {
-      let judged = evaluations.first { source(of: "masks", of: $0)?.name == step.name && (parameter("variant", of: $0) ?? "masks") == variant }
-      return judged.flatMap { parameter("name", of: $0) } ?? (variant == "masks" ? step.family : "\(step.family) with CRF")
+      let judged = evaluations.first {
+        source(of: "masks", of: $0)?.name == step.name && (parameter("variant", of: $0) ?? "masks") == variant
+      }
+      return judged.flatMap { parameter("name", of: $0) }
+        ?? (variant == "masks" ? step.family : "\(step.family) with CRF")
     }
     for step in pipeline.inOrder {
       let name = step.name
@@ -92,8 +103,15 @@ struct RunLayout {
         add(step, variant: "masks", split: split(of: step), title: title(of: step, variant: "masks"))
       }
     }
-    return order.map { ($0, found[$0] ?? []) }
+    return order.map { split in
+      let all = found[split] ?? []
+      guard all.count > Self.maximumColumns else { return (split, all) }
+      var families: Set<String> = []
+      return (split, all.filter { families.insert("\($0.step.family) \($0.source.variant)").inserted })
+    }
   }
+
+  static let maximumColumns = 16
 
   /// Columns whose gain the page tells: the most refined masks against what they would have been without this paper.
   static func comparison(_ columns: [Column]) -> (refined: Int?, against: Int?) {
@@ -104,7 +122,9 @@ struct RunLayout {
       }
       return nil
     }
-    if let refined = place([.dynamicNetwork, .staticNetwork]), let against = place([.baseline]) { return (refined, against) }
+    if let refined = place([.dynamicNetwork, .staticNetwork]), let against = place([.baseline]) {
+      return (refined, against)
+    }
     if let refined = place([.merged]), let against = place([.crf, .walk]) { return (refined, against) }
     return (columns.indices.last, columns.count > 1 ? columns.indices.first : nil)
   }
@@ -120,7 +140,9 @@ struct RunLayout {
   /// Steps that decide between two masks, with the two.
   var merges: [Merge] {
     pipeline.steps.filter { $0.stage.name == "ssdd-merge" }.compactMap { step in
-      guard let knowledge = source(of: "knowledge", of: step), let advice = source(of: "advice", of: step) else { return nil }
+      guard let knowledge = source(of: "knowledge", of: step), let advice = source(of: "advice", of: step) else {
+        return nil
+      }
       return Merge(step: step, knowledge: knowledge, advice: advice)
     }
   }
@@ -131,7 +153,9 @@ struct RunLayout {
 
   /// The scales that masks were made at: `0.75, 1, 1.5 with flip`.
   func scales(of step: Step) -> String {
-    guard let scales = parameter("scales", of: step) else { return step.stage.name == "infer-seg" ? "stage's default" : "-" }
+    guard let scales = parameter("scales", of: step) else {
+      return step.stage.name == "infer-seg" ? "stage's default" : "-"
+    }
     let list = scales.split(separator: ",").joined(separator: ", ")
     return parameter("flip", of: step) == "true" ? "\(list) with flip" : list
   }
@@ -144,9 +168,12 @@ struct RunLayout {
     case (_, "masks-crf"): prefix = "crf-"
     default: return step.stage.name == "ssdd-merge" ? "of the advice" : "none"
     }
-    let names = ["iterations", "gaussian-weight", "gaussian-spread", "bilateral-weight", "bilateral-spread", "colour-spread"]
+    let names = [
+      "iterations", "gaussian-weight", "gaussian-spread", "bilateral-weight", "bilateral-spread", "colour-spread",
+    ]
     let given = names.compactMap { name in parameter(prefix + name, of: step).map { "\(name) \($0)" } }
-    return given.isEmpty ? "with defaults" : given.joined(separator: ", ")
+    return given.isEmpty
+      ? "with defaults" : given.joined(separator: ", ") + (given.count < names.count ? ", else defaults" : "")
   }
 }
 

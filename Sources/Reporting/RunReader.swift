@@ -33,10 +33,16 @@ struct RunReader {
     let missing = records.filter { step in !step.isDone && !(pipeline[step.name].map(layout.hasOutputs) ?? false) }
     let stale = records.filter { step in !step.isDone && (pipeline[step.name].map(layout.hasOutputs) ?? false) }
     if !missing.isEmpty {
-      notes.append("\(missing.count) of \(records.count) steps have not run: \(Self.list(missing.map(\.name))). What they give is missing here.")
+      notes.append(
+        "\(missing.count) of \(records.count) steps have not run: \(Self.list(missing.map(\.name))). What they give "
+          + "is missing here."
+      )
     }
     if !stale.isEmpty {
-      notes.append("Out of date, as make sees it: \(Self.list(stale.map(\.name))). Their present outputs are shown; `make` runs them again.")
+      notes.append(
+        "Out of date, as make sees it: \(Self.list(stale.map(\.name))). Their present outputs are shown; `make` runs "
+          + "them again."
+      )
     }
     return records
   }
@@ -49,8 +55,10 @@ struct RunReader {
     let state = layout.states[step.name]
     let seed = step.seed.map { [Setting(name: "seed", value: "\($0)")] } ?? []
     return StepRecord(
-      name: step.name, family: step.family, cell: step.settings, stage: step.stage.name, isDone: !(state?.willRun ?? true),
-      reason: state?.reasons.first?.description ?? "", seconds: state?.seconds, command: pipeline.command(of: step).joined(separator: " "),
+      name: step.name, family: step.family, cell: step.settings, stage: step.stage.name,
+      isDone: !(state?.willRun ?? true),
+      reason: state?.reasons.first?.description ?? "", seconds: state?.seconds,
+      command: pipeline.command(of: step).joined(separator: " "),
       parameters: step.parameters.map { Setting(name: $0.name, value: $0.value.description) } + seed,
       inputs: step.inputs.map { input in
         let name = input.title.map { "\(input.name) \($0)" } ?? input.name
@@ -64,7 +72,8 @@ struct RunReader {
   /// Keys that say what made the outputs, from the completion file; empty where there is none.
   private func provenance(of step: Step) -> [Setting] {
     struct File: Decodable { var provenance: [String: String]? }
-    guard let target = pipeline.targets(of: step).first, target.hasSuffix(".json"), let data = FileManager.default.contents(atPath: target),
+    guard let target = pipeline.targets(of: step).first, target.hasSuffix(".json"),
+      let data = FileManager.default.contents(atPath: target),
       let found = try? JSONDecoder().decode(File.self, from: data).provenance
     else { return [] }
     let shown = found.filter { $0.key == "version" || $0.key == "seed" || $0.key.hasPrefix("input.") }
@@ -77,13 +86,17 @@ struct RunReader {
   func evaluations() throws -> [EvaluationRecord] {
     try pipeline.steps.filter { $0.stage.name == "evaluate" }.compactMap { step in
       let path = "\(pipeline.folder(of: step))/evaluation.json"
-      guard let data = FileManager.default.contents(atPath: path), let judged = layout.source(of: "masks", of: step) else { return nil }
+      guard let data = FileManager.default.contents(atPath: path), let judged = layout.source(of: "masks", of: step)
+      else { return nil }
       let report = try EvaluationReport(json: data, file: path)
       let variant = layout.parameter("variant", of: step) ?? "masks"
       return EvaluationRecord(
-        step: step.name, family: step.family, cell: step.settings, title: step.titled(layout.parameter("name", of: step) ?? step.family),
-        split: layout.split(of: step), masks: judged.name, variant: variant, role: layout.role(of: judged), scales: layout.scales(of: judged),
-        crf: layout.crf(of: judged, variant: variant), images: report.matrix.images, classes: report.names, matrix: report.matrix)
+        step: step.name, family: step.family, cell: step.settings,
+        title: step.titled(layout.parameter("name", of: step) ?? step.family),
+        split: layout.split(of: step), masks: judged.name, variant: variant, role: layout.role(of: judged),
+        scales: layout.scales(of: judged),
+        crf: layout.crf(of: judged, variant: variant), images: report.matrix.images, classes: report.names,
+        matrix: report.matrix)
     }
   }
 
@@ -92,15 +105,20 @@ struct RunReader {
   mutating func trainings() throws -> [TrainingRecord] {
     var records: [TrainingRecord] = []
     for step in pipeline.steps where step.stage.name.hasPrefix("train-") {
-      guard let log = try TrainingLogReader.read("\(pipeline.folder(of: step))/log.tsv"), !log.rows.isEmpty else { continue }
+      guard let log = try TrainingLogReader.read("\(pipeline.folder(of: step))/log.tsv"), !log.rows.isEmpty else {
+        continue
+      }
       let thinned = TrainingLogReader.thinned(log)
       let warnings = TrainingLogReader.collapses(log, step: step.name)
       let last = zip(log.names, log.rows.last ?? []).map { Setting(name: $0, value: SVG.number($1)) }
       records.append(
         TrainingRecord(
-          step: step.name, family: step.family, cell: step.settings, stage: step.stage.name, updates: log.rows.count, last: last, steps: thinned.steps,
+          step: step.name, family: step.family, cell: step.settings, stage: step.stage.name, updates: log.rows.count,
+          last: last, steps: thinned.steps,
           columns: thinned.columns, warnings: warnings))
-      if !layout.hasOutputs(step) { notes.append("The training \(step.name) is not finished: \(log.rows.count) updates so far.") }
+      if !layout.hasOutputs(step) {
+        notes.append("The training \(step.name) is not finished: \(log.rows.count) updates so far.")
+      }
       notes += warnings
     }
     return records

@@ -127,7 +127,8 @@ public struct TrainingRecord: Codable, Sendable, Equatable {
 public struct SplitRecord: Codable, Sendable {
   public var split: String
   public var columns: [MaskColumn]
-  /// Places in `columns` of the masks whose gain is told and of those it is told against; nil where there are none such.
+  /// Places in `columns` of the masks whose gain is told and of those it is told against; nil where there are none
+  /// such.
   public var refined: Int?
   public var against: Int?
   public var hasTruth: Bool
@@ -154,14 +155,16 @@ public struct ImageRecord: Codable, Sendable, Equatable {
   public var scores: [Double?]
   /// Whether pictures of it were made.
   public var isShown: Bool
-  /// Pixels where the choice between knowledge and advice was won, lost and could not be won; nil where no merge was made.
+  /// Pixels where the choice between knowledge and advice was won, lost and could not be won; nil where no merge was
+  /// made.
   public var choice: Choice?
 
   public var won: Int { choice?.won ?? 0 }
   public var lost: Int { choice?.lost ?? 0 }
 }
 
-/// Of pixels where two masks differ and the truth is known: the choice took the right one, took the wrong one, or both are wrong.
+/// Of pixels where two masks differ and the truth is known: the choice took the right one, took the wrong one, or both
+/// are wrong.
 public struct Choice: Codable, Sendable, Equatable {
   public var won = 0
   public var lost = 0
@@ -186,7 +189,8 @@ public struct MergeRecord: Codable, Sendable {
   public var advice: String
   public var split: String
   public var images: Int
-  /// Images that the class guard flagged, and the mean share of differing pixels that took the advice, both as stored with the maps.
+  /// Images that the class guard flagged, and the mean share of differing pixels that took the advice, both as stored
+  /// with the maps.
   public var badSamples: Int
   public var adviceShare: Double
   public var choice: Choice

@@ -1,7 +1,8 @@
 import Foundation
 
-/// Plots as SVG files that stand alone: light and dark by the viewer's scheme, series told apart by dash and marker as well as by colour.
-enum SVG {
+/// Plots as SVG files that stand alone: light and dark by the viewer's scheme, series told apart by dash and marker as
+/// well as by colour.
+package enum SVG {
   /// One line or set of points.
   struct Series {
     var name: String
@@ -45,7 +46,7 @@ enum SVG {
   }
 
   /// Round places for about `count` ticks over a range.
-  static func ticks(_ low: Double, _ high: Double, count: Int = 5) -> [Double] {
+  package static func ticks(_ low: Double, _ high: Double, count: Int = 5) -> [Double] {
     guard high > low, (high - low).isFinite else { return [low] }
     let rough = (high - low) / Double(count)
     let power = pow(10, floor(log10(rough)))
@@ -67,7 +68,8 @@ enum SVG {
   ///   - marks: places on the x axis with a word, drawn as vertical lines.
   ///   - levels: places on the y axis with a word, drawn as horizontal lines.
   static func lines(
-    title: String, x xLabel: String, y yLabel: String, _ series: [Series], marks: [(Double, String)] = [], levels: [(Double, String)] = [],
+    title: String, x xLabel: String, y yLabel: String, _ series: [Series], marks: [(Double, String)] = [],
+    levels: [(Double, String)] = [],
     yRange: ClosedRange<Double>? = nil
   ) -> String {
     let frame = Frame(series, marks: marks, levels: levels, yRange: yRange, legendRows: (series.count + 1) / 2)
@@ -76,12 +78,15 @@ enum SVG {
     text += frame.axes(xLabel, yLabel)
     for (place, word) in levels {
       let y = coordinate(frame.y(place))
-      text += "<line class=\"a\" stroke-dasharray=\"4 3\" x1=\"\(frame.left)\" x2=\"\(frame.right)\" y1=\"\(y)\" y2=\"\(y)\"/>"
-      text += "<text x=\"\(frame.right - 4)\" y=\"\(coordinate(frame.y(place) - 4))\" text-anchor=\"end\">\(escaped(word))</text>\n"
+      text +=
+        "<line class=\"a\" stroke-dasharray=\"4 3\" x1=\"\(frame.left)\" x2=\"\(frame.right)\" y1=\"\(y)\" y2=\"\(y)\"/>"
+      text +=
+        "<text x=\"\(frame.right - 4)\" y=\"\(coordinate(frame.y(place) - 4))\" text-anchor=\"end\">\(escaped(word))</text>\n"
     }
     for (place, word) in marks {
       let x = coordinate(frame.x(place))
-      text += "<line class=\"a\" stroke-dasharray=\"2 3\" x1=\"\(x)\" x2=\"\(x)\" y1=\"\(frame.top)\" y2=\"\(frame.bottom)\"/>"
+      text +=
+        "<line class=\"a\" stroke-dasharray=\"2 3\" x1=\"\(x)\" x2=\"\(x)\" y1=\"\(frame.top)\" y2=\"\(frame.bottom)\"/>"
       text += "<text x=\"\(x)\" y=\"\(frame.top + 14)\" dx=\"4\">\(escaped(word))</text>\n"
     }
     for (index, one) in series.enumerated() { text += line(one, index % colours.count, frame) }
@@ -93,7 +98,10 @@ enum SVG {
     let path = points.map { "\(coordinate(frame.x($0.x))),\(coordinate(frame.y($0.y)))" }.joined(separator: " ")
     var text = "<polyline class=\"l s\(style)\" stroke-dasharray=\"\(dashes[style])\" points=\"\(path)\"/>\n"
     if points.count <= 45 {
-      for point in points { text += "<circle class=\"f\(style)\" r=\"2.5\" cx=\"\(coordinate(frame.x(point.x)))\" cy=\"\(coordinate(frame.y(point.y)))\"/>" }
+      for point in points {
+        text +=
+          "<circle class=\"f\(style)\" r=\"2.5\" cx=\"\(coordinate(frame.x(point.x)))\" cy=\"\(coordinate(frame.y(point.y)))\"/>"
+      }
       text += "\n"
     }
     return text
@@ -111,7 +119,10 @@ private struct Frame {
   private let xRange: (Double, Double)
   private let yRange: (Double, Double)
 
-  init(_ series: [SVG.Series], marks: [(Double, String)], levels: [(Double, String)], yRange given: ClosedRange<Double>?, legendRows: Int) {
+  init(
+    _ series: [SVG.Series], marks: [(Double, String)], levels: [(Double, String)], yRange given: ClosedRange<Double>?,
+    legendRows: Int
+  ) {
     let points = series.flatMap(\.points).filter { $0.x.isFinite && $0.y.isFinite }
     let (xs, ys) = (points.map(\.x) + marks.map(\.0), points.map(\.y) + levels.map(\.0))
     func widened(_ low: Double, _ high: Double, by share: Double) -> (Double, Double) {
@@ -126,7 +137,9 @@ private struct Frame {
   }
 
   func x(_ value: Double) -> Double { Double(left) + (value - xRange.0) / (xRange.1 - xRange.0) * Double(right - left) }
-  func y(_ value: Double) -> Double { Double(bottom) - (value - yRange.0) / (yRange.1 - yRange.0) * Double(bottom - top) }
+  func y(_ value: Double) -> Double {
+    Double(bottom) - (value - yRange.0) / (yRange.1 - yRange.0) * Double(bottom - top)
+  }
 
   func axes(_ xLabel: String, _ yLabel: String) -> String {
     var text = ""
@@ -142,16 +155,19 @@ private struct Frame {
       text += "<text x=\"\(place)\" y=\"\(bottom + 18)\" text-anchor=\"\(anchor)\">\(SVG.number(tick))</text>\n"
     }
     text += "<line class=\"a\" x1=\"\(left)\" x2=\"\(right)\" y1=\"\(bottom)\" y2=\"\(bottom)\"/>"
-    text += "<text x=\"\((left + right) / 2)\" y=\"\(bottom + 37)\" text-anchor=\"middle\">\(SVG.escaped(xLabel))</text>"
+    text +=
+      "<text x=\"\((left + right) / 2)\" y=\"\(bottom + 37)\" text-anchor=\"middle\">\(SVG.escaped(xLabel))</text>"
     let middle = (top + bottom) / 2
-    return text + "<text transform=\"translate(13 \(middle)) rotate(-90)\" text-anchor=\"middle\">\(SVG.escaped(yLabel))</text>\n"
+    return text
+      + "<text transform=\"translate(13 \(middle)) rotate(-90)\" text-anchor=\"middle\">\(SVG.escaped(yLabel))</text>\n"
   }
 
   func legend(_ series: [SVG.Series]) -> String {
     series.enumerated().map { index, one in
       let style = index % SVG.colours.count
       let (x, y) = (left + index % 2 * 228, bottom + 56 + index / 2 * 18)
-      return "<line class=\"l s\(style)\" stroke-dasharray=\"\(SVG.dashes[style])\" x1=\"\(x)\" x2=\"\(x + 26)\" y1=\"\(y - 4)\" y2=\"\(y - 4)\"/>"
+      return
+        "<line class=\"l s\(style)\" stroke-dasharray=\"\(SVG.dashes[style])\" x1=\"\(x)\" x2=\"\(x + 26)\" y1=\"\(y - 4)\" y2=\"\(y - 4)\"/>"
         + "<text x=\"\(x + 32)\" y=\"\(y)\">\(SVG.escaped(one.name.count > 28 ? String(one.name.prefix(27)) + "…" : one.name))</text>\n"
     }.joined()
   }
@@ -159,8 +175,9 @@ private struct Frame {
 
 extension SVG {
   /// Horizontal bars in groups: one group per category, one bar per series, with its number.
-  static func bars(
-    title: String, unit: String, categories: [String], _ series: [(name: String, values: [Double?])], format: (Double) -> String = { String(format: "%.1f", $0) }
+  package static func bars(
+    title: String, unit: String, categories: [String], _ series: [(name: String, values: [Double?])],
+    format: (Double) -> String = { String(format: "%.1f", $0) }
   ) -> String {
     let (left, right, bar, gap) = (min(200, max(70, (categories.map(\.count).max() ?? 8) * 7 + 16)), 460, 14, 10)
     let group = series.count * bar + gap
@@ -173,7 +190,8 @@ extension SVG {
     text += "<text class=\"h\" x=\"8\" y=\"20\">\(escaped(title))</text>\n"
     for (index, one) in series.enumerated() {
       let (x, y) = (20 + index % 2 * 245, 40 + index / 2 * 18)
-      text += "<rect class=\"f\(index)\" x=\"\(x)\" y=\"\(y - 10)\" width=\"12\" height=\"\(index % 2 == 0 ? 12 : 6)\"/>"
+      text +=
+        "<rect class=\"f\(index)\" x=\"\(x)\" y=\"\(y - 10)\" width=\"12\" height=\"\(index % 2 == 0 ? 12 : 6)\"/>"
       text += "<text x=\"\(x + 18)\" y=\"\(y)\">\(escaped(one.name))</text>\n"
     }
     for (row, category) in categories.enumerated() {
@@ -188,10 +206,12 @@ extension SVG {
         let thickness = index % 2 == 0 ? bar - 2 : bar - 7
         text += "<rect class=\"f\(index)\" x=\"\(String(format: "%.1f", from))\" y=\"\(y + index * bar)\" "
         text += "width=\"\(String(format: "%.1f", max(to - from, 0.5)))\" height=\"\(thickness)\"/>"
-        text += "<text x=\"\(String(format: "%.1f", to + 4))\" y=\"\(y + index * bar + 10)\" style=\"font-size:11px\">\(escaped(format(value)))</text>\n"
+        text +=
+          "<text x=\"\(String(format: "%.1f", to + 4))\" y=\"\(y + index * bar + 10)\" style=\"font-size:11px\">\(escaped(format(value)))</text>\n"
       }
     }
     text += "<line class=\"a\" x1=\"\(x(0))\" x2=\"\(x(0))\" y1=\"\(top)\" y2=\"\(height - 28)\"/>"
-    return text + "<text x=\"\((left + right) / 2)\" y=\"\(height - 10)\" text-anchor=\"middle\">\(escaped(unit))</text>\n</svg>\n"
+    return text
+      + "<text x=\"\((left + right) / 2)\" y=\"\(height - 10)\" text-anchor=\"middle\">\(escaped(unit))</text>\n</svg>\n"
   }
 }

@@ -17,19 +17,20 @@ extension Site {
     part("hasLiterature", !report.evaluations.isEmpty, "literature", "Tables 2 and 3")
     context["literature"] = literature
     context["literatureNote"] = literatureNote
+    context["isVOC"] = isVOC
     part("hasCurves", !report.trainings.isEmpty, "curves", "Training")
     context["trainings"] = try report.trainings.map(trainingContext)
     let figure7 = splits.filter { $0.merge != nil }
     part("hasFigure7", !figure7.isEmpty, "figure7", "Figure 7")
     context["figure7"] = figure7.flatMap { figure($0, isSeeds: true) }
-    context["figure7Note"] =
-      "Knowledge and advice are the two masks; d is the probability, given one of them, that they differ; SSDD takes the advice where "
-      + "d of the knowledge less d of the advice plus the bias is at least 0. Gains are of the image's mean IoU, in percentage points."
+    context["figure7Note"] = Self.figure7Note
     let figure8 = splits.filter { $0.merge == nil && !$0.record.columns.isEmpty }
     part("hasFigure8", !figure8.isEmpty, "figure8", "Figure 8")
     context["figure8"] = figure8.flatMap { figure($0, isSeeds: false) }
     part("hasBrowse", !splits.isEmpty, "browse", "Browse")
-    context["browse"] = splits.map { ["heading": "\($0.record.split): \($0.record.images.count) images", "links": listLinks($0)] as [String: Any] }
+    context["browse"] = splits.map {
+      ["heading": "\($0.record.split): \($0.record.images.count) images", "links": listLinks($0)] as [String: Any]
+    }
     context["legend"] = report.classes.map { ["name": $0.name, "colour": $0.colour] }
     part("hasMerges", !report.merges.isEmpty, "why", "Why it worked")
     context["merges"] = try report.merges.map(mergeContext)
@@ -42,7 +43,10 @@ extension Site {
       split.record.refined.map { ["matrix": matrix(split, column: $0, isOnIndex: true)] as [String: Any] }
     }
     context["confusionLinks"] = confusions.flatMap { split in
-      split.record.columns.map { ["href": link(Self.confusionPath(split.record, $0)), "word": "\($0.title), \(split.record.split)"] as [String: Any] }
+      split.record.columns.map {
+        ["href": link(Self.confusionPath(split.record, $0)), "word": "\($0.title), \(split.record.split)"]
+          as [String: Any]
+      }
     }
     part("", true, "provenance", "How it was made")
     context["provenance"] = [timeTable]
@@ -51,10 +55,17 @@ extension Site {
     return context
   }
 
+  private static let figure7Note = """
+    Knowledge and advice are the two masks; d is the probability, given one of them, that they differ; SSDD takes the \
+    advice where d of the knowledge less d of the advice plus the bias is at least 0. Gains are of the image's mean IoU, \
+    in percentage points.
+    """
+
   private var status: String {
     let done = report.steps.filter(\.isDone).count
     let seconds = report.steps.compactMap(\.seconds).reduce(0, +)
-    return "Pipeline \(report.pipeline): \(done) of \(report.steps.count) steps done, \(String(format: "%.0f", seconds)) s of wall time."
+    return
+      "Pipeline \(report.pipeline): \(done) of \(report.steps.count) steps done, \(String(format: "%.0f", seconds)) s of wall time."
   }
 
   // MARK: Tables
@@ -62,11 +73,15 @@ extension Site {
   static func context(of table: ResultTable) -> [String: Any] {
     let name = "data/table-1-\(Pictures.fileName(table.split))"
     return context(
-      label: "Table 1, \(table.split)", header: ["masks", "origin", "split", "images", "scales", "CRF", "mIoU"] + table.classes,
+      label: "Table 1, \(table.split)",
+      header: ["masks", "origin", "split", "images", "scales", "CRF", "mIoU"] + table.classes,
       rows: table.rows.map { row in
         (
           row.title, row.kind == .measured ? "measured" : row.kind == .gain ? "gain" : "\(row.kind)",
-          [row.kind.rawValue, table.split, row.images.map(String.init) ?? "-", row.scales.isEmpty ? "-" : row.scales, row.crf.isEmpty ? "-" : row.crf]
+          [
+            row.kind.rawValue, table.split, row.images.map(String.init) ?? "-", row.scales.isEmpty ? "-" : row.scales,
+            row.crf.isEmpty ? "-" : row.crf,
+          ]
             + ResultTable.numbers(row)
         )
       }, words: 5, best: table.best, files: ["\(name).csv", "\(name).md"])
@@ -81,26 +96,38 @@ extension Site {
         + "and compare with nothing above them."
   }
 
-  /// Tables 2 and 3 with our rows of networks under them; of seeds where no network was scored.
+  /// Tables 2 and 3 with our networks under them, those that were scored on val or test.
   private var literature: [[String: Any]] {
-    let networks = report.evaluations.filter { [.dynamicNetwork, .staticNetwork, .baseline].contains($0.role) }
-    let own = networks.isEmpty ? report.evaluations : networks
+    let networks: Set<MaskRole> = [.dynamicNetwork, .staticNetwork, .baseline]
+    let own = report.evaluations.filter { networks.contains($0.role) && ["val", "test"].contains($0.split) }
     func rows(_ methods: [PublishedResults.Method]) -> [(title: String, kind: String, cells: [String])] {
       func number(_ value: Double?) -> String { value.map { String(format: "%.1f", $0) } ?? "-" }
-      return methods.map { ($0.name, "published", ["published", $0.venue, $0.supervision.isEmpty ? "none" : $0.supervision, number($0.val), number($0.test)]) }
+      return methods.map {
+        (
+          $0.name, "published",
+          ["published", $0.venue, $0.supervision.isEmpty ? "none" : $0.supervision, number($0.val), number($0.test)]
+        )
+      }
         + own.map { evaluation in
           let mean = EvaluationReport.percent(evaluation.meanIoU)
           let data = isVOC ? evaluation.split : "\(evaluation.split), other data"
           return (
             evaluation.title, "measured",
-            ["measured here", data, "none", evaluation.split == "test" ? "-" : mean, evaluation.split == "test" ? mean : "-"]
+            [
+              "measured here", data, "none", evaluation.split == "test" ? "-" : mean,
+              evaluation.split == "test" ? mean : "-",
+            ]
           )
         }
     }
     let header = ["method", "origin", "venue or split", "additional supervision", "val", "test"]
     return [
-      Self.context(label: "Table 2: methods without additional supervision", header: header, rows: rows(PublishedResults.table2), words: 3),
-      Self.context(label: "Table 3: methods with additional supervision", header: header, rows: rows(PublishedResults.table3), words: 3),
+      Self.context(
+        label: "Table 2: methods without additional supervision", header: header, rows: rows(PublishedResults.table2),
+        words: 3),
+      Self.context(
+        label: "Table 3: methods with additional supervision", header: header, rows: rows(PublishedResults.table3),
+        words: 3),
     ]
   }
 
@@ -121,7 +148,8 @@ extension Site {
         "heading": "\(record.split): \(word)", "explanation": explanation,
         "items": places.map { place in
           [
-            "id": record.images[place].id, "href": Self.imagePath(record.images[place].id, from: ""), "note": note(record, place),
+            "id": record.images[place].id, "href": Self.imagePath(record.images[place].id, from: ""),
+            "note": note(record, place),
             "cells": isSeeds ? seedCells(split, place, root: "") : networkCells(split, place, root: ""),
           ] as [String: Any]
         },
@@ -144,16 +172,23 @@ extension Site {
       let short = digests.map { "\($0.name.dropFirst(6)) \($0.value.prefix(12))" }.joined(separator: ", ")
       return (
         step.name, "measured",
-        [step.stage, step.isDone ? "done" : "to run", short.isEmpty ? "-" : short, step.seconds.map { String(format: "%.1f", $0) } ?? "-"]
+        [
+          step.stage, step.isDone ? "done" : "to run", short.isEmpty ? "-" : short,
+          step.seconds.map { String(format: "%.1f", $0) } ?? "-",
+        ]
       )
     }
-    return Self.context(label: "Steps", header: ["step", "stage", "state", "inputs, SHA-256 begins", "seconds"], rows: rows, words: 3)
+    return Self.context(
+      label: "Steps", header: ["step", "stage", "state", "inputs, SHA-256 begins", "seconds"], rows: rows, words: 3)
   }
 
   private func stepContext(_ step: StepRecord) -> [String: Any] {
-    let facts = step.inputs.map { ("input \($0.name)", $0.value) } + step.parameters.map { ($0.name, $0.value) } + step.provenance.map { ($0.name, $0.value) }
+    let facts =
+      step.inputs.map { ("input \($0.name)", $0.value) } + step.parameters.map { ($0.name, $0.value) }
+      + step.provenance.map { ($0.name, $0.value) }
     return [
-      "name": step.name, "stage": step.stage, "command": step.command, "state": step.isDone ? "done" : "to run: \(step.reason)",
+      "name": step.name, "stage": step.stage, "command": step.command,
+      "state": step.isDone ? "done" : "to run: \(step.reason)",
       "facts": facts.map { ["name": $0.0, "value": $0.1] as [String: Any] },
     ]
   }

@@ -3,7 +3,8 @@ import Foundation
 import Foundations
 import Imaging
 
-/// The report as files: pages that open from disk, and the same content as JSON, CSV, Markdown, SVG and PNG under `data/`.
+/// The report as files: pages that open from disk, and the same content as JSON, CSV, Markdown, SVG and PNG under
+/// `data/`.
 struct Site {
   let report: RunReport
   let splits: [ReportBuilder.Split]
@@ -24,9 +25,9 @@ struct Site {
 
   func write() throws {
     let pages = try PageWriter(folder: folder)
-    try AtomicFile.write(Style.sheet, to: "\(folder)/\(Self.styleFile)")
-    try AtomicFile.write(Style.slider, to: "\(folder)/slider.js")
-    try AtomicFile.write(DifferenceScale.svg, to: "\(folder)/data/plots/d-scale.svg")
+    try writeFile(Style.sheet.utf8, to: "\(folder)/\(Self.styleFile)")
+    try writeFile(Style.slider.utf8, to: "\(folder)/slider.js")
+    try writeFile(DifferenceScale.svg.utf8, to: "\(folder)/data/plots/d-scale.svg")
     for split in splits {
       try writeImagePages(split, pages)
       try writeLists(split, pages)
@@ -51,7 +52,8 @@ struct Site {
   var resultTables: [ResultTable] {
     var order: [String] = []
     for evaluation in report.evaluations where !order.contains(evaluation.split) { order.append(evaluation.split) }
-    return order.map { split in ResultTable(split: split, evaluations: report.evaluations.filter { $0.split == split }) }
+    return order.map { split in ResultTable(split: split, evaluations: report.evaluations.filter { $0.split == split })
+    }
   }
 
   private func writeTables() throws {
@@ -59,36 +61,46 @@ struct Site {
     for note in report.notes { markdown += "\n- \(note)" }
     for table in resultTables {
       let name = "data/table-1-\(Pictures.fileName(table.split))"
-      try AtomicFile.write(table.table.csv, to: "\(folder)/\(name).csv")
-      try AtomicFile.write(table.table.markdown, to: "\(folder)/\(name).md")
+      try writeFile(table.table.csv.utf8, to: "\(folder)/\(name).csv")
+      try writeFile(table.table.markdown.utf8, to: "\(folder)/\(name).md")
       markdown += "\n\n## Table 1, \(table.split)\n\n\(table.table.markdown)"
     }
     for merge in report.merges {
       let table = Self.classTable(of: merge, classes: report.classes.map(\.name))
       let name = "data/choice-\(Pictures.fileName(merge.step))"
-      try AtomicFile.write(table.csv, to: "\(folder)/\(name).csv")
-      markdown += "\n\n## \(merge.step): choice per class\n\n\(table.markdown)\n" + sentences(merge).joined(separator: "\n") + "\n"
+      try writeFile(table.csv.utf8, to: "\(folder)/\(name).csv")
+      markdown +=
+        "\n\n## \(merge.step): choice per class\n\n\(table.markdown)\n" + sentences(merge).joined(separator: "\n")
+        + "\n"
     }
     for training in report.trainings {
-      var table = TextTable(header: ["step"] + training.columns.map(\.name), alignments: training.columns.map { _ in .right } + [.right])
-      for (row, step) in training.steps.enumerated() { table.add(["\(step)"] + training.columns.map { "\($0.values[row])" }) }
-      try AtomicFile.write(table.csv, to: "\(folder)/data/training-\(Pictures.fileName(training.step)).csv")
+      var table = TextTable(
+        header: ["step"] + training.columns.map(\.name), alignments: training.columns.map { _ in .right } + [.right])
+      for (row, step) in training.steps.enumerated() {
+        table.add(["\(step)"] + training.columns.map { "\($0.values[row])" })
+      }
+      try writeFile(table.csv.utf8, to: "\(folder)/data/training-\(Pictures.fileName(training.step)).csv")
     }
-    try AtomicFile.write(markdown, to: "\(folder)/data/results.md")
+    try writeFile(markdown.utf8, to: "\(folder)/data/results.md")
   }
 
   /// `data/images-SPLIT.csv`: one row per image with its mIoU under each kind of masks.
   private func writeImageScores() throws {
     for split in splits {
       let record = split.record
-      var table = TextTable(header: ["id", "labels"] + record.columns.map { "\($0.step) \($0.variant)" } + ["gain", "won", "lost", "neither"])
+      var table = TextTable(
+        header: ["id", "labels"] + record.columns.map { "\($0.step) \($0.variant)" } + [
+          "gain", "won", "lost", "neither",
+        ])
       for (place, image) in record.images.enumerated() {
-        let scores = record.columns.indices.map { $0 < image.scores.count ? EvaluationReport.percent(image.scores[$0]) : "-" }
+        let scores = record.columns.indices.map {
+          $0 < image.scores.count ? EvaluationReport.percent(image.scores[$0]) : "-"
+        }
         let gain = record.gain(of: place).map { String(format: "%+.2f", $0 * 100) } ?? "-"
         let choice = image.choice.map { ["\($0.won)", "\($0.lost)", "\($0.neither)"] } ?? ["-", "-", "-"]
         table.add([image.id, image.labels.joined(separator: " ")] + scores + [gain] + choice)
       }
-      try AtomicFile.write(table.csv, to: "\(folder)/data/images-\(Pictures.fileName(record.split)).csv")
+      try writeFile(table.csv.utf8, to: "\(folder)/data/images-\(Pictures.fileName(record.split)).csv")
     }
   }
 
@@ -97,7 +109,8 @@ struct Site {
     let record = split.record
     let hasD = split.merge != nil
     let names = record.columns.map(\.title)
-    var montage = Montage(columns: ["image"] + names + (hasD ? ["d of knowledge", "d of advice"] : []) + (record.hasTruth ? ["truth"] : []))
+    var montage = Montage(
+      columns: ["image"] + names + (hasD ? ["d of knowledge", "d of advice"] : []) + (record.hasTruth ? ["truth"] : []))
     var seen: Set<Int> = []
     for place in split.examples.all where seen.insert(place).inserted {
       let id = record.images[place].id
@@ -125,7 +138,7 @@ struct Site {
   func contexts(of plots: [Plot]) throws -> [[String: Any]] {
     try plots.map { plot in
       let path = "data/plots/\(Pictures.fileName(plot.name)).svg"
-      try AtomicFile.write(plot.svg, to: "\(folder)/\(path)")
+      try writeFile(plot.svg.utf8, to: "\(folder)/\(path)")
       return ["src": link(path), "alt": plot.alternative, "height": Self.height(of: plot.svg)]
     }
   }
@@ -138,7 +151,8 @@ struct Site {
 
   /// A table for the template `table`.
   static func context(
-    label: String, header: [String], rows: [(title: String, kind: String, cells: [String])], words: Int = 0, best: [String] = [], files: [String] = [],
+    label: String, header: [String], rows: [(title: String, kind: String, cells: [String])], words: Int = 0,
+    best: [String] = [], files: [String] = [],
     hrefs: [String: String] = [:]
   ) -> [String: Any] {
     let contexts: [[String: Any]] = rows.map { row in
@@ -151,9 +165,17 @@ struct Site {
       if let href = hrefs[row.title] { context["href"] = href }
       return context
     }
-    var context: [String: Any] = ["label": label, "header": header, "rows": contexts]
+    let headers: [[String: Any]] = header.enumerated().map {
+      ["text": $0.element, "isWord": (1...max(words, 1)).contains($0.offset) && words > 0]
+    }
+    var context: [String: Any] = ["label": label, "header": headers, "rows": contexts]
     if !files.isEmpty {
-      context["files"] = ["links": files.map { ["href": link($0), "name": String($0.split(separator: "/").last ?? "")] as [String: Any] }] as [String: Any]
+      context["files"] =
+        [
+          "links": files.map {
+            ["href": link($0), "name": String($0.split(separator: "/").last ?? "")] as [String: Any]
+          }
+        ] as [String: Any]
     }
     return context
   }

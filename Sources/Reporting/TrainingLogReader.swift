@@ -14,7 +14,8 @@ enum TrainingLogReader {
     var rows: [[Double]]
   }
 
-  /// Nil where there is no log yet. A last line that is being written is left out; another line that is no row of numbers is a `Failure`.
+  /// Nil where there is no log yet. A last line that is being written is left out; another line that is no row of
+  /// numbers is a `Failure`.
   static func read(_ path: String) throws -> Log? {
     guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return nil }
     var lines = text.split(separator: "\n", omittingEmptySubsequences: true)
@@ -26,7 +27,9 @@ enum TrainingLogReader {
     for (index, line) in lines.enumerated() {
       let values = line.split(separator: "\t").compactMap { Double($0) }
       guard values.count == names.count else {
-        throw Failure(.data, expected: "\(names.count) numbers", found: "\"\(line.prefix(60))\"", file: path, item: "line \(index + 2)")
+        throw Failure(
+          .data, expected: "\(names.count) numbers", found: "\"\(line.prefix(60))\"", file: path,
+          item: "line \(index + 2)")
       }
       rows.append(values)
     }
@@ -37,15 +40,21 @@ enum TrainingLogReader {
   static func thinned(_ log: Log) -> (steps: [Double], columns: [TrainingRecord.Column]) {
     let count = min(points, log.rows.count)
     let ranges = (0..<count).map { log.rows.count * $0 / count..<log.rows.count * ($0 + 1) / count }
-    func mean(_ column: Int, _ range: Range<Int>) -> Double { range.reduce(0) { $0 + log.rows[$1][column] } / Double(range.count) }
+    func mean(_ column: Int, _ range: Range<Int>) -> Double {
+      range.reduce(0) { $0 + log.rows[$1][column] } / Double(range.count)
+    }
     let step = log.names.firstIndex(of: "step") ?? 0
     let columns = log.names.enumerated().filter { !["step", "epoch"].contains($0.element) }
-    return (ranges.map { mean(step, $0) }, columns.map { index, name in .init(name: name, values: ranges.map { mean(index, $0) }) })
+    return (
+      ranges.map { mean(step, $0) },
+      columns.map { index, name in .init(name: name, values: ranges.map { mean(index, $0) }) }
+    )
   }
 
   /// A sentence for each mask of which hardly a pixel is foreground, or background, any more.
   ///
-  /// Example: `seg-dynamic: the mask sub has collapsed: 0.1 % of its pixels are foreground over the last 36 updates, 12.4 % at the start.`
+  /// Example: `seg-dynamic: the mask sub has collapsed: 0.1 % of its pixels are foreground over the last 36 updates,
+  /// 12.4 % at the start.`
   static func collapses(_ log: Log, step: String) -> [String] {
     let tail = max(1, log.rows.count / 10)
     guard log.rows.count >= 10 else { return [] }
@@ -56,7 +65,9 @@ enum TrainingLogReader {
       let isEmpty = last < collapsedShare
       guard isEmpty || last > 1 - collapsedShare else { return nil }
       let mask = name.dropFirst("foreground_".count)
-      return "\(step): the mask \(mask) has collapsed\(isEmpty ? "" : " into foreground"): \(percent(last)) % of its pixels are foreground over the last \(tail) updates, "
+      return
+        "\(step): the mask \(mask) has collapsed\(isEmpty ? "" : " into foreground"): \(percent(last)) % of its "
+        + "pixels are foreground over the last \(tail) updates, "
         + "\(percent(first)) % over the first."
     }
   }

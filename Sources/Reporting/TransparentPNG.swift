@@ -1,6 +1,7 @@
 import Imaging
 
-/// Palette PNGs of which one value lets shine through what lies under them: a mask over its photograph, without a file for each pair.
+/// Palette PNGs of which one value lets shine through what lies under them: a mask over its photograph, without a file
+/// for each pair.
 enum TransparentPNG {
   /// The mask as palette PNG with the pixels of `value` transparent.
   static func bytes(_ mask: LabelMask, palette: Palette, transparent value: UInt8) throws -> [UInt8] {
@@ -11,7 +12,8 @@ enum TransparentPNG {
     return Array(bytes[..<place]) + chunk("tRNS", alphas) + Array(bytes[place...])
   }
 
-  /// The place after the PLTE chunk; a PNG is a signature of 8 bytes and then chunks of length, name, content and check sum.
+  /// The place after the PLTE chunk; a PNG is a signature of 8 bytes and then chunks of length, name, content and
+  /// check sum.
   private static func endOfPalette(_ bytes: [UInt8]) -> Int? {
     var place = 8
     while place + 12 <= bytes.count {
@@ -28,7 +30,9 @@ enum TransparentPNG {
     return bigEndian(UInt32(content.count)) + body + bigEndian(checkSum(body))
   }
 
-  private static func bigEndian(_ value: UInt32) -> [UInt8] { [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) } }
+  private static func bigEndian(_ value: UInt32) -> [UInt8] {
+    [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) }
+  }
 
   /// The CRC-32 of the PNG specification.
   private static func checkSum(_ bytes: [UInt8]) -> UInt32 {

@@ -40,7 +40,9 @@ struct PageCommand: ParsableCommand {
   @Argument(help: ArgumentHelp("The pipeline.", valueName: "FILE"))
   var file: String
 
-  @Option(name: .customLong("set"), parsing: .singleValue, help: ArgumentHelp("A variable of the pipeline file; may be repeated.", valueName: "NAME=VALUE"))
+  @Option(
+    name: .customLong("set"), parsing: .singleValue,
+    help: ArgumentHelp("A variable of the pipeline file; may be repeated.", valueName: "NAME=VALUE"))
   var assignments: [String] = []
 
   @Option(help: ArgumentHelp("Folder of the report; default: OUT/NAME/report.", valueName: "DIR"))
@@ -56,13 +58,17 @@ struct PageCommand: ParsableCommand {
   var seed: UInt64 = 1
 
   func validate() throws {
-    guard threads >= 0, pictures >= 1 else { throw ValidationError("--threads is at least 0 and --pictures at least 1.") }
+    guard threads >= 0, pictures >= 1 else {
+      throw ValidationError("--threads is at least 0 and --pictures at least 1.")
+    }
   }
 
   func run() throws {
     var variables: [String: String] = [:]
     for assignment in assignments {
-      guard let equals = assignment.firstIndex(of: "=") else { throw ValidationError("--set: expected NAME=VALUE, found \"\(assignment)\"") }
+      guard let equals = assignment.firstIndex(of: "=") else {
+        throw ValidationError("--set: expected NAME=VALUE, found \"\(assignment)\"")
+      }
       variables[String(assignment[..<equals])] = String(assignment[assignment.index(after: equals)...])
     }
     let pipeline: Pipeline
@@ -72,7 +78,8 @@ struct PageCommand: ParsableCommand {
     }
     try reportingFailure {
       let builder = ReportBuilder(
-        pipeline, folder: out, threads: threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount, pictures: pictures, seed: seed)
+        pipeline, folder: out, threads: threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount,
+        pictures: pictures, seed: seed)
       let report = try builder.build()
       for note in report.notes { FileHandle.standardError.write(Data("report: \(note)\n".utf8)) }
       print("\(builder.folder)/index.html")

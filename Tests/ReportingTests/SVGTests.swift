@@ -1,6 +1,5 @@
+import Reporting
 import Testing
-
-@testable import Reporting
 
 @Suite struct SVGTests {
   @Test func ticksAreRoundAndWithin() {
@@ -10,6 +9,8 @@ import Testing
 
   @Test func textIsEscaped() {
     let svg = SVG.bars(title: "<script>&", unit: "%", categories: ["<b>"], [("\"a\"", [1])])
-    #expect(svg.contains("&lt;script&gt;&amp;") && svg.contains("&lt;b&gt;") && !svg.contains("<script>") && !svg.contains("<b>"))
+    #expect(
+      svg.contains("&lt;script&gt;&amp;") && svg.contains("&lt;b&gt;") && !svg.contains("<script>")
+        && !svg.contains("<b>"))
   }
 }
