@@ -5,6 +5,7 @@ import Foundations
 import Imaging
 import PipelineGraph
 import SSDD
+import StageInterface
 import StageKit
 import TensorStore
 import Tensors
@@ -127,12 +128,12 @@ struct Measurement {
 
   /// The parameters that a merge ran with, as its program makes them of its options.
   func parameters(of merge: Step) throws -> SSDDParameters {
-    var words: [String] = []
-    for name in ["preset", "dd-bias", "bg-bias"] {
-      if let value = layout.parameter(name, of: merge) { words.append("--\(name)=\(value)") }
+    let options: SSDDMergeOptions
+    do { options = try SSDDMergeOptions.parse(Array(layout.pipeline.command(of: merge).dropFirst())) } catch {
+      throw Failure(.configuration, SSDDMergeOptions.message(for: error), file: layout.pipeline.file, item: merge.name)
     }
-    var parameters = try SSDDOptions.parse(words).parameters(merging: true)
-    if layout.parameter("class-guard", of: merge) == "false" { parameters.shrinkThreshold = 0 }
+    var parameters = options.difference.parameters(merging: true)
+    if !options.classGuard { parameters.shrinkThreshold = 0 }
     return parameters
   }
 

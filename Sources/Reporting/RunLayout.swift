@@ -27,14 +27,15 @@ struct RunLayout {
     return pipeline[name]
   }
 
+  /// A parameter as the file sets it, else as its stage has it by default; nil where it is empty or the stage has none.
   func parameter(_ name: String, of step: Step) -> String? {
-    step.parameters.first { $0.name == name }?.value.description
+    let given = step.parameters.first { $0.name == name }?.value.description
+    let value = given ?? step.canonicalParameters.first { $0.name == name }?.value
+    return value.flatMap { $0.isEmpty ? nil : $0 }
   }
 
-  /// The split that a step works on: its parameter, or what its stage takes without one.
-  func split(of step: Step) -> String {
-    parameter("split", of: step) ?? (["evaluate", "infer-seg"].contains(step.stage.name) ? "val" : "train")
-  }
+  /// The split that a step works on; empty for a stage that has none.
+  func split(of step: Step) -> String { parameter("split", of: step) ?? "" }
 
   func role(of step: Step) -> MaskRole {
     switch step.stage.name {
@@ -153,9 +154,9 @@ struct RunLayout {
 
   /// The scales that masks were made at: `0.75, 1, 1.5 with flip`.
   func scales(of step: Step) -> String {
-    guard let scales = parameter("scales", of: step) else {
-      return step.stage.name == "infer-seg" ? "stage's default" : "-"
-    }
+    // A random walk on given scores uses those of the step that made them.
+    if step.stage.name == "psa-infer", let source = source(of: "scores", of: step) { return scales(of: source) }
+    guard let scales = parameter("scales", of: step) else { return "-" }
     let list = scales.split(separator: ",").joined(separator: ", ")
     return parameter("flip", of: step) == "true" ? "\(list) with flip" : list
   }

@@ -37,7 +37,10 @@ import Testing
     // It reads what every layer writes, and judges nothing by itself.
     (
       "Reporting",
-      ["StageKit", "PipelineGraph", "Evaluation", "Datasets", "Imaging", "TensorStore", "SSDD", "Tensors", "Foundations", "Mustache"]
+      [
+        "StageKit", "PipelineGraph", "StageInterface", "Evaluation", "Datasets", "Imaging", "TensorStore", "SSDD",
+        "Tensors", "Foundations", "Mustache",
+      ]
     ),
     ("report", ["Reporting", "PipelineGraph", "Foundations", "ArgumentParser"]),
   ]

@@ -36,8 +36,9 @@ import Testing
       try EvaluationReport(names: Bench.classes, matrix: matrix).json(), to: "\(bench.run)/eval-psa/evaluation.json")
     let report = try bench.report()
     #expect(try bench.text("a report/index.html").contains(">43.21<"))
-    #expect(
-      try bench.text("a report/data/table-1-train.csv").contains("PSA,measured here,train,5,-,none,43.21,86.42,-,0.00"))
+    let rows = try bench.text("a report/data/table-1-train.csv").split(separator: "\n")
+    let row = try #require(rows.first { $0.hasPrefix("PSA,measured here,train,5,") })
+    #expect(row.hasSuffix(",none,43.21,86.42,-,0.00"))
     #expect(report.notes.contains { $0.contains("eval-psa does not say what the masks of psa say now") })
   }
 
