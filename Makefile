@@ -9,7 +9,7 @@ PROGRAMS := $(BUILD)/release
 BUILT    := $(BUILD)/programs.stamp
 
 # Goals of this file. Every other goal is a step of the pipeline (or a file that a step makes); `pipeline` refuses steps with these names.
-OWN_GOALS := all bench bench-docs bench-peers build check clean-outputs document dot explain format help lint packages same show status steps test
+OWN_GOALS := all bench bench-docs bench-peers build check clean-outputs compare document dot explain format help lint packages report same show status steps test
 STEPS     := $(filter-out $(OWN_GOALS),$(MAKECMDGOALS))
 NAME      := $(basename $(notdir $(PIPELINE)))
 
@@ -96,6 +96,14 @@ explain: $(BUILT)
 show: $(BUILT)
 	@$(MAKE) --no-print-directory -f $(call quote,$(rules)) show
 
+# Pages over what the pipeline has made so far; runs no step.
+report: $(BUILT)
+	@$(PROGRAMS)/report page $(call quote,$(PIPELINE)) $(sets) $(if $(call given,THREADS),--threads $(call quote,$(THREADS)))
+
+# Reports of two or more runs side by side. A path with spaces is for the program itself: report compare 'DIR' ...
+compare: $(BUILT)
+	@$(if $(RUNS),,echo "make compare RUNS='runs/first runs/second'"; exit 64;) $(PROGRAMS)/report compare $(foreach r,$(RUNS),$(call quote,$(r))) --out $(call quote,$(if $(call given,OUT),$(OUT),runs)/comparison)
+
 # Tests run the built programs too. FILTER=Name runs the suites whose names match.
 test:
 	@.ci/packages
@@ -163,6 +171,8 @@ help:
 	@echo 'make document         write docs/stages.md from what the stages declare'
 	@echo 'make dot              the graph, for Graphviz'
 	@echo 'make show             print the last table again'
+	@echo 'make report           pages over what the pipeline has made so far: tables, figures, curves, every image'
+	@echo 'make compare RUNS=... reports of two or more runs side by side: RUNS="runs/first runs/second"'
 	@echo 'make bench            check, then time our engine (ONLY=NAME, THREADS=N, BENCH_OPTIONS=...)'
 	@echo 'make bench-peers      the same in turn with PyTorch, pydensecrf, numpy and Pillow'
 	@echo 'make build | test | lint | format | packages'

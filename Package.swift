@@ -18,6 +18,7 @@ let kernelSettings: [SwiftSetting] = [.unsafeFlags(machineFlags + ["-O"])]
 
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 func library(_ name: String, _ dependencies: [Target.Dependency] = [], numeric: Bool = false) -> Target {
@@ -38,6 +39,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.0"),
   ],
   targets: [
     // C libraries
@@ -66,9 +68,11 @@ let package = Package(
     library("Training", ["NeuralNet", "TensorStore", "Datasets"]),
     library("PipelineGraph", ["StageInterface", "YAMLText"]),
     library("StageKit", ["StageInterface", "Training", "Imaging", "Models", "PSA", "SSDD", arguments, logging]),
+    library("Reporting", ["StageKit", "Evaluation", "PipelineGraph", mustache], numeric: true),
 
     // Executables
     .executableTarget(name: "pipeline", dependencies: ["PipelineGraph", arguments], path: "Sources/pipeline"),
+    .executableTarget(name: "report", dependencies: ["Reporting", arguments], path: "Sources/report"),
     stage("make-scenes", []),
     stage("import-voc", []),
     stage("import-weights", []),
@@ -114,6 +118,7 @@ let package = Package(
     tests("Training", ["Training"]),
     tests("PipelineGraph", ["PipelineGraph", "StageInterface"]),
     tests("StageKit", ["StageKit"]),
+    tests("Reporting", ["Reporting"]),
     tests("Stage", ["TensorStore", "Imaging", "Datasets", "Models", "NeuralNet"]),
   ]
 )

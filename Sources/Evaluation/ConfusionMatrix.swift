@@ -17,6 +17,14 @@ public struct ConfusionMatrix: Sendable, Equatable {
     counts = [Int](repeating: 0, count: classes * classes)
   }
 
+  /// A matrix of pixels that were counted elsewhere. Precondition: `counts[truth * classes + prediction]` for each pair, none negative.
+  public init(classes: Int, counts: [Int], images: Int) {
+    precondition(counts.count == classes * classes && counts.allSatisfy { $0 >= 0 }, "\(counts.count) counts for \(classes) classes")
+    self.init(classes: classes)
+    self.counts = counts
+    self.images = images
+  }
+
   /// Pixels of class `truth` that were predicted as `prediction`.
   public subscript(truth: Int, prediction: Int) -> Int {
     precondition(truth >= 0 && truth < classes && prediction >= 0 && prediction < classes, "cell (\(truth), \(prediction)) of \(classes) classes")

@@ -10,8 +10,8 @@ extension Pipeline {
 
   /// Names that the Makefile keeps for its own goals; no step can have them.
   public static let reservedNames = [
-    "all", "bench", "bench-docs", "bench-peers", "build", "check", "clean-outputs", "document", "dot", "explain", "format",
-    "help", "lint", "packages", "same", "show", "status", "steps", "test",
+    "all", "bench", "bench-docs", "bench-peers", "build", "check", "clean-outputs", "compare", "document", "dot", "explain",
+    "format", "help", "lint", "packages", "report", "same", "show", "status", "steps", "test",
   ]
 
   /// Reads and checks a pipeline file.
