@@ -43,6 +43,7 @@ let package = Package(
     // C libraries
     .systemLibrary(name: "COpenBLAS", path: "Sources/COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CHDF5", path: "Sources/CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CPNG", path: "Sources/CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CJPEG", path: "Sources/CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
     .target(name: "CImageCodecs", dependencies: ["CPNG", "CJPEG"]),
@@ -55,7 +56,7 @@ let package = Package(
     library("Tensors", ["CKernels", "COpenBLAS", "Foundations"], numeric: true),
     library("NeuralNet", ["Tensors", "Foundations"], numeric: true),
     library("Imaging", ["Foundations", "CImageCodecs"], numeric: true),
-    library("TensorStore", ["Tensors", "CHDF5"], numeric: true),
+    library("TensorStore", ["Tensors", "CHDF5", "CZlib"], numeric: true),
     library("DenseCRF", ["MethodChoices", "Tensors"], numeric: true),
     library("Models", ["MethodChoices", "NeuralNet"]),
     library("Datasets", ["Imaging", "Tensors", yams], numeric: true),
@@ -112,6 +113,6 @@ let package = Package(
     tests("Training", ["Training"]),
     tests("PipelineGraph", ["PipelineGraph", "StageInterface"]),
     tests("StageKit", ["StageKit"]),
-    tests("Stage", ["TensorStore", "Imaging", "Datasets", "Models", "NeuralNet"]),
+    tests("Stage", ["TensorStore", "Imaging", "DenseCRF", "Datasets", "Models", "NeuralNet"]),
   ]
 )
