@@ -105,7 +105,7 @@ let package = Package(
     tests("Imaging", ["Imaging"]),
     tests("TensorStore", ["TensorStore", "CHDF5"]),
     tests("DenseCRF", ["DenseCRF"]),
-    tests("Models", ["Models"]),
+    tests("Models", ["Models"], resources: [.copy("Fixtures")]),
     tests("Datasets", ["Datasets"]),
     tests("Evaluation", ["Evaluation"]),
     tests("PSA", ["PSA"]),

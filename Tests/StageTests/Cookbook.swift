@@ -7,8 +7,12 @@ enum Cookbook {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
     let page = try String(contentsOf: root.appendingPathComponent("docs/cookbook.md"), encoding: .utf8)
-    let blocks = page.components(separatedBy: "```").enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
-    return blocks.flatMap { $0.split(separator: "\n") }.map { $0.split(separator: " ").map(String.init) }
-      .filter { $0.first == program }.map { Array($0.dropFirst()) }
+    var (commands, isInside) = ([[String]](), false)
+    for line in page.split(separator: "\n") {
+      if line.hasPrefix("```") { isInside.toggle() }
+      let words = line.split(separator: " ").map(String.init)
+      if isInside, words.first == program { commands.append(Array(words.dropFirst())) }
+    }
+    return commands
   }
 }

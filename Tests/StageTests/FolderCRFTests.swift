@@ -21,14 +21,15 @@ extension StageSuites {
 
     /// A bright square on a dark ground, with some texture.
     private static func photograph(shift: Int) -> RGBImage {
-      let (width, height) = (40, 30)
-      let pixels = (0..<width * height).flatMap { i -> [UInt8] in
-        let (x, y) = (i % width, i / width)
-        let isInside = (10 + shift..<30).contains(x) && (8..<22).contains(y)
-        let level = (isInside ? 200 : 60) + (x * 7 + y * 13 + shift) % 9
-        return [UInt8(level), UInt8(level / 2), UInt8(250 - level)]
+      var pixels: [UInt8] = []
+      for y in 0..<30 {
+        for x in 0..<40 {
+          let isInside = (10 + shift..<30).contains(x) && (8..<22).contains(y)
+          let level: Int = (isInside ? 200 : 60) + (x * 7 + y * 13 + shift) % 9
+          pixels += [UInt8(level), UInt8(level / 2), UInt8(250 - level)]
+        }
       }
-      return RGBImage(width: width, height: height, pixels: pixels)
+      return RGBImage(width: 40, height: 30, pixels: pixels)
     }
 
     /// A mask that misses the square's edges, with a void column.
@@ -51,9 +52,13 @@ extension StageSuites {
     }
 
     private static func winners(_ scores: Tensor, _ labels: [UInt8]) -> [UInt8] {
-      let area = scores.shape[1] * scores.shape[2]
-      return (0..<area).map { i in
-        labels[(0..<labels.count).max { scores.values[$0 * area + i] < scores.values[$1 * area + i] } ?? 0]
+      let (area, values) = (scores.shape[1] * scores.shape[2], scores.values)
+      return (0..<area).map { (pixel: Int) -> UInt8 in
+        var best = 0
+        for channel in labels.indices where values[channel * area + pixel] > values[best * area + pixel] {
+          best = channel
+        }
+        return labels[best]
       }
     }
 
@@ -97,9 +102,8 @@ extension StageSuites {
       #expect(grey.mask.labels == expected && grey.palette == nil)
 
       let table = [0: RGB(10, 20, 30), 2: RGB(0, 255, 0), 255: RGB(255, 255, 255)]
-      let colours = Self.mask(label: 2).labels.flatMap { label in
-        table[Int(label)].map { [$0.red, $0.green, $0.blue] } ?? []
-      }
+      var colours: [UInt8] = []
+      for label in Self.mask(label: 2).labels { if let c = table[Int(label)] { colours += [c.red, c.green, c.blue] } }
       try RGBImage(width: 40, height: 30, pixels: colours).writePNG(to: path("rgb/a.png"))
       let rgb = ["--images", "photos", "--masks", "rgb", "--confidence", "0.9", "--out", "of rgb"]
       let refused = try crf(rgb)
@@ -126,7 +130,10 @@ extension StageSuites {
       try Self.photograph(shift: 0).writeJPEG(to: path("photographs/a.jpg"))
       let mask = Self.mask(label: 15)
       try mask.write(to: path("masks/a.png"), palette: .voc)
-      let colours = mask.labels.flatMap { [Palette.voc[$0].red, Palette.voc[$0].green, Palette.voc[$0].blue] }
+      var colours: [UInt8] = []
+      for label in mask.labels {
+        colours += [Palette.voc[label].red, Palette.voc[label].green, Palette.voc[label].blue]
+      }
       try RGBImage(width: 40, height: 30, pixels: colours).writePNG(to: path("coloured/a.png"))
       try NumpyScores.write(Tensor([2, 30, 40], (0..<2400).map { $0 < 1200 ? 0.4 : 0.6 }), to: path("softmax/a.npy"))
       let commands = try Cookbook.commands("crf").filter { $0.contains("--images") }
@@ -184,10 +191,13 @@ extension StageSuites {
         try Self.photograph(shift: shift).writePNG(to: path("photos/\(shift).png"))
         try Self.mask(label: UInt8(shift + 1)).write(to: path("masks/\(shift).png"), palette: .voc)
         // Three labels, most pixels unsure.
-        let raw = (0..<3 * 1200).map { _ in Float(generator.next() % 97 + 1) }
-        let sums = (0..<1200).map { raw[$0] + raw[1200 + $0] + raw[2400 + $0] }
-        try NumpyScores.write(
-          Tensor([3, 30, 40], raw.indices.map { raw[$0] / sums[$0 % 1200] }), to: path("scores/\(shift).npy"))
+        let raw: [Float] = (0..<3 * 1200).map { _ in Float(generator.next() % 97 + 1) }
+        let sums: [Float] = (0..<1200).map { (pixel: Int) -> Float in
+          let sum: Float = raw[pixel] + raw[1200 + pixel]
+          return sum + raw[2400 + pixel]
+        }
+        let probabilities: [Float] = raw.indices.map { (i: Int) -> Float in raw[i] / sums[i % 1200] }
+        try NumpyScores.write(Tensor([3, 30, 40], probabilities), to: path("scores/\(shift).npy"))
       }
       for (kind, input, options) in [("masks", "masks", ["--label-count", "3"]), ("npy", "scores", [])] {
         try FileManager.default.createDirectory(atPath: path("peer of \(kind)"), withIntermediateDirectories: true)

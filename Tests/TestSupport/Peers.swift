@@ -1,6 +1,6 @@
 import Foundation
 
-/// Other people's programs, from the environment that `make bench-peers` builds: PyTorch, torchvision, pydensecrf,
+/// Other people's programs, from the environment that `make bench-peers` builds: PyTorch, pydensecrf,
 /// numpy and Pillow.
 ///
 /// `SSDD_PEERS=PYTHON` names another Python that has them. Tests that ask them are skipped, visibly, where they are
@@ -12,7 +12,7 @@ public enum Peers {
 
   /// Why a test is skipped.
   public static let absence =
-    "no Python with what this test compares with; `make bench-peers` builds one, or SSDD_PEERS=PYTHON names one"
+    "no Python with what this test compares with; `make bench-peers` builds one (without torchvision), or SSDD_PEERS names it"
 
   /// Whether all of these can be imported.
   public static func have(_ modules: String...) -> Bool {
