@@ -64,7 +64,7 @@ import Testing
       loss = loss.map { $0 + term } ?? term
     }
     try #require(loss).backward()
-    // Through a hundred layers a few ReLUs round to the other side than in double precision, and their gradients differ.
+    // Of a hundred layers a few ReLUs round to the other side than in double precision, and gradients differ.
     let gradientTolerance = kind.rawValue.hasPrefix("resnet101") ? 1e-3 : 2e-4
     let gradients = Dictionary(uniqueKeysWithValues: trunk.trainedParameters.map { ($0.name, $0.gradient) })
     #expect(reference.gradients.map(\.name) == trunk.trainedParameters.map(\.name))
