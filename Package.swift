@@ -45,6 +45,7 @@ let package = Package(
     // C libraries
     .systemLibrary(name: "COpenBLAS", path: "Sources/COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CHDF5", path: "Sources/CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CPNG", path: "Sources/CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CJPEG", path: "Sources/CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
     .target(name: "CImageCodecs", dependencies: ["CPNG", "CJPEG"]),
@@ -58,7 +59,7 @@ let package = Package(
     library("Tensors", ["CKernels", "COpenBLAS", "Foundations"], numeric: true),
     library("NeuralNet", ["Tensors", "Foundations"], numeric: true),
     library("Imaging", ["Foundations", "CImageCodecs"], numeric: true),
-    library("TensorStore", ["Tensors", "CHDF5"], numeric: true),
+    library("TensorStore", ["Tensors", "CHDF5", "CZlib"], numeric: true),
     library("DenseCRF", ["MethodChoices", "Tensors"], numeric: true),
     library("Models", ["MethodChoices", "NeuralNet"]),
     library("Datasets", ["Imaging", "Tensors", "YAMLText"], numeric: true),
@@ -110,7 +111,7 @@ let package = Package(
     tests("Imaging", ["Imaging"]),
     tests("TensorStore", ["TensorStore", "CHDF5"]),
     tests("DenseCRF", ["DenseCRF"]),
-    tests("Models", ["Models"]),
+    tests("Models", ["Models"], resources: [.copy("Fixtures")]),
     tests("Datasets", ["Datasets"]),
     tests("Evaluation", ["Evaluation"]),
     tests("PSA", ["PSA"]),
@@ -119,6 +120,6 @@ let package = Package(
     tests("PipelineGraph", ["PipelineGraph", "StageInterface"]),
     tests("StageKit", ["StageKit"]),
     tests("Reporting", ["Reporting"]),
-    tests("Stage", ["TensorStore", "Imaging", "Datasets", "Models", "NeuralNet"]),
+    tests("Stage", ["TensorStore", "Imaging", "DenseCRF", "Datasets", "Models", "NeuralNet"]),
   ]
 )

@@ -2,6 +2,25 @@
 public enum BackboneKind: String, Codable, Sendable, CaseIterable {
   case resnet38
   case squeezenet
+  case resnet18
+  case resnet18Stride16 = "resnet18-stride16"
+  case resnet50
+  case resnet50Stride16 = "resnet50-stride16"
+  /// At stride 16 without dilation.
+  case resnet50IRN = "resnet50-irn"
+  case resnet101
+  case resnet101Stride16 = "resnet101-stride16"
+
+  /// What keeps its weights by default where a classifier starts from weights of ImageNet: as the scripts of PSA
+  /// (ResNet-38) and IRN (ResNet-50) do.
+  public var pretrainedFrozenPart: FrozenPart {
+    switch self {
+    case .resnet38: .firstStage
+    case .squeezenet: .none
+    case .resnet18, .resnet18Stride16, .resnet50, .resnet50Stride16, .resnet50IRN, .resnet101, .resnet101Stride16:
+      .firstConvolution
+    }
+  }
 }
 
 /// Whether a batch norm learns.

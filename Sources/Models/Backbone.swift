@@ -18,9 +18,9 @@ public struct BackboneFeatures {
 
 public typealias FrozenPart = MethodChoices.FrozenPart
 
-/// A trunk of output stride 8.
+/// A trunk whose features are at stride 8, the last ones enlarged where the trunk itself is at stride 16.
 public protocol Backbone: Module {
-  /// `resnet38` or `squeezenet`.
+  /// `resnet38`, `squeezenet`, `resnet50-stride16`, ...
   var name: String { get }
   /// Channels of `BackboneFeatures.low`.
   var lowChannels: Int { get }

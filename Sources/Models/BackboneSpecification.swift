@@ -26,7 +26,8 @@ public struct BackboneSpecification: Codable, Hashable, Sendable, CustomStringCo
     kind == .resnet38 && (width, depth) != (1, 1) ? "\(kind.rawValue) width \(width) depth \(depth)" : kind.rawValue
   }
 
-  /// - Throws: `Failure(.usage)` if a factor is not positive or not finite, or if `squeezenet` has one that is not 1.
+  /// - Throws: `Failure(.usage)` if a factor is not positive or not finite, or if a trunk other than `resnet38` has one
+  ///   that is not 1.
   public func validate() throws {
     for (name, factor) in [("width", width), ("depth", depth)] {
       let limit = ArchitectureLimits.largestFactor
@@ -36,7 +37,7 @@ public struct BackboneSpecification: Codable, Hashable, Sendable, CustomStringCo
       }
     }
     guard kind == .resnet38 || (width, depth) == (1, 1) else {
-      throw Failure(.usage, "squeezenet comes in one size, width and depth must be 1", item: "backbone")
+      throw Failure(.usage, "\(kind.rawValue) comes in one size, width and depth must be 1", item: "backbone")
     }
   }
 
@@ -44,14 +45,24 @@ public struct BackboneSpecification: Codable, Hashable, Sendable, CustomStringCo
   ///
   /// - Parameters:
   ///   - prefix: put in front of every parameter name, `encoder.` within segmentation models.
-  ///   - statistics: of the trunk's batch norm. `.frozen` as in the method; `.batch` to train a trunk that starts without weights.
-  ///     SqueezeNet has no batch norm.
+  ///   - statistics: of the trunk's batch norm. `.frozen` as in the method; `.batch` to train a trunk that starts
+  ///     without weights. SqueezeNet has no batch norm.
   /// - Throws: as `validate()`.
   public func build(prefix: String = "", statistics: BatchNorm2D.Statistics = .frozen) throws -> any Backbone {
     try validate()
+    func resNet(_ size: ResNet.Size, _ striding: ResNet.Striding) -> ResNet {
+      ResNet(size, striding, name: kind.rawValue, prefix: prefix, statistics: statistics)
+    }
     switch kind {
     case .resnet38: return ResNet38(prefix: prefix, width: width, depth: depth, statistics: statistics)
     case .squeezenet: return SqueezeNet8(prefix: prefix)
+    case .resnet18: return resNet(.layers18, .stride8)
+    case .resnet18Stride16: return resNet(.layers18, .stride16)
+    case .resnet50: return resNet(.layers50, .stride8)
+    case .resnet50Stride16: return resNet(.layers50, .stride16)
+    case .resnet50IRN: return resNet(.layers50, .stride16Undilated)
+    case .resnet101: return resNet(.layers101, .stride8)
+    case .resnet101Stride16: return resNet(.layers101, .stride16)
     }
   }
 

@@ -20,15 +20,30 @@ public struct SeedScores: Sendable {
     }
   }
 
-  private let reader: ScoreMapReader
+  private enum Source: Sendable {
+    case parts(ScoreMapReader)
+    case arrays(NumpyFolder)
+  }
+
+  private let source: Source
   private let classes: ClassTable
   private let kernels: CPUKernels
 
+  /// - Parameters:
+  ///   - path: a step's folder, or a folder with `ID.npy` or `ID.npz` for each image.
+  ///   - foreign: what such files hold where they have no labels of their own.
   /// - Throws: `Failure` where the folder has no complete set of parts, or where an item has no scores in it.
-  public init(_ path: String, for items: [Manifest.Item], classes: ClassTable, kernels: CPUKernels) throws {
-    reader = try ScoreMapReader(path)
+  public init(
+    _ path: String, for items: [Manifest.Item], classes: ClassTable, kernels: CPUKernels, foreign: NumpyFolder.Content = .withBackground
+  ) throws {
     self.classes = classes
     self.kernels = kernels
+    if let folder = try NumpyFolder(path, for: items, content: foreign) {
+      source = .arrays(folder)
+      return
+    }
+    let reader = try ScoreMapReader(path)
+    source = .parts(reader)
     if let item = items.first(where: { !reader.contains($0.id) }) {
       throw Failure(.data, "has no scores of this image of the manifest; was it made from another split?", file: path, item: item.id)
     }
@@ -36,6 +51,15 @@ public struct SeedScores: Sendable {
 
   /// The scores of an image at its full size: a coarse map is enlarged by its stride (bilinear) and cropped.
   public func scores(of item: Manifest.Item, width: Int, height: Int) throws -> Scores {
+    switch source {
+    case .parts(let reader): return try scores(of: item, width: width, height: height, in: reader)
+    case .arrays(let folder):
+      let scores = try folder.scores(of: item, width: width, height: height, classes: classes)
+      return Scores(values: upsampledScores(scores.values, height: height, width: width, stride: scores.stride, kernels: kernels), labels: scores.labels)
+    }
+  }
+
+  private func scores(of item: Manifest.Item, width: Int, height: Int, in reader: ScoreMapReader) throws -> Scores {
     let map = try reader.scores(item.id)
     guard map.width == width, map.height == height else {
       let message = LabelMask.sizeMessage("the probability map", (map.width, map.height), item.imagePath, (width, height))
@@ -50,7 +74,12 @@ public struct SeedScores: Sendable {
   }
 
   /// Another map of an image as stored: `knowledge`, `advice`.
-  public func map(_ item: Manifest.Item, named name: String) throws -> Tensor { try reader.map(item.id, named: name) }
+  public func map(_ item: Manifest.Item, named name: String) throws -> Tensor {
+    switch source {
+    case .parts(let reader): return try reader.map(item.id, named: name)
+    case .arrays(let folder): throw Failure(.data, "files of numpy have no maps called \(name)", file: folder.path, item: item.id)
+    }
+  }
 }
 
 /// Masks of an earlier step as class indices.

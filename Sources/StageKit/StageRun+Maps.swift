@@ -55,8 +55,11 @@ extension StageRun {
   /// Everything is made in a hidden folder beside its final place and moved when the last image is done: until then, and where an image fails
   /// (reported with its id), earlier outputs are as they were. Moving takes away the parts of another division of the work, so that a folder
   /// never holds two; what other shards of this division have done stays.
+  ///
+  /// - Parameter writesNumpy: write `npy/ID.npy` too: the scores of every class of the manifest, (classes, h, w), zero for those that the map does
+  ///   not have; without the background where the map has none.
   public func writeMaps(
-    _ data: StageData, hasMaps: Bool, provenance: Provenance, _ compute: (Manifest.Item) throws -> MapResult
+    _ data: StageData, hasMaps: Bool, writesNumpy: Bool = false, provenance: Provenance, _ compute: (Manifest.Item) throws -> MapResult
   ) throws {
     let staging = "\(out)/.\(shard.stem).partial"
     // One that a killed run left behind.
@@ -64,9 +67,9 @@ extension StageRun {
     try AtomicFile.createFolder(staging)
     defer { try? FileManager.default.removeItem(atPath: staging) }
     do {
-      let (index, files) = try makeMaps(data, in: staging, hasMaps: hasMaps, provenance: provenance, compute)
+      let (index, files) = try makeMaps(data, in: staging, hasMaps: hasMaps, writesNumpy: writesNumpy, provenance: provenance, compute)
       try removeStaleParts()
-      for folder in index.masks { try AtomicFile.createFolder("\(out)/\(folder)") }
+      for folder in index.masks + (writesNumpy ? ["npy"] : []) { try AtomicFile.createFolder("\(out)/\(folder)") }
       for file in files { try move(file, from: staging) }
       try AtomicFile.write(index.json, to: "\(out)/\(shard.stem).json")
     } catch let failure as Failure {
@@ -77,7 +80,7 @@ extension StageRun {
 
   /// Makes everything in `folder`; returns the completion file's content and the names of the files made.
   private func makeMaps(
-    _ data: StageData, in folder: String, hasMaps: Bool, provenance: Provenance, _ compute: (Manifest.Item) throws -> MapResult
+    _ data: StageData, in folder: String, hasMaps: Bool, writesNumpy: Bool, provenance: Provenance, _ compute: (Manifest.Item) throws -> MapResult
   ) throws -> (index: PartIndex, files: [String]) {
     let items = shard.select(data.items)
     var digest = SHA256()
@@ -87,6 +90,10 @@ extension StageRun {
       for item in items {
         let result = try attributed(to: item) { try compute(item) }
         if let writer { try write(result, of: item, to: writer) }
+        if writesNumpy, let scores = result.scores {
+          files.append("npy/\(item.id).npy")
+          try NumpyScores.write(try data.classes.dense(scores, item: item.id), to: "\(folder)/npy/\(item.id).npy")
+        }
         for (kind, mask) in result.masks {
           let values = data.classes.values(ofIndices: mask)
           digest.update(values.labels)
@@ -151,6 +158,14 @@ extension PartIndex {
 extension ClassTable {
   /// Mask values of class indices.
   public func values(of indices: [Int]) -> [Int] { indices.map { Int(entries[$0].value) } }
+
+  /// The scores of every class, (classes, h, w), zero for those that the map does not have; without the background where the map has none.
+  func dense(_ map: ScoreMap, item: String) throws -> Tensor {
+    let indices = try indices(of: map.labels, item: item)
+    let first = indices.contains(0) ? 0 : 1
+    let nothing = Tensor(zeros: [1, map.scores.shape[1], map.scores.shape[2]])
+    return Tensor.stacked((first..<count).map { index in indices.firstIndex(of: index).map { map.scores.batch($0..<$0 + 1) } ?? nothing })
+  }
 
   /// Class indices of mask values; `Failure(.data)` for a value without a class.
   public func indices(of values: [Int], item: String) throws -> [Int] {

@@ -19,7 +19,8 @@ struct CAMInfer: Stage {
     let (weights, maps) = (options.inputs.weights, options.maps)
     let activations = try ActivationMaps(
       weights: weights, options: maps, classes: data.classes, kernels: run.inferenceKernels(memory: maps.memory))
-    try run.writeMaps(data, hasMaps: true, provenance: try run.provenance(inputs: [("weights", weights)])) { item in
+    let provenance = try run.provenance(inputs: [("weights", weights)])
+    try run.writeMaps(data, hasMaps: true, writesNumpy: options.writesNumpy ?? false, provenance: provenance) { item in
       let image = try item.image()
       guard item.labels?.isEmpty != true else {
         return .backgroundAlone(width: image.width, height: image.height, classes: data.classes)

@@ -14,12 +14,21 @@ struct CRF: Stage {
   @OptionGroup var options: CRFStageOptions
 
   func execute(_ run: StageRun) throws {
-    let scores = options.inputs.scores
     let parameters = try options.crf.parameters()
+    if options.folders.areGiven {
+      try FolderCRF.refine(options, run, parameters: parameters)
+    } else if let scores = options.inputs.scores {
+      try refine(scores, run, parameters: parameters)
+    }
+  }
+
+  private func refine(_ scores: String, _ run: StageRun, parameters: DenseCRFParameters) throws {
     let data = try run.data(options.data, split: options.split)
-    let source = try SeedScores(scores, for: data.items, classes: data.classes, kernels: run.kernels)
+    let foreign: NumpyFolder.Content = options.backgroundPower < 0 ? .withBackground : .objectsOnly
+    let source = try SeedScores(scores, for: data.items, classes: data.classes, kernels: run.kernels, foreign: foreign)
     let cache = DenseCRFCache()
-    try run.writeMaps(data, hasMaps: true, provenance: try run.provenance(inputs: [("scores", scores)])) { item in
+    let provenance = try run.provenance(inputs: [("scores", scores)])
+    try run.writeMaps(data, hasMaps: true, writesNumpy: options.writesNumpy ?? false, provenance: provenance) { item in
       let image = try item.image()
       var map = try source.scores(of: item, width: image.width, height: image.height)
       try addBackground(to: &map)

@@ -22,11 +22,12 @@ struct PSAInfer: Stage {
     let network = try loadNetwork(classes: data.classes)
     let activations = try camWeights.map { try ActivationMaps(weights: $0, options: maps, classes: data.classes, kernels: kernels) }
     let memory = InferenceMemory(limit: maps.memory, modules: [network])
-    let stored = try scores.map { try SeedScores($0, for: data.items, classes: data.classes, kernels: kernels) }
+    let stored = try scores.map { try SeedScores($0, for: data.items, classes: data.classes, kernels: kernels, foreign: .objectsOnly) }
     let parameters = SeedParameters(
       alpha: backgroundPower, beta: Float(options.beta), logt: options.logSteps, radius: options.radius)
     let inputs = [("affinity", affinity)] + (scores.map { [("scores", $0)] } ?? []) + (camWeights.map { [("cam-weights", $0)] } ?? [])
-    try run.writeMaps(data, hasMaps: true, provenance: try run.provenance(inputs: inputs)) { item in
+    let provenance = try run.provenance(inputs: inputs)
+    try run.writeMaps(data, hasMaps: true, writesNumpy: options.writesNumpy ?? false, provenance: provenance) { item in
       let image = try item.image()
       try memory.check(image, threads: kernels.threads) { _ = network.features(of: image.networkInput, kernels: $0) }
       let labels = item.labels ?? []

@@ -23,7 +23,7 @@ struct TrainAffinity: Stage {
     let network = AffinityNet(backbone: try specification.backbone.build())
     network.initialise(seed: run.seed)
     try file.loadTrunk(into: network, prefix: "")
-    network.backbone.freeze(specification.backbone.kind == .resnet38 ? .firstStage : .none)
+    network.backbone.freeze(specification.backbone.kind.pretrainedFrozenPart)
 
     let (seed, pairs) = (run.seed, AffinityPairs(radius: options.radius))
     // Samples are made beside the training, on a thread of their own.

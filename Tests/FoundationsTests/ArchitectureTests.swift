@@ -16,7 +16,7 @@ import Testing
     ("Tensors", ["CKernels", "COpenBLAS", "Foundations"]),
     ("NeuralNet", ["Tensors", "Foundations"]),
     ("Imaging", ["CImageCodecs", "Foundations"]),
-    ("TensorStore", ["CHDF5", "Tensors", "Foundations"]),
+    ("TensorStore", ["CHDF5", "CZlib", "Tensors", "Foundations"]),
     ("DenseCRF", ["MethodChoices", "Tensors", "Foundations"]),
     ("Models", ["MethodChoices", "NeuralNet", "Tensors", "Foundations"]),
     ("Datasets", ["Imaging", "Tensors", "Foundations", "YAMLText", "Yams"]),
@@ -54,7 +54,7 @@ import Testing
   private static let scoring: Set = ["evaluate", "summarize"]
 
   /// Module maps and C code, without Swift files.
-  private static let cTargets: Set = ["CHDF5", "CImageCodecs", "CJPEG", "CKernels", "COpenBLAS", "CPNG"]
+  private static let cTargets: Set = ["CHDF5", "CImageCodecs", "CJPEG", "CKernels", "COpenBLAS", "CPNG", "CZlib"]
 
   @Test func everyModuleHasItsRow() throws {
     let rows = Self.layers.map(\.module)

@@ -19,7 +19,7 @@ struct NetworkTests {
     #expect(blocks == ["conv1a", "b2", "b3", "b4", "b5", "b6", "b7", "bn7"])
   }
 
-  @Test(arguments: [small, BackboneSpecification(kind: .squeezenet)], [(64, 48), (40, 37)])
+  @Test(arguments: [small] + BackboneSpecification.Kind.allCases.dropFirst().map { BackboneSpecification(kind: $0) }, [(64, 48), (40, 37)])
   func featuresHaveTheirStrides(_ specification: BackboneSpecification, _ size: (Int, Int)) throws {
     let trunk = try specification.build()
     trunk.initialise(seed: 1)
@@ -42,7 +42,7 @@ struct NetworkTests {
   }
 
   @Test func headsStandOnEitherTrunk() throws {
-    for backbone in [Self.small, BackboneSpecification(kind: .squeezenet)] {
+    for backbone in [Self.small, BackboneSpecification(kind: .squeezenet), BackboneSpecification(kind: .resnet18Stride16)] {
       let x = context.constant(Tensor(repeating: 0.1, [1, 3, 32, 24]))
       let classifier = CAMClassifier(backbone: try backbone.build(), classes: 6)
       classifier.initialise(seed: 2)

@@ -24,7 +24,8 @@ extension StageSuites {
     @Test(
       arguments: [
         ["--backbone", "squeezenet", "--crop", "160"], ["--backbone", "squeezenet", "--crop", "256", "--micro-batch", "2"],
-        ["--backbone", "squeezenet", "--crop", "256"], ["--width", "0.25", "--crop", "128"],
+        ["--backbone", "squeezenet", "--crop", "256"], ["--backbone", "resnet18", "--crop", "96"],
+        ["--backbone", "resnet50-irn", "--crop", "64", "--micro-batch", "2"], ["--width", "0.25", "--crop", "128"],
         ["--width", "0.25", "--depth", "0.5", "--crop", "160", "--momentum", "0.9"], ["--width", "0.5", "--crop", "96", "--micro-batch", "3"],
       ], [1, 2])
     func aTrainingTakesWhatItPredicts(options: [String], threads: Int) throws {

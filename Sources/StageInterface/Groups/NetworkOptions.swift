@@ -36,7 +36,7 @@ public struct HeadOptions: ParsableArguments, Sendable {
 
 /// The trunk of stages that build one from nothing.
 public struct BackboneOptions: ParsableArguments, Sendable {
-  @Option(.choice("backbone", default: .value(.resnet38), "Trunk of the network: resnet38 or squeezenet."))
+  @Option(.choice("backbone", default: .value(.resnet38), "Trunk of the network. ResNets of torchvision are made stride 8, or 16 by name; resnet50-irn has no dilation."))
   public var backbone: BackboneKind
 
   @Option(
@@ -57,7 +57,7 @@ public struct BackboneOptions: ParsableArguments, Sendable {
     guard backbone == .resnet38 || (width, depth) == (1, 1) else {
       throw ValidationError(
         """
-        --backbone squeezenet comes in one size: expected --width 1 and --depth 1, \
+        --backbone \(backbone.rawValue) comes in one size: expected --width 1 and --depth 1, \
         found \(plain(width)) and \(plain(depth))
         """
       )

@@ -63,6 +63,7 @@ public struct CAMInferOptions: StageOptions {
       "background-threshold", NumberRange(0...1, or: -1), default: -1,
       "Masks: background where no CAM reaches this; -1: by --background-power."))
   public var backgroundThreshold: Double
+  @Flag(.writeNumpy) public var writesNumpy: Bool?
 
   public init() {}
 

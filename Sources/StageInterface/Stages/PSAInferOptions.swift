@@ -42,6 +42,7 @@ public struct PSAInferOptions: StageOptions {
   public var logSteps: Int
   @Option(.radius("Cells further apart than this are not linked."))
   public var radius: Int
+  @Flag(.writeNumpy) public var writesNumpy: Bool?
 
   public init() {}
 

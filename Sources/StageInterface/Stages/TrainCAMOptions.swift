@@ -31,7 +31,9 @@ public struct TrainCAMOptions: StageOptions, TrainingStage {
   public var givenStatistics: HeadStatistics?
   @Option(
     .choice(
-      "frozen", default: .depends("PSA's firstStage for resnet38 with --weights, else none"),
+      "frozen",
+      default: .depends(
+        "with --weights PSA's firstStage for resnet38, IRN's firstConvolution for other ResNets; else none"),
       "Layers that keep their weights."))
   public var givenFrozen: FrozenPart?
   @Flag(.flag("dropout", default: true, "Channel dropout in front of the classifier and inside the trunk."))
@@ -43,7 +45,7 @@ public struct TrainCAMOptions: StageOptions, TrainingStage {
 
   public var statistics: HeadStatistics { givenStatistics ?? (inputs.weights == nil ? .batch : .frozen) }
   public var frozen: FrozenPart {
-    givenFrozen ?? (inputs.weights != nil && trunk.backbone == .resnet38 ? .firstStage : .none)
+    givenFrozen ?? (inputs.weights != nil ? trunk.backbone.pretrainedFrozenPart : .none)
   }
 
   public mutating func validate() throws {

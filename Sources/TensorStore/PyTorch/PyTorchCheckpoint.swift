@@ -106,7 +106,7 @@ public enum PyTorchCheckpoint {
   /// The pickle of the number 0x1950a86a20f9469cfc6c, without its protocol.
   private static let legacyMagic: [UInt8] = [0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E]
 
-  private static func legacyContent(_ source: ByteSource) throws -> Content {
+  static func legacyContent(_ source: ByteSource) throws -> Content {
     let head = try source.read(0, min(source.size, largestPickle), "pickles")
     var position = 2 + legacyMagic.count
     func next(_ item: String) throws -> (PickleMachine, PickleValue) {

@@ -111,7 +111,10 @@ struct ZipArchive {
     // In this order the ZIP64 field holds those that the fixed part has no room for.
     var fields = [24, 20, 42].map { littleEndian(bytes, position + $0, 4) }
     try widen(&fields, extra, orThrow: damaged)
-    guard let sizes = Optional(fields.compactMap { Int(exactly: $0) }), sizes.count == 3, sizes.allSatisfy({ $0 <= source.size }) else {
+    // A deflated entry is larger than the file, by at most 1032:1.
+    guard let sizes = Optional(fields.compactMap { Int(exactly: $0) }), sizes.count == 3, sizes[0] / 1032 <= source.size, sizes[1] <= source.size,
+      sizes[2] <= source.size
+    else {
       throw Failure(.data, "reaches beyond the end of the file", file: source.name, item: name)
     }
     let entry = Entry(
