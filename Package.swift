@@ -20,8 +20,12 @@ let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swif
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = [], numeric: Bool = false) -> Target {
-  .target(name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: numeric ? kernelSettings : [])
+func library(
+  _ name: String, _ dependencies: [Target.Dependency] = [], numeric: Bool = false, pages: [String] = []
+) -> Target {
+  .target(
+    name: name, dependencies: dependencies, exclude: ["README.md"] + pages,
+    swiftSettings: numeric ? kernelSettings : [])
 }
 
 func stage(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -52,19 +56,24 @@ let package = Package(
     library("Foundations"),
     library("MethodChoices"),
     library("StageInterface", ["Foundations", "MethodChoices", arguments]),
-    library("Tensors", ["CKernels", "COpenBLAS", "Foundations"], numeric: true),
-    library("NeuralNet", ["Tensors", "Foundations"], numeric: true),
+    library("Threads"),
+    library("Tensors", numeric: true),
+    library(
+      "CPUBackend", ["Tensors", "Threads", "CKernels", "COpenBLAS"], numeric: true, pages: ["Winograd/README.md"]),
+    library("NeuralNet", ["Tensors", "Threads", "Foundations"], numeric: true),
     library("Imaging", ["Foundations", "CImageCodecs"], numeric: true),
-    library("TensorStore", ["Tensors", "CHDF5"], numeric: true),
-    library("DenseCRF", ["MethodChoices", "Tensors"], numeric: true),
+    library("TensorStore", ["Tensors", "CHDF5", "Foundations"], numeric: true),
+    library("DenseCRF", ["MethodChoices", "Tensors", "Threads", "Foundations"], numeric: true),
     library("Models", ["MethodChoices", "NeuralNet"]),
-    library("Datasets", ["Imaging", "Tensors", yams], numeric: true),
+    library("Datasets", ["Imaging", "Tensors", "Threads", yams], numeric: true),
     library("Evaluation", ["Imaging"], numeric: true),
     library("PSA", ["MethodChoices", "NeuralNet", "Imaging", "Models"], numeric: true),
     library("SSDD", ["MethodChoices", "NeuralNet", "DenseCRF", "Models"], numeric: true),
     library("Training", ["NeuralNet", "TensorStore", "Datasets"]),
     library("PipelineGraph", ["StageInterface", yams]),
-    library("StageKit", ["StageInterface", "Training", "Imaging", "Models", "PSA", "SSDD", arguments, logging]),
+    library(
+      "StageKit",
+      ["StageInterface", "CPUBackend", "Training", "Imaging", "Models", "PSA", "SSDD", arguments, logging]),
 
     // Executables
     .executableTarget(name: "pipeline", dependencies: ["PipelineGraph", arguments], path: "Sources/pipeline"),
@@ -87,7 +96,8 @@ let package = Package(
 
     // `make bench`, `make bench-peers`
     .executableTarget(
-      name: "bench", dependencies: ["CKernels", "COpenBLAS", "Datasets", "DenseCRF", "Evaluation", "Models", "PSA", "SSDD", arguments],
+      name: "bench",
+      dependencies: ["CKernels", "COpenBLAS", "CPUBackend", "Datasets", "DenseCRF", "Evaluation", "Models", "PSA", "SSDD", arguments],
       path: "Benchmarks/bench",
       swiftSettings: kernelSettings),
 
@@ -99,19 +109,21 @@ let package = Package(
       name: "compare-outputs", dependencies: ["Foundations", "Imaging", "TensorStore", arguments], path: "Tests/CompareOutputs"),
     tests("Foundations", ["Foundations", "StageInterface"]),
     tests("StageInterface", ["StageInterface"]),
-    tests("Tensors", ["Tensors", "CKernels"]),
-    tests("NeuralNet", ["NeuralNet"]),
+    tests("Threads", ["Threads"]),
+    tests("Tensors", ["Tensors"]),
+    tests("CPUBackend", ["CPUBackend", "CKernels"]),
+    tests("NeuralNet", ["NeuralNet", "CPUBackend"]),
     tests("Imaging", ["Imaging"]),
     tests("TensorStore", ["TensorStore", "CHDF5"]),
     tests("DenseCRF", ["DenseCRF"]),
-    tests("Models", ["Models"]),
+    tests("Models", ["Models", "CPUBackend"]),
     tests("Datasets", ["Datasets"]),
     tests("Evaluation", ["Evaluation"]),
-    tests("PSA", ["PSA"]),
-    tests("SSDD", ["SSDD"]),
-    tests("Training", ["Training"]),
+    tests("PSA", ["PSA", "CPUBackend"]),
+    tests("SSDD", ["SSDD", "CPUBackend"]),
+    tests("Training", ["Training", "CPUBackend"]),
     tests("PipelineGraph", ["PipelineGraph", "StageInterface"]),
-    tests("StageKit", ["StageKit"]),
+    tests("StageKit", ["StageKit", "CPUBackend"]),
     tests("Stage", ["TensorStore", "Imaging", "Datasets", "Models", "NeuralNet"]),
   ]
 )

@@ -1,6 +1,8 @@
 import COpenBLAS
+import CPUBackend
 import Foundation
 import Tensors
+import Threads
 
 /// What the machine is and what it can do at most, measured in the same run.
 struct Machine: Codable {

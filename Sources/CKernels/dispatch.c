@@ -22,15 +22,15 @@ static const struct ckernels_table *table(enum ckernels_set set) {
 }
 
 void ckernels_multiply(
-  enum ckernels_set set, struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns,
-  long inner, int adding) {
-  table(set)->multiply(left, right, target, rows, columns, inner, adding);
+  enum ckernels_set set, struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target,
+  struct ckernels_size size, int adding) {
+  table(set)->multiply(left, right, target, size, adding);
 }
 
 void ckernels_multiply_transposed(
-  enum ckernels_set set, struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns,
-  long inner, int adding) {
-  table(set)->multiply_transposed(left, right, target, rows, columns, inner, adding);
+  enum ckernels_set set, struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target,
+  struct ckernels_size size, int adding) {
+  table(set)->multiply_transposed(left, right, target, size, adding);
 }
 
 void ckernels_interleave(enum ckernels_set set, const float *source, long stride, long lanes, float *target, long count) {
@@ -42,8 +42,8 @@ void ckernels_deinterleave(
   table(set)->deinterleave(source, count, bias, relu, target, stride, lanes);
 }
 
-void ckernels_apply(
-  enum ckernels_set set, long m, enum ckernels_transform transform, const float *source, long from, float *target, long to,
-  struct ckernels_loop outer, struct ckernels_loop inner, long vectors) {
-  table(set)->apply(m, transform, source, from, target, to, outer, inner, vectors);
+void ckernels_transform_lines(
+  enum ckernels_set set, long m, enum ckernels_transform transform, struct ckernels_lines source, struct ckernels_lines target,
+  struct ckernels_line_count count) {
+  table(set)->transform_lines(m, transform, source, target, count);
 }

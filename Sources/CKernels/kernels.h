@@ -85,24 +85,25 @@ ALWAYS_INLINE struct ckernels_panels from(struct ckernels_panels m, long panel, 
 }
 
 static void multiply(
-  struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns, long inner, int adding) {
-  for (long column = 0; column < columns; column += MOST_PANELS) {
-    block *const *blocks = straight_blocks[least(MOST_PANELS, columns - column) - 1];
-    for (long row = 0; row < rows; row += MOST_ROWS)
-      blocks[least(MOST_ROWS, rows - row) - 1](from(left, 0, row), from(right, column, 0), from(target, column, row), inner, adding);
+  struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, struct ckernels_size size, int adding) {
+  for (long panel = 0; panel < size.panels; panel += MOST_PANELS) {
+    block *const *blocks = straight_blocks[least(MOST_PANELS, size.panels - panel) - 1];
+    for (long row = 0; row < size.rows; row += MOST_ROWS)
+      blocks[least(MOST_ROWS, size.rows - row) - 1](
+        from(left, 0, row), from(right, panel, 0), from(target, panel, row), size.inner, adding);
   }
 }
 
 static void multiply_transposed(
-  struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns, long inner, int adding) {
-  for (long column = 0; column < columns; column += MOST_PANELS) {
-    block *const *blocks = turned_blocks[least(MOST_PANELS, columns - column) - 1];
-    for (long first = 0; first < rows; first += 16) {
-      const long end = least(rows, first + 16);
+  struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, struct ckernels_size size, int adding) {
+  for (long panel = 0; panel < size.panels; panel += MOST_PANELS) {
+    block *const *blocks = turned_blocks[least(MOST_PANELS, size.panels - panel) - 1];
+    for (long first = 0; first < size.rows; first += 16) {
+      const long end = least(size.rows, first + 16);
       for (long row = first; row < end; row += MOST_ROWS) {
         struct ckernels_panels turned = from(left, first / 16, 0);
         turned.base += row - first;
-        blocks[least(MOST_ROWS, end - row) - 1](turned, from(right, column, 0), from(target, column, row), inner, adding);
+        blocks[least(MOST_ROWS, end - row) - 1](turned, from(right, panel, 0), from(target, panel, row), size.inner, adding);
       }
     }
   }
@@ -178,4 +179,4 @@ static void deinterleave(const float *source, long count, const float *bias, int
 
 #include "winograd.h"
 
-const struct ckernels_table TABLE = {multiply, multiply_transposed, interleave, deinterleave, apply};
+const struct ckernels_table TABLE = {multiply, multiply_transposed, interleave, deinterleave, transform_lines};

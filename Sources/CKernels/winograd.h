@@ -163,18 +163,19 @@ TRANSFORM(five_weight_gradient) {
 }
 
 #define LINES(NAME) \
-  for (long i = 0; i < outer.count; i++) { \
-    for (long j = 0; j < inner.count; j++) { \
-      const float *first = source + i * outer.from + j * inner.from; \
-      float *result = target + i * outer.to + j * inner.to; \
-      for (long lane = 0; lane < vectors * 16; lane += LANES) NAME(first + lane, from, result + lane, to); \
+  for (long i = 0; i < count.outer; i++) { \
+    for (long j = 0; j < count.inner; j++) { \
+      const float *first = source.base + i * source.outer + j * source.inner; \
+      float *result = target.base + i * target.outer + j * target.inner; \
+      for (long lane = 0; lane < count.neighbours * 16; lane += LANES) \
+        NAME(first + lane, source.element, result + lane, target.element); \
     } \
   } \
   return;
 
-static void apply(
-  long m, enum ckernels_transform transform, const float *source, long from, float *target, long to, struct ckernels_loop outer,
-  struct ckernels_loop inner, long vectors) {
+static void transform_lines(
+  long m, enum ckernels_transform transform, struct ckernels_lines source, struct ckernels_lines target,
+  struct ckernels_line_count count) {
   switch (transform) {
     case ckernels_input: if (m == 4) { LINES(four_input) } else { LINES(five_input) }
     case ckernels_output: if (m == 4) { LINES(four_output) } else { LINES(five_output) }

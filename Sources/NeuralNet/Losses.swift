@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import Threads
 
 // Every loss is a sum over elements divided by a denominator. The denominator counts the elements of the tensors given, unless the
 // caller names the whole batch's: then the losses (and gradients) of the micro-batches add up to those of the batch.

@@ -1,6 +1,7 @@
 import Foundation
 import NeuralNet
 import Tensors
+import Threads
 
 /// Affinity of each pair of cells: exp(-1/C sum over channels of |f_to - f_from|) (PSA, Eq. 2). Differentiable; where two features are equal the
 /// derivative of the distance is taken as 0.

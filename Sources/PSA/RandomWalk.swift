@@ -1,6 +1,7 @@
 import Foundation
 import Foundations
 import Tensors
+import Threads
 
 /// The random walk that spreads scores over cells of high affinity (PSA, section 3.3): scores <- scores T^(2^logt), T = A^beta (elementwise, symmetric, unit
 /// diagonal) with every column divided by its sum.

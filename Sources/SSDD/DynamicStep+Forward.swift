@@ -2,6 +2,7 @@ import Models
 import NeuralNet
 import Synchronization
 import Tensors
+import Threads
 
 extension DynamicStep {
   /// The forward pass of a micro-batch; `offset` is the index of its first sample in the batch.

@@ -4,9 +4,9 @@
 public struct Tensor: Sendable {
   /// The lengths of the axes.
   public let shape: Shape
-  private var storage: Storage
+  var storage: Storage
 
-  private init(shape: Shape, storage: Storage) {
+  init(shape: Shape, storage: Storage) {
     self.shape = shape
     self.storage = storage
   }
@@ -40,9 +40,6 @@ public struct Tensor: Sendable {
   /// Number of elements.
   public var count: Int { storage.count }
 
-  /// The same for two tensors while both live if and only if they share memory, and so are equal.
-  var identity: ObjectIdentifier { ObjectIdentifier(storage) }
-
   /// A copy of all elements in C order.
   public var values: [Float] { withUnsafeBufferPointer(Array.init) }
 
@@ -72,28 +69,8 @@ public struct Tensor: Sendable {
     return try withExtendedLifetime(storage) { try body(UnsafeMutableBufferPointer(start: storage.base, count: storage.count)) }
   }
 
-  /// The first element for reading, valid only within `body`.
-  @inline(__always)
-  func read<R>(_ body: (UnsafePointer<Float>) throws -> R) rethrows -> R {
-    try withExtendedLifetime(storage) { try body(UnsafePointer(storage.base)) }
-  }
-
-  /// The first element for reading and writing, valid only within `body`.
-  @inline(__always)
-  mutating func write<R>(_ body: (UnsafeMutablePointer<Float>) throws -> R) rethrows -> R {
-    makeUnique()
-    return try withExtendedLifetime(storage) { try body(storage.base) }
-  }
-
-  /// Uninitialised memory that `body` fills through a pointer to the first element.
-  @inline(__always)
-  init(filling shape: Shape, _ body: (UnsafeMutablePointer<Float>) throws -> Void) rethrows {
-    storage = Storage(count: shape.count)
-    self.shape = shape
-    try body(storage.base)
-  }
-
-  private mutating func makeUnique() {
+  /// Copies memory that other tensors share.
+  mutating func makeUnique() {
     if isKnownUniquelyReferenced(&storage) { return }
     let copy = Storage(count: storage.count)
     if !copy.isDry { copy.base.update(from: storage.base, count: storage.count) }

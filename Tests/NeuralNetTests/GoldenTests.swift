@@ -1,7 +1,8 @@
+import CPUBackend
 import Foundation
 import NeuralNet
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("Golden: losses, batch norm, rates", .enabled(if: Golden.isAvailable, "\(Golden.absence)"))

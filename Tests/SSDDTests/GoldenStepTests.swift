@@ -1,9 +1,10 @@
+import CPUBackend
 import Foundations
 import Models
 import NeuralNet
 import SSDD
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// One iteration of each stage with the full-size network: a gigabyte each, so one after the other.

@@ -21,17 +21,22 @@ struct ckernels_panels {
   long stride; /* floats from panel to panel */
 };
 
-/* target (rows x 16 columns) = left (rows x inner) right (inner x 16 columns), or += where `adding`; all in panels. `columns` counts panels.
+/* The lengths of a product: target is rows x (16 panels), the sums have `inner` terms. */
+struct ckernels_size {
+  long rows, panels, inner;
+};
+
+/* target = left (rows x inner) right (inner x 16 panels), or += where `adding`; all in panels.
 
    Each sum runs over `inner` in order. What `left` has between `inner` and the next multiple of 16 is not read. */
 void ckernels_multiply(
-  enum ckernels_set set, struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns,
-  long inner, int adding);
+  enum ckernels_set set, struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target,
+  struct ckernels_size size, int adding);
 
-/* target = left' right, where left is inner x rows, in panels. */
+/* target = left' right, where left is inner x rows, in panels; or += where `adding`. */
 void ckernels_multiply_transposed(
-  enum ckernels_set set, struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns,
-  long inner, int adding);
+  enum ckernels_set set, struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target,
+  struct ckernels_size size, int adding);
 
 /* target[x * 16 + l] = source[l * stride + x] for x < count, l < lanes <= 16, and 0 for the other l. */
 void ckernels_interleave(
@@ -52,17 +57,23 @@ enum ckernels_transform {
   ckernels_input_transpose = 5 /* B: n points to n inputs */
 };
 
-/* A loop around a transform: `count` times, further by `from` and `to` floats each time. */
-struct ckernels_loop {
-  long count, from, to;
+/* Lines of vectors of sixteen floats: element k of a line is at
+   base + outer turn * outer + inner turn * inner + neighbour * 16 + k * element. All distances are in floats, everything starts at a multiple of
+   64 bytes. */
+struct ckernels_lines {
+  float *_Nonnull base;
+  long element, inner, outer;
 };
 
-/* The transform of F(m, 3), m = 4 or 5, of lines of vectors of sixteen floats: element k of a line is at source[k * from] and becomes
-   target[k * to]. The lines are those of `vectors` neighbouring vectors in each turn of `inner` in each turn of `outer`. Everything starts at a multiple
-   of 64 bytes. */
-void ckernels_apply(
-  enum ckernels_set set, long m, enum ckernels_transform transform, const float *_Nonnull source, long from, float *_Nonnull target, long to,
-  struct ckernels_loop outer, struct ckernels_loop inner, long vectors);
+/* How many lines: outer turns of inner turns of neighbours. */
+struct ckernels_line_count {
+  long outer, inner, neighbours;
+};
+
+/* The transform of F(m, 3), m = 4 or 5, of every line of `source` into the line of `target` in the same place. `source` is only read. */
+void ckernels_transform_lines(
+  enum ckernels_set set, long m, enum ckernels_transform transform, struct ckernels_lines source, struct ckernels_lines target,
+  struct ckernels_line_count count);
 
 /* Asks for the cache line at `address` ahead of its use. Any address may be given: one without memory is ignored. */
 static inline void ckernels_prefetch(const float *_Nonnull address) { __builtin_prefetch(address); }

@@ -1,3 +1,6 @@
+import Threads
+@_spi(HostMemory) import Tensors
+
 /// Ways to compute a convolution or one of its gradients; `choose` is the one place where a shape is given its way.
 package enum ConvolutionAlgorithm: String, CaseIterable, Sendable {
   /// 1x1: the sample is multiplied as it lies in memory.
@@ -72,7 +75,7 @@ extension CPUKernels {
           if let transform = chosen.transform {
             let correlation = WinogradCorrelation(forward: g, transform)
             let kept = keptWeights(correlation, of: tensor)
-            correlateWinograd(correlation, x, weight, kept: kept, epilogue, into: target)
+            correlateWinograd(correlation, x, weight: weight, kept: kept, epilogue, into: target)
           } else if chosen == .pointwise {
             convolvePointwise(g, x, weight, epilogue, into: target)
           } else {
@@ -99,7 +102,7 @@ extension CPUKernels {
         x.read { x in
           upstream.read { upstream in
             if let transform = ConvolutionAlgorithm.choose(g, .weightGradient, override: algorithm).transform {
-              weightGradientWinograd(WinogradWeightGradient(g, transform), x, upstream, into: target)
+              weightGradientWinograd(WinogradWeightGradient(g, transform), input: x, upstream: upstream, into: target)
             } else {
               weightGradient(g, x, upstream, into: target)
             }
@@ -117,7 +120,7 @@ extension CPUKernels {
     let chosen = ConvolutionAlgorithm.choose(g, .inputGradient, override: algorithm)
     if let transform = chosen.transform {
       let correlation = WinogradCorrelation(inputGradient: g, transform)
-      correlateWinograd(correlation, upstream, weight, kept: nil, Epilogue(biases: [], relu: false), into: target)
+      correlateWinograd(correlation, upstream, weight: weight, kept: nil, Epilogue(biases: [], relu: false), into: target)
     } else if chosen == .pointwise {
       inputGradientPointwise(g, weight, upstream, into: target)
     } else {

@@ -1,3 +1,6 @@
+import Threads
+@_spi(HostMemory) import Tensors
+
 extension CPUKernels {
   public func scaleShift(_ x: Tensor, scale: Tensor, shift: Tensor, relu: Bool) -> Tensor {
     let (batch, channels, area) = x.shape.planes

@@ -1,3 +1,5 @@
+@_spi(HostMemory) import Tensors
+
 /// Kernels that go through the motions: results have the shapes that `CPUKernels` gives and no numbers, all 0 as long as nobody writes them.
 ///
 /// Of use in a dry pool only, where a tensor is counted and costs nothing; `MemoryPrediction` brings the two together. What a CPU kernel

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// Reusable uninitialised memory for kernels, at most one block a concurrent user.
 final class Scratch: @unchecked Sendable {

@@ -1,4 +1,6 @@
 import COpenBLAS
+import Tensors
+import Threads
 
 /// `Kernels` on the processor: `CKernels` for Winograd's convolutions, OpenBLAS for other matrix products, vectorised loops for the rest, work
 /// split over `threads`.

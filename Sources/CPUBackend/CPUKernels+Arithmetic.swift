@@ -1,4 +1,6 @@
 import COpenBLAS
+import Threads
+@_spi(HostMemory) import Tensors
 
 extension CPUKernels {
   public func add(_ x: Tensor, _ y: Tensor) -> Tensor {

@@ -1,3 +1,6 @@
+import Threads
+@_spi(HostMemory) import Tensors
+
 extension CPUKernels {
   public func maxPool(_ x: Tensor, kernel: Int, stride: Int, padding: Int, ceilMode: Bool) -> (output: Tensor, positions: PoolPositions) {
     let (batch, channels, height, width) = x.shape.image

@@ -1,4 +1,5 @@
 import Foundation
+@_spi(HostMemory) import Tensors
 
 /// Weights in the domain of Winograd's products, kept from one image to the next: four times as large as they are, but the transform of a deep
 /// layer costs as much as its products for a small image.

@@ -1,3 +1,6 @@
+import Threads
+@_spi(HostMemory) import Tensors
+
 /// Where output positions along one axis read: two neighbours and the share of the second.
 struct BilinearAxis {
   var first: [Int] = []

@@ -1,3 +1,6 @@
+import Tensors
+import Threads
+
 /// The lengths of one convolution, and how its work is cut into tiles.
 ///
 /// A tile is a range of output rows of one sample and a range of input channels; its column matrix has a row for each (channel, kernel row,

@@ -1,4 +1,5 @@
 import CKernels
+import CPUBackend
 import Foundations
 import Tensors
 import Testing
@@ -48,7 +49,8 @@ struct PanelKernelTests {
           let target = PanelMatrix(rows: rows, columns: panels * 16, beyond: 7, noise)
           let before = PanelMatrix(rows: rows, columns: panels * 16) { target[$0, $1] }
           let multiply = transposed ? ckernels_multiply_transposed : ckernels_multiply
-          multiply(code(set), left.panels, right.panels, target.panels, rows, panels, inner, adding ? 1 : 0)
+          let size = ckernels_size(rows: rows, panels: panels, inner: inner)
+          multiply(code(set), left.panels, right.panels, target.panels, size, adding ? 1 : 0)
           var worst = 0.0
           for i in 0..<rows {
             for c in 0..<panels * 16 {

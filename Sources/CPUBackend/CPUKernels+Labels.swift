@@ -1,3 +1,6 @@
+import Threads
+@_spi(HostMemory) import Tensors
+
 extension CPUKernels {
   public func addLabelled(_ x: Tensor, table: Tensor, labels: LabelBatch) -> Tensor {
     let (batch, channels, area) = x.shape.planes

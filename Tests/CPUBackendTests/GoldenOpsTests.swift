@@ -1,5 +1,6 @@
-import TestSupport
+import CPUBackend
 import Tensors
+import TestSupport
 import Testing
 
 /// The kernels against a reference implementation's numbers (`ops.h5`): every case that the file holds.

@@ -1,3 +1,5 @@
+import Tensors
+
 /// How much memory a computation will need, found by going through the motions: the code that will run runs, on kernels that compute nothing
 /// and on memory that is counted and not there.
 public enum MemoryPrediction {

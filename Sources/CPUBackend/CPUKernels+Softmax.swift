@@ -1,4 +1,6 @@
 import Foundation
+import Threads
+@_spi(HostMemory) import Tensors
 
 extension CPUKernels {
   public func softmax(_ x: Tensor) -> Tensor { softmax(x, logarithmic: false) }

@@ -1,3 +1,6 @@
+import Threads
+@_spi(HostMemory) import Tensors
+
 extension CPUKernels {
   public func concatenate(_ tensors: [Tensor]) -> Tensor {
     precondition(!tensors.isEmpty, "nothing to concatenate")

@@ -1,3 +1,5 @@
+import Tensors
+
 extension CPUKernels {
   public func relu(_ x: Tensor) -> Tensor {
     elementwise(x) { source, target, range in for i in range { target[i] = source[i] < 0 ? 0 : source[i] } }
