@@ -12,7 +12,8 @@ typedef int mask_sixteen __attribute__((vector_size(64), aligned(64)));
 /* One instruction set's kernels. */
 struct ckernels_table {
   void (*multiply)(struct ckernels_panels, struct ckernels_panels, struct ckernels_panels, struct ckernels_size, int);
-  void (*multiply_transposed)(struct ckernels_panels, struct ckernels_panels, struct ckernels_panels, struct ckernels_size, int);
+  void (*multiply_transposed)(
+    struct ckernels_panels, struct ckernels_panels, struct ckernels_panels, struct ckernels_size, int);
   void (*interleave)(const float *, long, long, float *, long);
   void (*deinterleave)(const float *, long, const float *, int, float *, long, long);
   void (*transform_lines)(

@@ -3,8 +3,8 @@ import Threads
 
 /// The lengths of one convolution, and how its work is cut into tiles.
 ///
-/// A tile is a range of output rows of one sample and a range of input channels; its column matrix has a row for each (channel, kernel row,
-/// kernel column) and a column for each output pixel.
+/// A tile is a range of output rows of one sample and a range of input channels; its column matrix has a row for each
+/// (channel, kernel row, kernel column) and a column for each output pixel.
 struct ConvolutionGeometry {
   let batch, inputs, height, width: Int
   let outputs, kernelHeight, kernelWidth: Int
@@ -31,8 +31,9 @@ struct ConvolutionGeometry {
   /// The input sample is its own column matrix: a 1x1 kernel that visits every pixel once.
   var isPointwise: Bool { kernelArea == 1 && parameters.stride == 1 && parameters.padding == 0 }
 
-  /// OpenBLAS multiplies without packing its operands where rows x columns x inner is at most 10^6; packing is most of the work of a
-  /// product with few channels. This is the number of pixels that keeps a tile's product within; `Int.max` where that is fewer than `least`.
+  /// OpenBLAS multiplies without packing its operands where rows x columns x inner is at most 10^6; packing is most
+  /// of the work of a product with few channels. This is the number of pixels that keeps a tile's product within;
+  /// `Int.max` where that is fewer than `least`.
   func smallProductPixels(least: Int) -> Int {
     let pixels = 1_000_000 / (outputs * taps)
     return pixels >= least ? pixels : Int.max
@@ -44,9 +45,11 @@ struct ConvolutionGeometry {
     return (0..<parts).map { Parallel.share($0, of: parts, count: count) }
   }
 
-  /// Tiles whose column matrix holds at most about `budget` floats, of at least about `pixels` output pixels if the area has as many.
+  /// Tiles whose column matrix holds at most about `budget` floats, of at least about `pixels` output pixels if the
+  /// area has as many.
   ///
-  /// The channels are cut only where rows of `pixels` do not fit otherwise. `parts` is the least number of row ranges asked for.
+  /// The channels are cut only where rows of `pixels` do not fit otherwise. `parts` is the least number of row ranges
+  /// asked for.
   func tiles(budget: Int, pixels: Int, parts: Int) -> (rows: [Range<Int>], channels: [Range<Int>]) {
     let fitting = min(max(budget / taps, pixels), smallProductPixels(least: 256))
     let mostRows = max(1, min(fitting / outWidth, (outHeight + parts - 1) / parts))
@@ -56,8 +59,8 @@ struct ConvolutionGeometry {
   }
 }
 
-/// How one kernel column meets the output columns of a row: [0, first) read the padding on the left, [first, last) the input, the rest the
-/// padding on the right. Output column j reads input column j stride + offset.
+/// How one kernel column meets the output columns of a row: [0, first) read the padding on the left, [first, last)
+/// the input, the rest the padding on the right. Output column j reads input column j stride + offset.
 struct ColumnSpan {
   let first, last, offset: Int
 
@@ -75,7 +78,9 @@ struct ColumnSpan {
 extension ConvolutionGeometry {
   /// The position that a coordinate outside 0..<length mirrors to.
   @inline(__always)
-  private func mirrored(_ position: Int, _ length: Int) -> Int { position < 0 ? -position : 2 * (length - 1) - position }
+  private func mirrored(_ position: Int, _ length: Int) -> Int {
+    position < 0 ? -position : 2 * (length - 1) - position
+  }
 
   /// The input row that an output row reads through a kernel row; nil where it is a row of zeros.
   @inline(__always)
@@ -85,8 +90,11 @@ extension ConvolutionGeometry {
     return parameters.paddingMode == .zero ? nil : mirrored(row, height)
   }
 
-  /// Writes the column matrix of output rows `rows` and input channels `channels` of the sample at `x`; rows.count * outWidth columns.
-  func gather(_ x: UnsafePointer<Float>, rows: Range<Int>, channels: Range<Int>, into columns: UnsafeMutablePointer<Float>) {
+  /// Writes the column matrix of output rows `rows` and input channels `channels` of the sample at `x`; rows.count *
+  /// outWidth columns.
+  func gather(
+    _ x: UnsafePointer<Float>, rows: Range<Int>, channels: Range<Int>, into columns: UnsafeMutablePointer<Float>
+  ) {
     let spans = (0..<kernelWidth).map { ColumnSpan(self, kernelColumn: $0) }
     var target = columns
     for c in channels {
@@ -131,7 +139,9 @@ extension ConvolutionGeometry {
   }
 
   /// The transpose of `gather`: adds each element of the column matrix to the input element it was read from.
-  func scatter(_ columns: UnsafePointer<Float>, rows: Range<Int>, channels: Range<Int>, into x: UnsafeMutablePointer<Float>) {
+  func scatter(
+    _ columns: UnsafePointer<Float>, rows: Range<Int>, channels: Range<Int>, into x: UnsafeMutablePointer<Float>
+  ) {
     let spans = (0..<kernelWidth).map { ColumnSpan(self, kernelColumn: $0) }
     var source = columns
     for c in channels {
@@ -147,7 +157,9 @@ extension ConvolutionGeometry {
   }
 
   @inline(__always)
-  private func scatterRow(_ source: UnsafePointer<Float>, _ span: ColumnSpan, into target: UnsafeMutablePointer<Float>) {
+  private func scatterRow(
+    _ source: UnsafePointer<Float>, _ span: ColumnSpan, into target: UnsafeMutablePointer<Float>
+  ) {
     let (stride, start) = (parameters.stride, target + span.offset)
     if stride == 1 {
       addRow(source + span.first, start + span.first, span.last - span.first)

@@ -1,13 +1,17 @@
-/// Maximum pooling of one plane, row by row: first down the columns of the kernel's rows, then across, eight outputs at a time.
+/// Maximum pooling of one plane, row by row: first down the columns of the kernel's rows, then across, eight outputs
+/// at a time.
 ///
-/// Each value carries its position (row * width + column), and of equal values the smaller position wins: row-major order.
+/// Each value carries its position (row * width + column), and of equal values the smaller position wins: row-major
+/// order.
 struct MaxWindow {
   let height, width, outHeight, outWidth: Int
   let kernel, stride, padding: Int
 
   /// The windows over a plane, as `Kernels.maxPool` describes them.
   init(height: Int, width: Int, kernel: Int, stride: Int, padding: Int, ceilMode: Bool) {
-    precondition(kernel >= 1 && padding * 2 <= kernel && stride >= 1, "max pooling \(kernel), stride \(stride), padding \(padding)")
+    precondition(
+      kernel >= 1 && padding * 2 <= kernel && stride >= 1, "max pooling \(kernel), stride \(stride), padding \(padding)"
+    )
     func length(_ input: Int) -> Int {
       let span = input + 2 * padding - kernel
       precondition(span >= 0, "max pooling \(kernel), padding \(padding) of \(height)x\(width)")
@@ -47,7 +51,8 @@ struct MaxWindow {
   /// For each input column the largest of `rows` and its position.
   @inline(__always)
   private func columnMaxima(
-    _ source: UnsafePointer<Float>, _ rows: Range<Int>, _ values: UnsafeMutablePointer<Float>, _ places: UnsafeMutablePointer<Int32>
+    _ source: UnsafePointer<Float>, _ rows: Range<Int>, _ values: UnsafeMutablePointer<Float>,
+    _ places: UnsafeMutablePointer<Int32>
   ) {
     let lanes = SIMD8<Int32>(0, 1, 2, 3, 4, 5, 6, 7)
     let whole = width & ~7
@@ -72,7 +77,9 @@ struct MaxWindow {
       var best = source[position]
       for row in rows.dropFirst() {
         let candidate = row &* width &+ c
-        if source[candidate] > best || source[candidate] != source[candidate] { (best, position) = (source[candidate], candidate) }
+        if source[candidate] > best || source[candidate] != source[candidate] {
+          (best, position) = (source[candidate], candidate)
+        }
       }
       values[c] = best
       places[c] = Int32(truncatingIfNeeded: position)

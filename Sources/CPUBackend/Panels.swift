@@ -21,7 +21,8 @@ package enum InstructionSet: Int, CaseIterable, Comparable, CustomStringConverti
 
 /// A matrix in columns of sixteen floats: element (row, column) is at [column / 16][row][column % 16].
 ///
-/// Products need neither operand rearranged, whichever of its two lengths a product sums over, and what computes a matrix writes whole vectors.
+/// Products need neither operand rearranged, whichever of its two lengths a product sums over, and what computes a
+/// matrix writes whole vectors.
 struct Panels {
   /// Columns of a panel.
   static let lanes = 16
@@ -36,7 +37,8 @@ struct Panels {
   /// How many of `columns` columns are in the panel `panel`.
   static func lanes(_ panel: Int, of columns: Int) -> Int { min(lanes, columns - panel * lanes) }
 
-  /// The stride of panels of `rows` rows: an odd number of cache lines, else equal rows of all panels would fight for few sets of the cache.
+  /// The stride of panels of `rows` rows: an odd number of cache lines, else equal rows of all panels would fight for
+  /// few sets of the cache.
   static func stride(rows: Int) -> Int { (rows | 1) * lanes }
 
   /// From the panel `panel` and row `row` on.
@@ -55,8 +57,8 @@ struct ProductSize {
 }
 
 extension InstructionSet {
-  /// target (rows x columns) = left (rows x inner) right (inner x columns), on this thread. Sums run over `inner` in order, so they do not depend on
-  /// how rows and columns are cut.
+  /// target (rows x columns) = left (rows x inner) right (inner x columns), on this thread. Sums run over `inner` in
+  /// order, so they do not depend on how rows and columns are cut.
   func multiply(_ left: Panels, _ right: Panels, into target: Panels, _ size: ProductSize) {
     // Rows of `left` that stay in a second-level cache of a megabyte while all columns pass.
     let most = max(96, 200_000 / size.inner / 6 * 6)
@@ -81,7 +83,8 @@ extension InstructionSet {
     ckernels_interleave(code, source, stride, lanes, target, count)
   }
 
-  /// target[lane * stride + x] = source[16 x + lane] + bias[lane] for x < count and lane < lanes, negative sums replaced by 0 with relu.
+  /// target[lane * stride + x] = source[16 x + lane] + bias[lane] for x < count and lane < lanes, negative sums
+  /// replaced by 0 with relu.
   @inline(__always)
   func deinterleave(
     _ source: UnsafePointer<Float>, count: Int, _ epilogue: PanelEpilogue, into target: UnsafeMutablePointer<Float>,

@@ -1,6 +1,8 @@
-/// exp(r) = 2^exponent (1 + fraction), eight at a time, for x <= 88 (below -87.3, where the result would lose bits, lanes give 0 in `power`).
+/// exp(r) = 2^exponent (1 + fraction), eight at a time, for x <= 88 (below -87.3, where the result would lose bits,
+/// lanes give 0 in `power`).
 ///
-/// Error at most 1 ulp or so; products and sums are rounded one by one (no fused operations), so all machines give the same bits.
+/// Error at most 1 ulp or so; products and sums are rounded one by one (no fused operations), so all machines give
+/// the same bits.
 struct EightExponentials {
   /// 2^n.
   let scale: SIMD8<Float>
@@ -41,7 +43,8 @@ struct EightExponentials {
 /// target[i] = f(source[i]) for `range`, eight at a time; lanes beyond the end get copies of the last element.
 @inline(__always)
 func mapEight(
-  _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ range: Range<Int>, _ f: (SIMD8<Float>) -> SIMD8<Float>
+  _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ range: Range<Int>,
+  _ f: (SIMD8<Float>) -> SIMD8<Float>
 ) {
   var i = range.lowerBound
   while i &+ 8 <= range.upperBound {

@@ -1,6 +1,6 @@
-/// What kernels on the processor see of a tensor: its memory. The rest of the project goes through `Kernels` and copies, so that a tensor may
-/// lie elsewhere one day; hence an interface that a file has to ask for by name, `@_spi(HostMemory) import Tensors`. `ArchitectureTests` lists
-/// who does.
+/// What kernels on the processor see of a tensor: its memory. The rest of the project goes through `Kernels` and
+/// copies, so that a tensor may lie elsewhere one day; hence an interface that a file has to ask for by name,
+/// `@_spi(HostMemory) import Tensors`. `ArchitectureTests` lists who does.
 extension Tensor {
   /// The first element for reading, valid only within `body`; `count` elements in C order follow.
   @_spi(HostMemory) @inline(__always)

@@ -2,15 +2,17 @@ import Synchronization
 
 /// Loops over threads.
 ///
-/// `forEach` and `forEachChunk` are for calls that do not depend on each other: a thread that is done takes over from those that are not, so that a
-/// processor which the machine has other uses for holds nobody up. `forEachRange` and `results` have a static partition: which index runs
-/// in which part depends on the counts alone, so that sums kept per part and added in order have the same bits in every run.
+/// `forEach` and `forEachChunk` are for calls that do not depend on each other: a thread that is done takes over from
+/// those that are not, so that a processor which the machine has other uses for holds nobody up. `forEachRange` and
+/// `results` have a static partition: which index runs in which part depends on the counts alone, so that sums kept
+/// per part and added in order have the same bits in every run.
 ///
 /// All return when every call is done, and may be nested. Calls run concurrently: they must not write the same memory.
 public enum Parallel {
   /// Calls `body` once for every index of 0..<count, on at most `threads` threads.
   ///
-  /// A thread goes through the share that `forEachRange` would give it, in order, and then through what others have left, from their end.
+  /// A thread goes through the share that `forEachRange` would give it, in order, and then through what others have
+  /// left, from their end.
   public static func forEach(_ count: Int, threads: Int, _ body: (Int) -> Void) {
     let parts = min(max(threads, 1), count)
     if parts <= 1 {
@@ -25,9 +27,11 @@ public enum Parallel {
     }
   }
 
-  /// Calls `body` for ranges that together are 0..<count, each but the last of a multiple of `size` indices, on at most `threads` threads.
+  /// Calls `body` for ranges that together are 0..<count, each but the last of a multiple of `size` indices, on at
+  /// most `threads` threads.
   ///
-  /// Which ranges they are varies from run to run: results must not depend on where 0..<count is cut at multiples of `size`.
+  /// Which ranges they are varies from run to run: results must not depend on where 0..<count is cut at multiples of
+  /// `size`.
   public static func forEachChunk(_ count: Int, of size: Int, threads: Int, _ body: (Range<Int>) -> Void) {
     precondition(size >= 1, "chunks of \(size)")
     let units = (count + size - 1) / size
@@ -84,7 +88,9 @@ private struct Shares: ~Copyable {
     self.parts = parts
     grain = max(1, count / parts / 32)
     left = .allocate(capacity: parts)
-    for part in 0..<parts { (left + part).initialize(to: Atomic(Self.packed(Parallel.share(part, of: parts, count: count)))) }
+    for part in 0..<parts {
+      (left + part).initialize(to: Atomic(Self.packed(Parallel.share(part, of: parts, count: count))))
+    }
   }
 
   deinit {
@@ -92,7 +98,8 @@ private struct Shares: ~Copyable {
     left.deallocate()
   }
 
-  /// The next indices for the thread of `part`: the first of its own share, then the last of others'; nil where none are left.
+  /// The next indices for the thread of `part`: the first of its own share, then the last of others'; nil where none
+  /// are left.
   func next(for part: Int) -> Range<Int>? {
     if let range = take(part, fromEnd: false) { return range }
     for step in 1..<parts {
@@ -114,5 +121,7 @@ private struct Shares: ~Copyable {
     }
   }
 
-  private static func packed(_ range: Range<Int>) -> UInt64 { UInt64(range.lowerBound) | UInt64(range.upperBound) << 32 }
+  private static func packed(_ range: Range<Int>) -> UInt64 {
+    UInt64(range.lowerBound) | UInt64(range.upperBound) << 32
+  }
 }

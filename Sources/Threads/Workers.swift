@@ -1,10 +1,12 @@
 import Foundation
 import Synchronization
 
-/// The threads behind `Parallel`: as many as are asked for, at most one fewer than processors, started when first needed and kept.
+/// The threads behind `Parallel`: as many as are asked for, at most one fewer than processors, started when first
+/// needed and kept.
 ///
-/// A loop of a kernel takes a tenth of a millisecond as often as not, and to wake a sleeping thread takes as long. So a thread that has run out of
-/// work looks for more for a while before it sleeps, giving way to other threads of the machine meanwhile.
+/// A loop of a kernel takes a tenth of a millisecond as often as not, and to wake a sleeping thread takes as long. So
+/// a thread that has run out of work looks for more for a while before it sleeps, giving way to other threads of the
+/// machine meanwhile.
 final class Workers: Sendable {
   static let shared = Workers()
 
@@ -26,7 +28,8 @@ final class Workers: Sendable {
   /// Number of jobs so far.
   private let generation = Atomic<Int>(0)
 
-  /// Calls `body(unit)` once for every unit of 0..<units, on this thread and up to `helpers` others. Returns when all are done.
+  /// Calls `body(unit)` once for every unit of 0..<units, on this thread and up to `helpers` others. Returns when all
+  /// are done.
   ///
   /// Units are begun in order; any thread may run any of them. Units may call this too.
   func run(_ units: Int, helpers: Int, _ body: (Int) -> Void) {
@@ -109,7 +112,8 @@ final class Workers: Sendable {
   private static var clock: UInt64 { DispatchTime.now().uptimeNanoseconds }
 }
 
-/// A loop that several threads share. Its body lives in the frame of the call that waits for the end: whoever has begun a unit may use it.
+/// A loop that several threads share. Its body lives in the frame of the call that waits for the end: whoever has
+/// begun a unit may use it.
 private final class Job: @unchecked Sendable {
   private let units: Int
   private let body: UnsafePointer<(Int) -> Void>

@@ -12,7 +12,9 @@ import Testing
       for _ in 0..<5 { #expect(tensor(3).values.allSatisfy { $0 == 1 }) }
     }
     let counts = pool.statistics
-    #expect(counts.inUse == 0 && counts.mostInUse == 3 * unit && counts.resident == 3 * unit && counts.taken == 5 && counts.fresh == 1, "\(counts)")
+    #expect(
+      counts.inUse == 0 && counts.mostInUse == 3 * unit && counts.resident == 3 * unit && counts.taken == 5
+        && counts.fresh == 1, "\(counts)")
   }
 
   @Test func gapsThatTouchAreOne() {

@@ -43,7 +43,8 @@ struct WinogradSource {
     tiling.dilation * (tiling.transform.outputs * (slice.tilesPerPhase.count - 1) + size - 1) + slice.strip.phases
   }
 
-  /// Writes the rows that the tiles of `slice` read, of the sixteen channels of `panel`; channels that the image does not have are zeros.
+  /// Writes the rows that the tiles of `slice` read, of the sixteen channels of `panel`; channels that the image does
+  /// not have are zeros.
   func gather(
     panel: Int, _ slice: WinogradTiling.Slice, into lines: LineBuffer, _ instructions: InstructionSet
   ) {
@@ -65,7 +66,8 @@ struct WinogradSource {
       prefetch(start + size * tiling.dilation * width + column, lanes: lanes, count: count)
       for x in 0..<first { gatherBorder(start, column + x, lanes: lanes, into: line + x * Panels.lanes) }
       instructions.interleave(
-        start + column + first, stride: height * width, lanes: lanes, into: line + first * Panels.lanes, count: last - first)
+        start + column + first, stride: height * width, lanes: lanes, into: line + first * Panels.lanes,
+        count: last - first)
       for x in last..<count { gatherBorder(start, column + x, lanes: lanes, into: line + x * Panels.lanes) }
     }
   }
@@ -103,9 +105,11 @@ struct WinogradTarget {
     (image + (slice.strip.sample * channels + panel * Panels.lanes) * area, Panels.lanes(panel, of: channels))
   }
 
-  /// Puts the outputs of the tiles of `slice` into planes of outHeight x outWidth; outputs beyond the edge, of incomplete tiles, are dropped.
+  /// Puts the outputs of the tiles of `slice` into planes of outHeight x outWidth; outputs beyond the edge, of
+  /// incomplete tiles, are dropped.
   func put(
-    _ lines: LineBuffer, panel: Int, _ slice: WinogradTiling.Slice, _ epilogue: PanelEpilogue, _ instructions: InstructionSet
+    _ lines: LineBuffer, panel: Int, _ slice: WinogradTiling.Slice, _ epilogue: PanelEpilogue,
+    _ instructions: InstructionSet
   ) {
     let (strip, dilation, size) = (slice.strip, tiling.dilation, tiling.transform.outputs)
     let area = tiling.outHeight * tiling.outWidth
@@ -125,8 +129,9 @@ struct WinogradTarget {
     }
   }
 
-  /// The transpose of `WinogradSource.gather` for a slice of one tile per phase: adds what the tiles have for the pixels that they read, into
-  /// planes of height x width. What belongs to a mirrored border is added to the pixel that it mirrors.
+  /// The transpose of `WinogradSource.gather` for a slice of one tile per phase: adds what the tiles have for the
+  /// pixels that they read, into planes of height x width. What belongs to a mirrored border is added to the pixel
+  /// that it mirrors.
   func add(_ lines: LineBuffer, panel: Int, _ slice: WinogradTiling.Slice) {
     let (height, width, dilation, size) = (tiling.height, tiling.width, tiling.dilation, tiling.transform.inputs)
     let (planes, lanes) = planes(panel, slice, area: height * width)

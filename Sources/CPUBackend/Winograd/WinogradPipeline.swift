@@ -1,7 +1,8 @@
 import Threads
 @_spi(HostMemory) import Tensors
 
-/// Memory of one thread for the two passes of a transform, first downwards and then across, over a slice of tiles or over some rows of weights.
+/// Memory of one thread for the two passes of a transform, first downwards and then across, over a slice of tiles or
+/// over some rows of weights.
 struct TransformBuffers {
   /// Rows of the weight matrices that are transformed at a time.
   static let weightRows = 16
@@ -27,8 +28,8 @@ struct TransformBuffers {
 extension CPUKernels {
   // MARK: Forward and by input
 
-  /// Computes the correlation block by block: source tiles to points, then for each part of the result's channels weights to points, products,
-  /// and points back to pixels. README.md draws the way.
+  /// Computes the correlation block by block: source tiles to points, then for each part of the result's channels
+  /// weights to points, products, and points back to pixels. README.md draws the way.
   ///
   /// - Parameters:
   ///   - source: batch x inputs x the source's pixels.
@@ -92,7 +93,8 @@ extension CPUKernels {
 
   // MARK: Cutting work
 
-  /// Runs `body(point, range of panels)` for all products of a block, cut by panels where that gives all threads equal shares.
+  /// Runs `body(point, range of panels)` for all products of a block, cut by panels where that gives all threads
+  /// equal shares.
   private func overPoints(_ points: Int, panels: Int, _ body: (Int, Range<Int>) -> Void) {
     var cuts = 1
     while points * cuts % threads != 0 && panels / (cuts + 1) >= 4 { cuts += 1 }
@@ -101,8 +103,8 @@ extension CPUKernels {
     }
   }
 
-  /// Runs `body(buffers, panel, share of count)` so that all panels and all of 0..<count for each are done, cut so that threads have equal
-  /// shares.
+  /// Runs `body(buffers, panel, share of count)` so that all panels and all of 0..<count for each are done, cut so
+  /// that threads have equal shares.
   private func overPanels(
     _ panels: Int, _ count: Int, _ tiling: WinogradTiling, mostCuts: Int = .max,
     _ body: (TransformBuffers, Int, Range<Int>) -> Void
@@ -118,7 +120,8 @@ extension CPUKernels {
 
   // MARK: The transforms
 
-  /// The block's tiles of the channels of `panels`, transformed: row t of a point's matrix is tile t, its panel 0 the first of `panels`.
+  /// The block's tiles of the channels of `panels`, transformed: row t of a point's matrix is tile t, its panel 0 the
+  /// first of `panels`.
   private func transformTiles(
     _ source: WinogradSource, panels: Range<Int>, _ block: WinogradTiling.Block, to points: PointMatrices
   ) {
@@ -129,23 +132,26 @@ extension CPUKernels {
         source.gather(panel: panels.lowerBound + index, slice, into: pixels, instructions)
         // Down the columns: rows of pixels become rows of half-transformed pixels.
         transform.apply(
-          source.step, StridedLines(pixels.base, element: pixels.stride), to: StridedLines(half.base, element: half.stride),
+          source.step, StridedLines(pixels.base, element: pixels.stride),
+          to: StridedLines(half.base, element: half.stride),
           LineCount(neighbours: source.pixels(slice)), instructions)
         // Across the rows: a line is one tile's; neighbouring phases are neighbouring tiles.
         transform.apply(
           source.step,
           StridedLines(
-            half.base, element: tiling.dilation * lane, inner: transform.outputs * tiling.dilation * lane, outer: half.stride),
+            half.base, element: tiling.dilation * lane, inner: transform.outputs * tiling.dilation * lane,
+            outer: half.stride),
           to: StridedLines(
-            points.vector(panel: index, row: slice.start), element: points.pointStride, inner: slice.strip.phases * lane,
-            outer: transform.inputs * points.pointStride),
+            points.vector(panel: index, row: slice.start), element: points.pointStride,
+            inner: slice.strip.phases * lane, outer: transform.inputs * points.pointStride),
           LineCount(outer: transform.inputs, inner: slice.tilesPerPhase.count, neighbours: slice.strip.phases),
           instructions)
       }
     }
   }
 
-  /// The weights of the result's channels in the panels `part`, transformed: row c of a point's matrix is source channel c.
+  /// The weights of the result's channels in the panels `part`, transformed: row c of a point's matrix is source
+  /// channel c.
   private func transformWeights(
     _ plan: WinogradCorrelation, _ weight: UnsafePointer<Float>, _ part: Range<Int>, to points: PointMatrices
   ) {
@@ -222,7 +228,8 @@ extension CPUKernels {
     }
   }
 
-  /// The products of the result's channels in the panels `part` to the pixels that the convolution's tiles read, added to those of other tiles.
+  /// The products of the result's channels in the panels `part` to the pixels that the convolution's tiles read,
+  /// added to those of other tiles.
   private func addInputs(
     _ products: PointMatrices, _ part: Range<Int>, _ block: WinogradTiling.Block, into result: WinogradTarget
   ) {
@@ -339,7 +346,8 @@ extension CPUKernels {
           for row in 0..<count {
             let target = target + ((firstOutput + first + row) * channels + panel * lane) * 9
             instructions.deinterleave(
-              taps + row * 9 * lane, count: 9, nothing, into: target, stride: 9, lanes: Panels.lanes(panel, of: channels))
+              taps + row * 9 * lane, count: 9, nothing, into: target, stride: 9,
+              lanes: Panels.lanes(panel, of: channels))
           }
         }
       }

@@ -1,16 +1,18 @@
-/// What is computed at a time: a 3x3 correlation of stride 1 or its transpose, that is the convolution and its gradient by the input.
+/// What is computed at a time: a 3x3 correlation of stride 1 or its transpose, that is the convolution and its
+/// gradient by the input.
 ///
-/// The transformed source of a block of tiles is kept while the result's channels pass in parts, and the transformed weights of a part while
-/// its products are computed: the budgets below keep both in the caches.
+/// The transformed source of a block of tiles is kept while the result's channels pass in parts, and the transformed
+/// weights of a part while its products are computed: the budgets below keep both in the caches.
 struct WinogradCorrelation {
   enum Kind {
     /// The convolution: y = A' [(G w) * (B' x)] for every tile.
     case forward
-    /// The gradient by the input, dx of dy, where the border is zeros: the correlation of dy with the weight turned by 180 degrees. The weight
-    /// is then source channels x result channels.
+    /// The gradient by the input, dx of dy, where the border is zeros: the correlation of dy with the weight turned
+    /// by 180 degrees. The weight is then source channels x result channels.
     case flipped
-    /// The gradient by the input where the border is mirrored: dx = B [(G w) * (A dy)], added up where tiles overlap. The correlation would
-    /// compute the border too, to add it to the pixels that it mirrors, and take up to four times the products.
+    /// The gradient by the input where the border is mirrored: dx = B [(G w) * (A dy)], added up where tiles overlap.
+    /// The correlation would compute the border too, to add it to the pixels that it mirrors, and take up to four
+    /// times the products.
     case transposed
   }
 
@@ -71,11 +73,12 @@ struct WinogradCorrelation {
 
   private var mostPanels: Int { parts.map(\.count).max() ?? 0 }
 
-  /// A part's transformed weights, source channels x result channels per point, at their largest; whatever the image's size.
+  /// A part's transformed weights, source channels x result channels per point, at their largest; whatever the
+  /// image's size.
   var weightLayout: PointMatrices.Layout { PointMatrices.Layout(transform, rows: inputs, panels: mostPanels) }
 
-  /// What the threads share: the transformed source of a block, tiles x source channels per point, and the products of a part, tiles x result
-  /// channels per point, at their largest.
+  /// What the threads share: the transformed source of a block, tiles x source channels per point, and the products
+  /// of a part, tiles x result channels per point, at their largest.
   func layouts(_ blocks: [WinogradTiling.Block]) -> (source: PointMatrices.Layout, products: PointMatrices.Layout) {
     let tiles = blocks.map(\.tiles).max() ?? 0
     return (
@@ -91,7 +94,8 @@ struct WinogradCorrelation {
   }
 }
 
-/// The gradient by the weight: dw = G' [sum over all tiles of (B' x) * (A dy)], per point one product of matrices over the tiles.
+/// The gradient by the weight: dw = G' [sum over all tiles of (B' x) * (A dy)], per point one product of matrices
+/// over the tiles.
 struct WinogradWeightGradient {
   let geometry: ConvolutionGeometry
   /// Tiles of the input.
@@ -121,7 +125,8 @@ struct WinogradWeightGradient {
   }
 
   var parts: Parts {
-    // At least 256 channels at a time, else the transforms, which are done anew for every part, would outweigh the products.
+    // At least 256 channels at a time, else the transforms, which are done anew for every part, would outweigh the
+    // products.
     let (least, points) = (16, transform.points)
     let panelPairs = Self.sumBudget / (points * Panels.lanes * Panels.lanes)
     let outputPanels = Panels.count(geometry.outputs)
@@ -133,8 +138,8 @@ struct WinogradWeightGradient {
     return Parts(inputs: inputs, outputs: outputs, tiles: min(512, max(128, tiles)))
   }
 
-  /// What the threads share: the transformed input and upstream of a block, tiles x channels per point, and the sums of a part, output channels x
-  /// input channels per point, at their largest.
+  /// What the threads share: the transformed input and upstream of a block, tiles x channels per point, and the sums
+  /// of a part, output channels x input channels per point, at their largest.
   struct Layouts {
     let input, upstream, sums: PointMatrices.Layout
 

@@ -1,10 +1,12 @@
 import Tensors
 import Threads
 
-/// How a 3x3 convolution of stride 1 is cut into tiles of m x m outputs (4x4 or 5x5), and in which order the tiles are worked on.
+/// How a 3x3 convolution of stride 1 is cut into tiles of m x m outputs (4x4 or 5x5), and in which order the tiles
+/// are worked on.
 ///
-/// Dilation: outputs (i, j) with the same i mod d and j mod d read only inputs of one such class. A convolution of dilation d is d * d undilated
-/// convolutions whose pixels are interleaved, its phases. With d = 2, a row of outputs belongs to the column phases
+/// Dilation: outputs (i, j) with the same i mod d and j mod d read only inputs of one such class. A convolution of
+/// dilation d is d * d undilated convolutions whose pixels are interleaved, its phases. With d = 2, a row of outputs
+/// belongs to the column phases
 ///
 ///     a b a b a b a b a b a b a b a b        tiles of phase a, and of phase b, of four outputs each
 ///     0 1 0 1 0 1 0 1|2 3 2 3 2 3 2 3        the tiles' numbers
@@ -12,9 +14,12 @@ import Threads
 /// so that tiles of neighbouring phases lie over each other in memory. From the smallest piece to the largest:
 ///
 /// * Tile: m x m outputs of one phase, from (m + 2) x (m + 2) inputs of one phase.
-/// * Slice: neighbouring tiles of every column phase of a strip, few enough for their pixels to stay in the first-level cache.
-/// * Strip: one row of tiles of all column phases that have equally many tiles. It is read and written in runs of whole rows of pixels.
-/// * Block: consecutive strips, as many tiles as fit the caches once transformed. Blocks are worked on one after another, all threads on one.
+/// * Slice: neighbouring tiles of every column phase of a strip, few enough for their pixels to stay in the
+///   first-level cache.
+/// * Strip: one row of tiles of all column phases that have equally many tiles. It is read and written in runs of
+///   whole rows of pixels.
+/// * Block: consecutive strips, as many tiles as fit the caches once transformed. Blocks are worked on one after
+///   another, all threads on one.
 struct WinogradTiling {
   let transform: WinogradTransform
   /// Sizes of the planes that tiles read, and the width of the border around them.
@@ -58,8 +63,8 @@ struct WinogradTiling {
 
   /// Tiles of the outputs of a correlation with planes of height x width, for kernels of 3x3.
   init(
-    _ transform: WinogradTransform, batch: Int, height: Int, width: Int, padding: Int, mode: ConvolutionParameters.PaddingMode,
-    dilation: Int
+    _ transform: WinogradTransform, batch: Int, height: Int, width: Int, padding: Int,
+    mode: ConvolutionParameters.PaddingMode, dilation: Int
   ) {
     self.transform = transform
     (self.batch, self.height, self.width) = (batch, height, width)
@@ -76,7 +81,8 @@ struct WinogradTiling {
       mode: parameters.paddingMode, dilation: parameters.dilation)
   }
 
-  /// The tiles of a convolution's outputs as they are read when they are the source: m x m pixels side by side, without a border.
+  /// The tiles of a convolution's outputs as they are read when they are the source: m x m pixels side by side,
+  /// without a border.
   init(upstreamOf geometry: ConvolutionGeometry, _ transform: WinogradTransform) {
     self.init(
       transform, batch: geometry.batch, height: geometry.outHeight, width: geometry.outWidth, padding: 0, mode: .zero,
@@ -179,7 +185,8 @@ struct WinogradTiling {
 
   // MARK: Borders
 
-  /// The source coordinate of a coordinate of the bordered source, along an axis of `length` pixels; nil where there is a zero or nothing.
+  /// The source coordinate of a coordinate of the bordered source, along an axis of `length` pixels; nil where there
+  /// is a zero or nothing.
   @inline(__always)
   func source(_ bordered: Int, _ length: Int) -> Int? {
     let position = bordered - padding

@@ -1,20 +1,24 @@
 import CKernels
 
-/// Winograd's minimal filtering F(m, 3): m neighbouring outputs of a three-tap correlation for m + 2 products instead of 3 m.
+/// Winograd's minimal filtering F(m, 3): m neighbouring outputs of a three-tap correlation for m + 2 products instead
+/// of 3 m.
 ///
 /// In one dimension, with taps g and the m + 2 values d that the m outputs y read:
 ///
 ///     y[i] = g[0] d[i] + g[1] d[i + 1] + g[2] d[i + 2]          by definition, 3 m products
 ///     y = A' [ (G g) * (B' d) ]                                  `*` element by element, m + 2 products
 ///
-/// A, B and G are constant matrices that belong to m + 2 points, at which polynomials are evaluated; the points are such that A and B are exact
-/// in floats (README: their rounding errors). A tile of m x m outputs is the same along both axes: (m + 2)^2 products instead of 9 m^2.
+/// A, B and G are constant matrices that belong to m + 2 points, at which polynomials are evaluated; the points are
+/// such that A and B are exact in floats (README: their rounding errors). A tile of m x m outputs is the same along
+/// both axes: (m + 2)^2 products instead of 9 m^2.
 ///
-/// The gradients are transposes of the same form, for dy the loss's derivative by y: dg = G' [ (B' d) * (A dy) ], dd = B [ (G g) * (A dy) ].
+/// The gradients are transposes of the same form, for dy the loss's derivative by y: dg = G' [ (B' d) * (A dy) ], dd
+/// = B [ (G g) * (A dy) ].
 enum WinogradTransform: Sendable {
   /// F(4x4, 3x3): 2.25 products per output instead of 9.
   case four
-  /// F(5x5, 3x3): 1.96 products per output, and twice the rounding error of `four`; for maps that its tiles fit and those of `four` do not.
+  /// F(5x5, 3x3): 1.96 products per output, and twice the rounding error of `four`; for maps that its tiles fit and
+  /// those of `four` do not.
   case five
 
   /// Outputs of a tile along an axis: m.
@@ -40,7 +44,8 @@ enum WinogradTransform: Sendable {
     case inputTranspose
   }
 
-  /// Applies `step` along one axis of tiles: every line of `source` becomes the line of `target` with the same place in the walk.
+  /// Applies `step` along one axis of tiles: every line of `source` becomes the line of `target` with the same place
+  /// in the walk.
   func apply(
     _ step: Step, _ source: StridedLines, to target: StridedLines, _ count: LineCount, _ instructions: InstructionSet
   ) {
@@ -51,14 +56,14 @@ enum WinogradTransform: Sendable {
 
 /// Where a transform finds or puts its lines.
 ///
-/// A line is what one one-dimensional transform reads or writes: up to seven elements, each a vector of sixteen floats, one per channel. Three
-/// nested loops lead from line to line. Element k of a line is at
+/// A line is what one one-dimensional transform reads or writes: up to seven elements, each a vector of sixteen
+/// floats, one per channel. Three nested loops lead from line to line. Element k of a line is at
 ///
 ///     base + turn of the outer loop * outer + turn of the inner loop * inner + neighbour * 16 + k * element
 ///
-/// For example, four rows of 32 pixels, 512 floats apart, read downwards: `StridedLines(base, element: 512)` with `LineCount(neighbours: 32)`;
-/// read along the rows, lines of four pixels that follow each other: `StridedLines(base, element: 16, inner: 64, outer: 512)` with
-/// `LineCount(outer: 4, inner: 8, neighbours: 1)`.
+/// For example, four rows of 32 pixels, 512 floats apart, read downwards: `StridedLines(base, element: 512)` with
+/// `LineCount(neighbours: 32)`; read along the rows, lines of four pixels that follow each other: `StridedLines(base,
+/// element: 16, inner: 64, outer: 512)` with `LineCount(outer: 4, inner: 8, neighbours: 1)`.
 struct StridedLines {
   /// A multiple of 64 bytes, as all distances are multiples of sixteen floats. Only a target's memory is written.
   let base: UnsafeMutablePointer<Float>
@@ -80,7 +85,9 @@ struct LineCount {
   /// Lines whose elements lie side by side, sixteen floats apart: the fastest loop, which runs over whole vectors.
   let neighbours: Int
 
-  init(outer: Int = 1, inner: Int = 1, neighbours: Int) { (self.outer, self.inner, self.neighbours) = (outer, inner, neighbours) }
+  init(outer: Int = 1, inner: Int = 1, neighbours: Int) {
+    (self.outer, self.inner, self.neighbours) = (outer, inner, neighbours)
+  }
 
   fileprivate var code: ckernels_line_count { ckernels_line_count(outer: outer, inner: inner, neighbours: neighbours) }
 }
