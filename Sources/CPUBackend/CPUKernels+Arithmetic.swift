@@ -62,17 +62,22 @@ extension CPUKernels {
       a.read { a in
         b.read { b in
           Parallel.forEachRange(rows, threads: rows * columns * inner < Self.smallCount ? 1 : threads) { _, range in
-            let left = Matrix(a + range.lowerBound * (transposeA ? 1 : inner), stride: transposeA ? rows : inner, transposed: transposeA)
+            let left = Matrix(
+              a + range.lowerBound * (transposeA ? 1 : inner), stride: transposeA ? rows : inner, transposed: transposeA
+            )
             let right = Matrix(b, stride: transposeB ? inner : columns, transposed: transposeB)
             multiplyMatrices(
-              left, right, into: target + range.lowerBound * columns, stride: columns, rows: range.count, columns: columns, inner: inner)
+              left, right, into: MatrixTarget(target + range.lowerBound * columns, stride: columns), rows: range.count,
+              columns: columns, inner: inner)
           }
         }
       }
     }
   }
 
-  public func sgdStep(parameter: inout Tensor, gradient: Tensor, velocity: inout Tensor?, rate: Float, momentum: Float, decay: Float) {
+  public func sgdStep(
+    parameter: inout Tensor, gradient: Tensor, velocity: inout Tensor?, rate: Float, momentum: Float, decay: Float
+  ) {
     precondition(parameter.shape == gradient.shape, "gradient \(gradient.shape) of parameter \(parameter.shape)")
     precondition(velocity == nil || velocity?.shape == parameter.shape, "velocity of parameter \(parameter.shape)")
     let count = parameter.count
@@ -98,7 +103,9 @@ extension CPUKernels {
 
   /// A tensor of x's shape whose elements `body(source, target, range)` writes for every range.
   @inline(__always)
-  func elementwise(_ x: Tensor, _ body: (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Range<Int>) -> Void) -> Tensor {
+  func elementwise(_ x: Tensor, _ body: (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Range<Int>) -> Void)
+    -> Tensor
+  {
     Tensor(filling: x.shape) { target in
       x.read { source in overElements(x.count) { range in body(source, target, range) } }
     }

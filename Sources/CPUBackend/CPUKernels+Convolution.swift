@@ -35,10 +35,11 @@ package enum ConvolutionAlgorithm: String, CaseIterable, Sendable {
     }
   }
 
-  /// The rule: what lies in memory as it is needed is multiplied there. Winograd where its products, with those wasted on incomplete tiles,
-  /// are at most 0.55 of the direct ones, where there are channels enough for the transforms to be small beside the products, and tiles
-  /// enough for the transform of the weight: few where it is kept, else 192, so that training on small maps has the smaller rounding of direct
-  /// sums. Tiles of 5x5, whose rounding is twice that of 4x4, where they save a sixth of the products. Else columns.
+  /// The rule: what lies in memory as it is needed is multiplied there. Winograd where its products, with those
+  /// wasted on incomplete tiles, are at most 0.55 of the direct ones, where there are channels enough for the
+  /// transforms to be small beside the products, and tiles enough for the transform of the weight: few where it is
+  /// kept, else 192, so that training on small maps has the smaller rounding of direct sums. Tiles of 5x5, whose
+  /// rounding is twice that of 4x4, where they save a sixth of the products. Else columns.
   static func choose(
     _ g: ConvolutionGeometry, _ pass: Pass, override: ConvolutionAlgorithm? = nil, keepsWeights: Bool = false
   ) -> ConvolutionAlgorithm {
@@ -46,12 +47,16 @@ package enum ConvolutionAlgorithm: String, CaseIterable, Sendable {
     if g.isPointwise { return .pointwise }
     guard Self.winograd4.supports(g, pass), min(g.inputs, g.outputs) >= 32 else { return .columns }
     func tiles(_ transform: WinogradTransform) -> Int {
-      (pass == .inputGradient ? WinogradCorrelation(inputGradient: g, transform) : WinogradCorrelation(forward: g, transform)).tiling.tileCount
+      (pass == .inputGradient
+        ? WinogradCorrelation(inputGradient: g, transform) : WinogradCorrelation(forward: g, transform)).tiling
+        .tileCount
     }
     let (four, five) = (tiles(.four), tiles(.five))
     let (products, fewer) = (WinogradTransform.four.points * four, WinogradTransform.five.points * five)
     let best = 6 * fewer <= 5 * products ? fewer : products
-    guard Double(best) <= 0.55 * Double(9 * g.batch * g.outArea), four >= (keepsWeights ? 48 : 192) else { return .columns }
+    guard Double(best) <= 0.55 * Double(9 * g.batch * g.outArea), four >= (keepsWeights ? 48 : 192) else {
+      return .columns
+    }
     return best == products ? .winograd4 : .winograd5
   }
 
@@ -64,14 +69,17 @@ package enum ConvolutionAlgorithm: String, CaseIterable, Sendable {
 }
 
 extension CPUKernels {
-  public func convolution(_ x: Tensor, weight: Tensor, bias: Tensor?, parameters: ConvolutionParameters, relu: Bool) -> Tensor {
+  public func convolution(_ x: Tensor, weight: Tensor, bias: Tensor?, parameters: ConvolutionParameters, relu: Bool)
+    -> Tensor
+  {
     let g = ConvolutionGeometry(input: x.shape, weight: weight.shape, parameters: parameters)
     precondition(bias == nil || bias?.shape == [g.outputs], "bias of weight \(weight.shape)")
     let (epilogue, tensor) = (Epilogue(biases: bias?.values ?? [], relu: relu), weight)
     return Tensor(filling: [g.batch, g.outputs, g.outHeight, g.outWidth]) { target in
       x.read { x in
         weight.read { weight in
-          let chosen = ConvolutionAlgorithm.choose(g, .forward, override: algorithm, keepsWeights: transformedWeights != nil)
+          let chosen = ConvolutionAlgorithm.choose(
+            g, .forward, override: algorithm, keepsWeights: transformedWeights != nil)
           if let transform = chosen.transform {
             let correlation = WinogradCorrelation(forward: g, transform)
             let kept = keptWeights(correlation, of: tensor)
@@ -90,7 +98,8 @@ extension CPUKernels {
     _ x: Tensor, weight: Tensor, upstream: Tensor, parameters: ConvolutionParameters, wants: ConvolutionWants
   ) -> ConvolutionGradients {
     let g = ConvolutionGeometry(input: x.shape, weight: weight.shape, parameters: parameters)
-    precondition(upstream.shape == [g.batch, g.outputs, g.outHeight, g.outWidth], "upstream \(upstream.shape) of \(x.shape)")
+    precondition(
+      upstream.shape == [g.batch, g.outputs, g.outHeight, g.outWidth], "upstream \(upstream.shape) of \(x.shape)")
     var result = ConvolutionGradients()
     if wants.input {
       result.input = Tensor(filling: x.shape) { target in
@@ -115,12 +124,14 @@ extension CPUKernels {
   }
 
   private func inputGradient(
-    _ g: ConvolutionGeometry, _ weight: UnsafePointer<Float>, _ upstream: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
+    _ g: ConvolutionGeometry, _ weight: UnsafePointer<Float>, _ upstream: UnsafePointer<Float>,
+    into target: UnsafeMutablePointer<Float>
   ) {
     let chosen = ConvolutionAlgorithm.choose(g, .inputGradient, override: algorithm)
     if let transform = chosen.transform {
       let correlation = WinogradCorrelation(inputGradient: g, transform)
-      correlateWinograd(correlation, upstream, weight: weight, kept: nil, Epilogue(biases: [], relu: false), into: target)
+      correlateWinograd(
+        correlation, upstream, weight: weight, kept: nil, Epilogue(biases: [], relu: false), into: target)
     } else if chosen == .pointwise {
       inputGradientPointwise(g, weight, upstream, into: target)
     } else {
@@ -160,9 +171,10 @@ extension CPUKernels {
 
   // MARK: 1x1
 
-  /// How a pointwise product of `rows` channels by a sample's pixels is cut: pixels, where an epilogue follows, into tiles whose channels, in and out, fit
-  /// the cache, but not narrow for the product (`smallest` as in `smallProductPixels`); a sample into shares of pixels or, where OpenBLAS would spend more
-  /// on packing the weight for each than on packing the pixels, of rows.
+  /// How a pointwise product of `rows` channels by a sample's pixels is cut: pixels, where an epilogue follows, into
+  /// tiles whose channels, in and out, fit the cache, but not narrow for the product (`smallest` as in
+  /// `smallProductPixels`); a sample into shares of pixels or, where OpenBLAS would spend more on packing the weight
+  /// for each than on packing the pixels, of rows.
   private func pointwiseTiles(
     _ g: ConvolutionGeometry, rows: Int, smallest: Int, hasEpilogue: Bool
   ) -> (rows: [Range<Int>], pixels: [Range<Int>]) {
@@ -194,8 +206,9 @@ extension CPUKernels {
     overPointwiseTiles(g, rows: g.outputs, smallest: 256, hasEpilogue: !epilogue.isEmpty) { n, rows, tile in
       let target = target + n * g.outputCount + rows.lowerBound * g.area + tile.lowerBound
       multiplyMatrices(
-        Matrix(weight + rows.lowerBound * g.inputs, stride: g.inputs), Matrix(x + n * g.inputCount + tile.lowerBound, stride: g.area),
-        into: target, stride: g.area, rows: rows.count, columns: tile.count, inner: g.inputs)
+        Matrix(weight + rows.lowerBound * g.inputs, stride: g.inputs),
+        Matrix(x + n * g.inputCount + tile.lowerBound, stride: g.area),
+        into: MatrixTarget(target, stride: g.area), rows: rows.count, columns: tile.count, inner: g.inputs)
       epilogue.apply(target, rows: rows, columns: tile.count, stride: g.area)
     }
   }
@@ -208,8 +221,8 @@ extension CPUKernels {
       multiplyMatrices(
         Matrix(weight + rows.lowerBound, stride: g.inputs, transposed: true),
         Matrix(upstream + n * g.outputCount + tile.lowerBound, stride: g.area),
-        into: target + n * g.inputCount + rows.lowerBound * g.area + tile.lowerBound, stride: g.area, rows: rows.count,
-        columns: tile.count, inner: g.outputs)
+        into: MatrixTarget(target + n * g.inputCount + rows.lowerBound * g.area + tile.lowerBound, stride: g.area),
+        rows: rows.count, columns: tile.count, inner: g.outputs)
     }
   }
 
@@ -231,9 +244,9 @@ extension CPUKernels {
           for channels in channels {
             g.gather(x + n * g.inputCount, rows: rows, channels: channels, into: columns)
             multiplyMatrices(
-              Matrix(weight + channels.lowerBound * g.kernelArea, stride: g.taps), Matrix(columns, stride: pixels), into: target,
-              stride: g.outArea, rows: g.outputs, columns: pixels, inner: channels.count * g.kernelArea,
-              adding: channels.lowerBound > 0)
+              Matrix(weight + channels.lowerBound * g.kernelArea, stride: g.taps), Matrix(columns, stride: pixels),
+              into: MatrixTarget(target, stride: g.outArea), rows: g.outputs, columns: pixels,
+              inner: channels.count * g.kernelArea, adding: channels.lowerBound > 0)
           }
           epilogue.apply(target, rows: 0..<g.outputs, columns: pixels, stride: g.outArea)
         }
@@ -248,7 +261,8 @@ extension CPUKernels {
   ) {
     let parts = g.batch >= threads ? 1 : (threads + g.batch - 1) / g.batch
     let (rows, fitting) = g.tiles(budget: Self.columnBudget, pixels: 320, parts: 1)
-    let channels = fitting.count < parts ? ConvolutionGeometry.ranges(g.inputs, most: (g.inputs + parts - 1) / parts) : fitting
+    let channels =
+      fitting.count < parts ? ConvolutionGeometry.ranges(g.inputs, most: (g.inputs + parts - 1) / parts) : fitting
     let most = (rows.map(\.count).max() ?? 0) * g.outWidth * (channels.map(\.count).max() ?? 0) * g.kernelArea
     Parallel.forEachRange(g.batch * channels.count, threads: threads) { _, units in
       scratch.with(most) { columns in
@@ -260,7 +274,8 @@ extension CPUKernels {
             let pixels = rows.count * g.outWidth
             multiplyMatrices(
               Matrix(weight + channels.lowerBound * g.kernelArea, stride: g.taps, transposed: true),
-              Matrix(upstream + n * g.outputCount + rows.lowerBound * g.outWidth, stride: g.outArea), into: columns, stride: pixels,
+              Matrix(upstream + n * g.outputCount + rows.lowerBound * g.outWidth, stride: g.outArea),
+              into: MatrixTarget(columns, stride: pixels),
               rows: channels.count * g.kernelArea, columns: pixels, inner: g.outputs)
             g.scatter(columns, rows: rows, channels: channels, into: target)
           }
@@ -271,15 +286,17 @@ extension CPUKernels {
 
   // MARK: Weights
 
-  /// A small gradient is summed per thread over samples and rows, and the parts added in order; a large one is cut by input channels, so
-  /// that each thread owns what it adds to.
+  /// A small gradient is summed per thread over samples and rows, and the parts added in order; a large one is cut by
+  /// input channels, so that each thread owns what it adds to.
   private func weightGradient(
-    _ g: ConvolutionGeometry, _ x: UnsafePointer<Float>, _ upstream: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
+    _ g: ConvolutionGeometry, _ x: UnsafePointer<Float>, _ upstream: UnsafePointer<Float>,
+    into target: UnsafeMutablePointer<Float>
   ) {
     let count = g.outputs * g.taps
     let pixelTarget = 768
     if count <= 1 << 16 || g.inputs < threads {
-      let (rows, channels) = g.tiles(budget: Self.columnBudget, pixels: pixelTarget, parts: g.batch >= threads ? 1 : threads)
+      let (rows, channels) = g.tiles(
+        budget: Self.columnBudget, pixels: pixelTarget, parts: g.batch >= threads ? 1 : threads)
       let units = g.batch * rows.count
       let parts = min(threads, units)
       scratch.with(count * parts) { sums in
@@ -295,18 +312,22 @@ extension CPUKernels {
     } else {
       let share = (g.inputs + threads - 1) / threads
       // Pixels are summed over where they lie.
-      let (rows, channels) = g.isPointwise ? ([0..<g.height], [0..<g.inputs]) : g.tiles(budget: Self.columnBudget, pixels: pixelTarget, parts: 1)
+      let (rows, channels) =
+        g.isPointwise
+        ? ([0..<g.height], [0..<g.inputs]) : g.tiles(budget: Self.columnBudget, pixels: pixelTarget, parts: 1)
       let cut = ConvolutionGeometry.ranges(g.inputs, most: min(share, channels.map(\.count).max() ?? share))
       Parallel.forEachRange(cut.count, threads: threads) { _, range in
-        addWeightGradient(g, x, upstream, units: 0..<g.batch * rows.count, rows: rows, channels: Array(cut[range]), into: target)
+        addWeightGradient(
+          g, x, upstream, units: 0..<g.batch * rows.count, rows: rows, channels: Array(cut[range]), into: target)
       }
     }
   }
 
-  /// Sums the products of upstream and columns over `units` of (sample, rows) into the weights of `channels`; the first one overwrites.
+  /// Sums the products of upstream and columns over `units` of (sample, rows) into the weights of `channels`; the
+  /// first one overwrites.
   private func addWeightGradient(
-    _ g: ConvolutionGeometry, _ x: UnsafePointer<Float>, _ upstream: UnsafePointer<Float>, units: Range<Int>, rows: [Range<Int>],
-    channels: [Range<Int>], into target: UnsafeMutablePointer<Float>
+    _ g: ConvolutionGeometry, _ x: UnsafePointer<Float>, _ upstream: UnsafePointer<Float>, units: Range<Int>,
+    rows: [Range<Int>], channels: [Range<Int>], into target: UnsafeMutablePointer<Float>
   ) {
     let most = (rows.map(\.count).max() ?? 0) * g.outWidth * (channels.map(\.count).max() ?? 0) * g.kernelArea
     scratch.with(g.isPointwise ? 0 : most) { columns in
@@ -324,7 +345,7 @@ extension CPUKernels {
           }
           multiplyMatrices(
             Matrix(upstream + n * g.outputCount + rows.lowerBound * g.outWidth, stride: g.outArea), right,
-            into: target + channels.lowerBound * g.kernelArea, stride: g.taps, rows: g.outputs,
+            into: MatrixTarget(target + channels.lowerBound * g.kernelArea, stride: g.taps), rows: g.outputs,
             columns: channels.count * g.kernelArea, inner: pixels, adding: unit > units.lowerBound)
         }
       }

@@ -5,7 +5,8 @@ extension CPUKernels {
   public func addLabelled(_ x: Tensor, table: Tensor, labels: LabelBatch) -> Tensor {
     let (batch, channels, area) = x.shape.planes
     let columns = labels.columns(of: table.shape, channels: channels)
-    precondition(batch == labels.batch && area == labels.height * labels.width, "\(labels.labels.count) labels for \(x.shape)")
+    precondition(
+      batch == labels.batch && area == labels.height * labels.width, "\(labels.labels.count) labels for \(x.shape)")
     return Tensor(filling: x.shape) { target in
       x.read { source in
         table.read { table in
@@ -23,12 +24,14 @@ extension CPUKernels {
 
   public func labelSums(_ x: Tensor, labels: LabelBatch, table shape: Shape) -> Tensor {
     let (batch, channels, area) = x.shape.planes
-    precondition(batch == labels.batch && area == labels.height * labels.width, "\(labels.labels.count) labels for \(x.shape)")
+    precondition(
+      batch == labels.batch && area == labels.height * labels.width, "\(labels.labels.count) labels for \(x.shape)")
     let columns = labels.columns(of: shape, channels: channels)
     return Tensor(filling: shape) { target in
       x.read { source in
         overLabelledPlanes(labels, channels) { channel, labels, memory in
-          // Four sums a label in turn: a pixel need not wait for the addition of the one before it, which has the same label as a rule.
+          // Four sums a label in turn: a pixel need not wait for the addition of the one before it, which has the
+          // same label as a rule.
           memory.withMemoryRebound(to: Double.self, capacity: 1024) { sums in
             sums.update(repeating: 0, count: 1024)
             for n in 0..<batch {
@@ -63,11 +66,15 @@ extension CPUKernels {
 }
 
 extension LabelBatch {
-  /// The number of columns of a table of values by channel and label, of which the last is for void. Precondition: it has one for every label here.
+  /// The number of columns of a table of values by channel and label, of which the last is for void. Precondition: it
+  /// has one for every label here.
   fileprivate func columns(of table: Shape, channels: Int) -> Int {
-    precondition(table.rank == 4 && table[0] == 1 && table[1] == channels && table[2] == 1 && table[3] <= 256, "table \(table), \(channels) channels")
+    precondition(
+      table.rank == 4 && table[0] == 1 && table[1] == channels && table[2] == 1 && table[3] <= 256,
+      "table \(table), \(channels) channels")
     let columns = table[3]
-    precondition(labels.allSatisfy { $0 == Self.void || Int($0) < columns - 1 }, "a label without a column in a table of \(table)")
+    precondition(
+      labels.allSatisfy { $0 == Self.void || Int($0) < columns - 1 }, "a label without a column in a table of \(table)")
     return columns
   }
 }

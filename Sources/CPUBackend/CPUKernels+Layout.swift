@@ -1,14 +1,24 @@
+import Foundations
 import Threads
 @_spi(HostMemory) import Tensors
 
 extension CPUKernels {
+  public func dropoutFactors(_ generators: [SeededGenerator], channels: Int, rate: Float) -> Tensor {
+    var factors: [Float] = []
+    for var generator in generators {
+      for _ in 0..<channels { factors.append(generator.chance(rate) ? 0 : 1 / (1 - rate)) }
+    }
+    return Tensor([generators.count, channels], factors)
+  }
+
   public func concatenate(_ tensors: [Tensor]) -> Tensor {
     precondition(!tensors.isEmpty, "nothing to concatenate")
     let (batch, _, area) = tensors[0].shape.planes
     let rest = tensors[0].shape.dimensions.dropFirst(2)
     for tensor in tensors {
       precondition(
-        tensor.shape[0] == batch && tensor.shape.dimensions.dropFirst(2) == rest, "cannot join \(tensor.shape) with \(tensors[0].shape)")
+        tensor.shape[0] == batch && tensor.shape.dimensions.dropFirst(2) == rest,
+        "cannot join \(tensor.shape) with \(tensors[0].shape)")
     }
     let channels = tensors.reduce(0) { $0 + $1.shape[1] }
     return Tensor(filling: Shape([batch, channels] + rest)) { target in

@@ -2,9 +2,12 @@ import Threads
 @_spi(HostMemory) import Tensors
 
 extension CPUKernels {
-  public func maxPool(_ x: Tensor, kernel: Int, stride: Int, padding: Int, ceilMode: Bool) -> (output: Tensor, positions: PoolPositions) {
+  public func maxPool(_ x: Tensor, kernel: Int, stride: Int, padding: Int, ceilMode: Bool) -> (
+    output: Tensor, positions: PoolPositions
+  ) {
     let (batch, channels, height, width) = x.shape.image
-    let window = MaxWindow(height: height, width: width, kernel: kernel, stride: stride, padding: padding, ceilMode: ceilMode)
+    let window = MaxWindow(
+      height: height, width: width, kernel: kernel, stride: stride, padding: padding, ceilMode: ceilMode)
     let area = window.outHeight * window.outWidth
     let shape: Shape = [batch, channels, window.outHeight, window.outWidth]
     var output = Tensor(filling: shape) { _ in }
@@ -27,7 +30,8 @@ extension CPUKernels {
   public func maxPoolGradient(positions: PoolPositions, upstream: Tensor, inputShape: Shape) -> Tensor {
     let (batch, channels, height, width) = inputShape.image
     precondition(
-      positions.count == upstream.count && upstream.shape.rank == 4 && upstream.shape[0] == batch && upstream.shape[1] == channels,
+      positions.count == upstream.count && upstream.shape.rank == 4 && upstream.shape[0] == batch
+        && upstream.shape[1] == channels,
       "\(positions.count) positions, upstream \(upstream.shape) for \(inputShape)")
     let area = upstream.shape[2] * upstream.shape[3]
     return Tensor(filling: inputShape) { target in
@@ -69,7 +73,8 @@ extension CPUKernels {
   public func averagePoolGradient(upstream: Tensor, kernel: Int, inputShape: Shape) -> Tensor {
     let (batch, channels, height, width) = inputShape.image
     let (outHeight, outWidth) = (height / kernel, width / kernel)
-    precondition(upstream.shape == [batch, channels, outHeight, outWidth], "upstream \(upstream.shape) for \(inputShape)")
+    precondition(
+      upstream.shape == [batch, channels, outHeight, outWidth], "upstream \(upstream.shape) for \(inputShape)")
     let factor = 1 / Float(kernel * kernel)
     return Tensor(filling: inputShape) { target in
       upstream.read { upstream in

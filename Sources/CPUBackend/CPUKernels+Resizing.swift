@@ -25,7 +25,9 @@ struct BilinearAxis {
 
   /// How much output `i` takes of input `place`.
   @inline(__always)
-  func weight(_ i: Int, of place: Int) -> Float { (first[i] == place ? 1 - share[i] : 0) + (second[i] == place ? share[i] : 0) }
+  func weight(_ i: Int, of place: Int) -> Float {
+    (first[i] == place ? 1 - share[i] : 0) + (second[i] == place ? share[i] : 0)
+  }
 }
 
 extension CPUKernels {
@@ -35,7 +37,9 @@ extension CPUKernels {
     let (rows, columns) = (BilinearAxis(input: inHeight, output: height), BilinearAxis(input: inWidth, output: width))
     return Tensor(filling: [batch, channels, height, width]) { target in
       x.read { source in
-        Parallel.forEachRange(batch * channels, threads: batch * channels * height * width < Self.smallCount ? 1 : threads) { _, planes in
+        Parallel.forEachRange(
+          batch * channels, threads: batch * channels * height * width < Self.smallCount ? 1 : threads
+        ) { _, planes in
           scratch.with(2 * width) { wide in
             for plane in planes {
               let (source, target) = (source + plane * inHeight * inWidth, target + plane * height * width)
@@ -49,8 +53,8 @@ extension CPUKernels {
 
   /// Widens each input row once (into the two rows of `wide`, used in turn) and blends neighbouring ones.
   private func resizePlane(
-    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ rows: BilinearAxis, _ columns: BilinearAxis, inWidth: Int,
-    _ wide: UnsafeMutablePointer<Float>
+    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ rows: BilinearAxis,
+    _ columns: BilinearAxis, inWidth: Int, _ wide: UnsafeMutablePointer<Float>
   ) {
     let width = columns.first.count
     var held = (-1, -1)
@@ -92,13 +96,17 @@ extension CPUKernels {
     let (rows, columns) = (BilinearAxis(input: inHeight, output: height), BilinearAxis(input: inWidth, output: width))
     return Tensor(filling: inputShape) { target in
       upstream.read { upstream in
-        Parallel.forEachRange(batch * channels, threads: batch * channels * height * width < Self.smallCount ? 1 : threads) { _, planes in
+        Parallel.forEachRange(
+          batch * channels, threads: batch * channels * height * width < Self.smallCount ? 1 : threads
+        ) { _, planes in
           scratch.with(width) { sums in
             for plane in planes {
               let (upstream, target) = (upstream + plane * height * width, target + plane * inHeight * inWidth)
               for row in 0..<inHeight {
                 sums.update(repeating: 0, count: width)
-                for i in rows.readers[row] { addRow(upstream + i * width, times: rows.weight(i, of: row), to: sums, width) }
+                for i in rows.readers[row] {
+                  addRow(upstream + i * width, times: rows.weight(i, of: row), to: sums, width)
+                }
                 narrow(sums, target + row * inWidth, inWidth, columns)
               }
             }
@@ -109,12 +117,16 @@ extension CPUKernels {
   }
 
   @inline(__always)
-  private func addRow(_ source: UnsafePointer<Float>, times factor: Float, to target: UnsafeMutablePointer<Float>, _ count: Int) {
+  private func addRow(
+    _ source: UnsafePointer<Float>, times factor: Float, to target: UnsafeMutablePointer<Float>, _ count: Int
+  ) {
     for j in 0..<count { target[j] += factor * source[j] }
   }
 
   /// The transpose of `widen`.
-  private func narrow(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ inWidth: Int, _ columns: BilinearAxis) {
+  private func narrow(
+    _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ inWidth: Int, _ columns: BilinearAxis
+  ) {
     target.update(repeating: 0, count: inWidth)
     columns.first.withUnsafeBufferPointer { first in
       columns.second.withUnsafeBufferPointer { second in

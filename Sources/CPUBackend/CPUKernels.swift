@@ -2,10 +2,11 @@ import COpenBLAS
 import Tensors
 import Threads
 
-/// `Kernels` on the processor: `CKernels` for Winograd's convolutions, OpenBLAS for other matrix products, vectorised loops for the rest, work
-/// split over `threads`.
+/// `Kernels` on the processor: `CKernels` for Winograd's convolutions, OpenBLAS for other matrix products, vectorised
+/// loops for the rest, work split over `threads`.
 ///
-/// Copies share their scratch memory. May be used from several threads at once; each use then takes scratch memory of its own.
+/// Copies share their scratch memory. May be used from several threads at once; each use then takes scratch memory of
+/// its own.
 public struct CPUKernels: Kernels {
   public let threads: Int
   private let shared: Shared
@@ -33,13 +34,18 @@ public struct CPUKernels: Kernels {
 
   /// Precondition: threads >= 1. Sets OpenBLAS to one thread for the whole process: the splitting is done here.
   ///
-  /// - Parameter keepsWeights: whether convolutions keep their weights as they need them: faster for the second image on and the same bits, for
-  ///   up to four times the weights' memory. For inference; weights that are written are transformed anew and the old ones never let go.
-  public init(threads: Int, keepsWeights: Bool = false) { self.init(threads: threads, algorithm: nil, keepsWeights: keepsWeights) }
+  /// - Parameter keepsWeights: whether convolutions keep their weights as they need them: faster for the second image
+  ///   on and the same bits, for up to four times the weights' memory. For inference; weights that are written are
+  ///   transformed anew and the old ones never let go.
+  public init(threads: Int, keepsWeights: Bool = false) {
+    self.init(threads: threads, algorithm: nil, keepsWeights: keepsWeights)
+  }
 
-  /// With `algorithm` in place of the automatic choice for all shapes that it supports, and instructions that the processor has: for tests and
-  /// measurements.
-  package init(threads: Int, algorithm: ConvolutionAlgorithm?, instructions: InstructionSet = .best, keepsWeights: Bool = false) {
+  /// With `algorithm` in place of the automatic choice for all shapes that it supports, and instructions that the
+  /// processor has: for tests and measurements.
+  package init(
+    threads: Int, algorithm: ConvolutionAlgorithm?, instructions: InstructionSet = .best, keepsWeights: Bool = false
+  ) {
     precondition(threads >= 1, "\(threads) threads")
     self.threads = threads
     shared = Shared(algorithm: algorithm, instructions: instructions, keepsWeights: keepsWeights)

@@ -16,7 +16,8 @@ func steps(_ shape: Shape, _ name: String) -> Tensor {
 
 /// Same shape and every |difference| <= tolerance (NaN never passes).
 func expectClose(
-  _ found: Tensor?, _ expected: Tensor, _ tolerance: Float, _ what: String = "", sourceLocation: SourceLocation = #_sourceLocation
+  _ found: Tensor?, _ expected: Tensor, _ tolerance: Float, _ what: String = "",
+  sourceLocation: SourceLocation = #_sourceLocation
 ) {
   guard let found else {
     Issue.record("\(what): no tensor", sourceLocation: sourceLocation)
@@ -44,9 +45,9 @@ func numericGradient(_ x: Tensor, step: Float = 1e-2, _ f: (Tensor) -> Double) -
     x.shape,
     (0..<x.count).map { i in
       func moved(_ by: Float) -> Tensor {
-        var copy = x
-        copy.withUnsafeMutableBufferPointer { $0[i] += by }
-        return copy
+        var values = x.values
+        values[i] += by
+        return Tensor(x.shape, values)
       }
       return Float((f(moved(step)) - f(moved(-step))) / (2 * Double(step)))
     })

@@ -36,7 +36,8 @@ struct ConvolutionCase: Sendable, CustomTestStringConvertible {
               let span = dilation * (kernel - 1)
               if kernel == 1 && dilation > 1 || span >= min(height, width) + 2 * padding { continue }
               if mode == .reflect && (padding == 0 || padding >= min(height, width)) { continue }
-              let parameters = ConvolutionParameters(stride: stride, dilation: dilation, padding: padding, paddingMode: mode)
+              let parameters = ConvolutionParameters(
+                stride: stride, dilation: dilation, padding: padding, paddingMode: mode)
               let batch = (cases.count % 3) + 1
               cases.append(
                 ConvolutionCase(
@@ -55,14 +56,19 @@ struct ConvolutionCase: Sendable, CustomTestStringConvertible {
     ConvolutionCase(batch: 3, inputs: 16, outputs: 40, height: 41, width: 37, kernel: 1),
     ConvolutionCase(batch: 1, inputs: 70, outputs: 1, height: 50, width: 51, kernel: 1),
     ConvolutionCase(batch: 2, inputs: 24, outputs: 48, height: 61, width: 53, kernel: 3, parameters: .init(padding: 1)),
-    ConvolutionCase(batch: 1, inputs: 40, outputs: 20, height: 65, width: 64, kernel: 3, parameters: .init(dilation: 2, padding: 2)),
+    ConvolutionCase(
+      batch: 1, inputs: 40, outputs: 20, height: 65, width: 64, kernel: 3, parameters: .init(dilation: 2, padding: 2)),
     ConvolutionCase(batch: 1, inputs: 12, outputs: 8, height: 60, width: 40, kernel: 3, parameters: .init(padding: 1)),
     ConvolutionCase(
       batch: 1, inputs: 32, outputs: 16, height: 40, width: 41, kernel: 3,
       parameters: .init(dilation: 12, padding: 12, paddingMode: .reflect)),
-    ConvolutionCase(batch: 5, inputs: 3, outputs: 64, height: 63, width: 65, kernel: 3, parameters: .init(stride: 2, padding: 1)),
-    ConvolutionCase(batch: 1, inputs: 3, outputs: 16, height: 97, width: 99, kernel: 3, parameters: .init(stride: 2, padding: 1)),
-    ConvolutionCase(batch: 2, inputs: 200, outputs: 130, height: 12, width: 13, kernel: 3, parameters: .init(dilation: 4, padding: 4)),
+    ConvolutionCase(
+      batch: 5, inputs: 3, outputs: 64, height: 63, width: 65, kernel: 3, parameters: .init(stride: 2, padding: 1)),
+    ConvolutionCase(
+      batch: 1, inputs: 3, outputs: 16, height: 97, width: 99, kernel: 3, parameters: .init(stride: 2, padding: 1)),
+    ConvolutionCase(
+      batch: 2, inputs: 200, outputs: 130, height: 12, width: 13, kernel: 3,
+      parameters: .init(dilation: 4, padding: 4)),
   ]
 }
 
@@ -108,7 +114,9 @@ struct ConvolutionTests {
     let (x, weight, bias, upstream) = item.tensors
     let naive = NaiveConvolution(x: x, weight: weight, parameters: item.parameters)
     let (expected, plainExpected) = (naive.output(bias: bias), naive.output(bias: nil))
-    let (input, weights, biases) = (naive.inputGradient(upstream), naive.weightGradient(upstream), naive.biasGradient(upstream))
+    let (input, weights, biases) = (
+      naive.inputGradient(upstream), naive.weightGradient(upstream), naive.biasGradient(upstream)
+    )
     let scale = Float(item.inputs * item.kernel * item.kernel).squareRoot()
     let outScale = Float(item.outputs * item.kernel * item.kernel).squareRoot()
     let areaScale = Float(item.batch * expected.shape[2] * expected.shape[3]).squareRoot()

@@ -35,21 +35,26 @@ struct ElementwiseTests {
     #expect(sigmoid[0] == 0.5 && sigmoid[4] == 1 && sigmoid[6] == 1 && sigmoid[8] == 1)
     #expect(sigmoid[5] >= 0 && sigmoid[5] < 1e-37 && sigmoid[7] == 0 && sigmoid[9] == 0 && sigmoid[10].isNaN)
     let elu = kernels.elu(x).values
-    #expect(elu[0] == 0 && elu[3] == -1e-30 && elu[4] == 90 && elu[5] == -1 && elu[8] == .infinity && elu[9] == -1 && elu[10].isNaN)
+    #expect(
+      elu[0] == 0 && elu[3] == -1e-30 && elu[4] == 90 && elu[5] == -1 && elu[8] == .infinity && elu[9] == -1
+        && elu[10].isNaN)
     let relu = kernels.relu(x).values
     #expect(relu[5] == 0 && relu[8] == .infinity && relu[9] == 0 && relu[10].isNaN)
     let gradient = kernels.reluGradient(output: kernels.relu(x), upstream: Tensor(repeating: 1, x.shape)).values
     #expect(gradient[0] == 0 && gradient[1] == 0 && gradient[2] == 1)
   }
 
-  @Test("a table's columns added by label, and sums by label", arguments: [[2, 3, 5, 7], [1, 5, 61, 67], [3, 21, 9, 8]] as [Shape], [1, 6, 255])
+  @Test(
+    "a table's columns added by label, and sums by label",
+    arguments: [[2, 3, 5, 7], [1, 5, 61, 67], [3, 21, 9, 8]] as [Shape], [1, 6, 255])
   func labelled(shape: Shape, classes: Int) {
     let (channels, width, area) = (shape[1], classes + 1, shape[2] * shape[3])
     let x = noise(shape, "x")
     let table = noise([1, channels, 1, width], "table")
     let columns = (0..<shape[0] * area).map { $0 * $0 / 3 % width }
     let labels = LabelBatch(
-      batch: shape[0], height: shape[2], width: shape[3], labels: columns.map { $0 == classes ? LabelBatch.void : UInt8($0) })
+      batch: shape[0], height: shape[2], width: shape[3],
+      labels: columns.map { $0 == classes ? LabelBatch.void : UInt8($0) })
     var (expected, sums) = (x.values, [Double](repeating: 0, count: table.count))
     for i in expected.indices {
       let (plane, pixel) = i.quotientAndRemainder(dividingBy: area)
@@ -59,7 +64,8 @@ struct ElementwiseTests {
     }
     for kernels in Self.kernels {
       #expect(kernels.addLabelled(x, table: table, labels: labels) == Tensor(shape, expected))
-      expectClose(kernels.labelSums(x, labels: labels, table: table.shape), Tensor(table.shape, sums.map { Float($0) }), 1e-6)
+      expectClose(
+        kernels.labelSums(x, labels: labels, table: table.shape), Tensor(table.shape, sums.map { Float($0) }), 1e-6)
     }
   }
 
@@ -101,7 +107,9 @@ struct ElementwiseTests {
     func channel(_ i: Int) -> Int { i / area % channels }
     let plain = (0..<x.count).map { xs[$0] * scales[channel($0)] + shifts[channel($0)] }
     let masked = dy.indices.map { relu && plain[$0] <= 0 ? 0 : dy[$0] }
-    var (scaleGradient, shiftGradient) = ([Float](repeating: 0, count: channels), [Float](repeating: 0, count: channels))
+    var (scaleGradient, shiftGradient) = (
+      [Float](repeating: 0, count: channels), [Float](repeating: 0, count: channels)
+    )
     for i in masked.indices {
       scaleGradient[channel(i)] += masked[i] * xs[i]
       shiftGradient[channel(i)] += masked[i]
@@ -132,8 +140,8 @@ struct ElementwiseTests {
       let (mean, variance) = kernels.batchStatistics(x)
       func gradients(_ upstream: Tensor, output: Tensor, relu: Bool) -> ScaleShiftGradients {
         kernels.batchNormGradients(
-          x, mean: mean, variance: variance, epsilon: 1e-3, weight: weight, fixed: false, output: output, upstream: upstream, relu: relu,
-          wants: ScaleShiftWants())
+          x, statistics: ChannelStatistics(mean: mean, variance: variance, epsilon: 1e-3, areFixed: false),
+          weight: weight, output: output, upstream: upstream, relu: relu, wants: ScaleShiftWants())
       }
       let found = gradients(upstream, output: x, relu: false)
       expectClose(found.scale, numericGradient(weight) { dot(output(x, $0, bias), upstream) }, 3e-3, "weight")
@@ -164,11 +172,13 @@ struct ElementwiseTests {
       shift[c] += Double(dy[i])
     }
     let weights = weight.values
-    let input = dy.indices.map { Float(Double(dy[$0]) * Double(weights[$0 / area % channels]) * inverse[$0 / area % channels]) }
+    let input = dy.indices.map {
+      Float(Double(dy[$0]) * Double(weights[$0 / area % channels]) * inverse[$0 / area % channels])
+    }
     for kernels in Self.kernels {
       let found = kernels.batchNormGradients(
-        x, mean: mean, variance: variance, epsilon: 1e-3, weight: weight, fixed: true, output: x, upstream: upstream, relu: false,
-        wants: ScaleShiftWants())
+        x, statistics: ChannelStatistics(mean: mean, variance: variance, epsilon: 1e-3, areFixed: true), weight: weight,
+        output: x, upstream: upstream, relu: false, wants: ScaleShiftWants())
       expectClose(found.input, Tensor(shape, input), 1e-6)
       expectClose(found.scale, Tensor([channels], scale.map { Float($0) }), 1e-4)
       expectClose(found.shift, Tensor([channels], shift.map { Float($0) }), 1e-4)
@@ -181,7 +191,9 @@ struct ElementwiseTests {
     let (area, xs) = (shape.count / shape[0] / shape[1], x.values)
     let channels = (0..<shape[1]).map { c in xs.indices.filter { $0 / area % shape[1] == c }.map { Double(xs[$0]) } }
     let means = channels.map { $0.reduce(0, +) / Double($0.count) }
-    let variances = zip(channels, means).map { values, mean in values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count) }
+    let variances = zip(channels, means).map { values, mean in
+      values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
+    }
     for kernels in Self.kernels {
       let found = kernels.batchStatistics(x)
       expectClose(found.mean, Tensor([shape[1]], means.map { Float($0) }), 1e-5)
@@ -230,7 +242,9 @@ struct ElementwiseTests {
       var expected = Tensor(zeros: [rows, columns])
       for i in 0..<rows {
         for j in 0..<columns {
-          expected[i, j] = (0..<inner).reduce(0) { $0 + (transposeA ? a[$1, i] : a[i, $1]) * (transposeB ? b[j, $1] : b[$1, j]) }
+          expected[i, j] = (0..<inner).reduce(0) {
+            $0 + (transposeA ? a[$1, i] : a[i, $1]) * (transposeB ? b[j, $1] : b[$1, j])
+          }
         }
       }
       for kernels in Self.kernels {
@@ -248,7 +262,8 @@ struct ElementwiseTests {
       var (p, v) = (start.values.map { Double($0) }, [Double](repeating: 0, count: count))
       let slopes = gradient.values
       for _ in 0..<3 {
-        kernels.sgdStep(parameter: &parameter, gradient: gradient, velocity: &velocity, rate: 0.1, momentum: 0.9, decay: 0.01)
+        kernels.sgdStep(
+          parameter: &parameter, gradient: gradient, velocity: &velocity, rate: 0.1, momentum: 0.9, decay: 0.01)
         for i in 0..<count {
           v[i] = 0.9 * v[i] + Double(slopes[i]) + 0.01 * p[i]
           p[i] -= 0.1 * v[i]
@@ -266,8 +281,12 @@ struct ElementwiseTests {
   }
 
   /// Relative 3e-7, or 1e-36 near zero.
-  private func check(_ found: Tensor, _ x: Tensor, sourceLocation: SourceLocation = #_sourceLocation, _ f: (Double) -> Double) {
-    let failing = zip(found.values, x.values).first { value, x in !(abs(Double(value) - f(Double(x))) <= 3e-7 * abs(f(Double(x))) + 1e-36) }
+  private func check(
+    _ found: Tensor, _ x: Tensor, sourceLocation: SourceLocation = #_sourceLocation, _ f: (Double) -> Double
+  ) {
+    let failing = zip(found.values, x.values).first { value, x in
+      !(abs(Double(value) - f(Double(x))) <= 3e-7 * abs(f(Double(x))) + 1e-36)
+    }
     #expect(failing == nil, sourceLocation: sourceLocation)
   }
 }

@@ -37,7 +37,8 @@ struct GoldenOpsTests {
       let bias = hasBias ? try golden.tensor("\(name)/b") : nil
       try expectMatch(kernels.convolution(x, weight: weight, bias: bias, parameters: parameters), "\(name)/y")
       let found = kernels.convolutionGradients(
-        x, weight: weight, upstream: try golden.tensor("\(name)/dy"), parameters: parameters, wants: ConvolutionWants(bias: hasBias))
+        x, weight: weight, upstream: try golden.tensor("\(name)/dy"), parameters: parameters,
+        wants: ConvolutionWants(bias: hasBias))
       try expectMatch(found.input, "\(name)/dx")
       try expectMatch(found.weight, "\(name)/dw")
       if hasBias { try expectMatch(found.bias, "\(name)/db") }
@@ -55,8 +56,8 @@ struct GoldenOpsTests {
       let y = kernels.scaleShift(x, scale: folded.scale, shift: folded.shift, relu: false)
       try expectMatch(y, "\(name)/y")
       let found = kernels.batchNormGradients(
-        x, mean: mean, variance: variance, epsilon: epsilon, weight: weight, fixed: true, output: y,
-        upstream: try golden.tensor("\(name)/dy"), relu: false, wants: ScaleShiftWants())
+        x, statistics: ChannelStatistics(mean: mean, variance: variance, epsilon: epsilon, areFixed: true),
+        weight: weight, output: y, upstream: try golden.tensor("\(name)/dy"), relu: false, wants: ScaleShiftWants())
       try expectMatch(found.input, "\(name)/dx")
       try expectMatch(found.scale, "\(name)/dweight")
       try expectMatch(found.shift, "\(name)/dbias")
@@ -90,7 +91,8 @@ struct GoldenOpsTests {
       let (y, positions) = kernels.maxPool(x, kernel: 3, stride: 2, padding: 1, ceilMode: false)
       try expectMatch(y, "\(name)/y")
       let upstream = try golden.tensor("\(name)/dy")
-      try expectMatch(kernels.maxPoolGradient(positions: positions, upstream: upstream, inputShape: x.shape), "\(name)/dx")
+      try expectMatch(
+        kernels.maxPoolGradient(positions: positions, upstream: upstream, inputShape: x.shape), "\(name)/dx")
     }
   }
 
@@ -100,7 +102,8 @@ struct GoldenOpsTests {
       let (x, kernel) = (try golden.tensor("\(name)/x"), try golden.integer("kernel", of: name))
       try expectMatch(kernels.averagePool(x, kernel: kernel), "\(name)/y")
       let upstream = try golden.tensor("\(name)/dy")
-      try expectMatch(kernels.averagePoolGradient(upstream: upstream, kernel: kernel, inputShape: x.shape), "\(name)/dx")
+      try expectMatch(
+        kernels.averagePoolGradient(upstream: upstream, kernel: kernel, inputShape: x.shape), "\(name)/dx")
     }
   }
 

@@ -37,14 +37,17 @@ struct PanelKernelTests {
   @Test("products equal their definition, whatever is left over beyond whole blocks", arguments: sets)
   func products(_ set: InstructionSet) {
     var random = SeededGenerator(seed: 5)
-    for (rows, panels, inner) in [(1, 1, 1), (2, 4, 16), (5, 3, 17), (6, 4, 33), (7, 5, 48), (13, 2, 20), (16, 1, 100), (35, 6, 7), (49, 9, 65)] {
+    for (rows, panels, inner) in [
+      (1, 1, 1), (2, 4, 16), (5, 3, 17), (6, 4, 33), (7, 5, 48), (13, 2, 20), (16, 1, 100), (35, 6, 7), (49, 9, 65),
+    ] {
       for adding in [false, true] {
         for transposed in [false, true] {
           func noise(_: Int, _: Int) -> Float { Float.random(in: -1...1, using: &random) }
           // Nobody may read what a matrix has beyond the sum's end.
           let left =
             transposed
-            ? PanelMatrix(rows: inner, columns: rows, beyond: .nan, noise) : PanelMatrix(rows: rows, columns: inner, beyond: .nan, noise)
+            ? PanelMatrix(rows: inner, columns: rows, beyond: .nan, noise)
+            : PanelMatrix(rows: rows, columns: inner, beyond: .nan, noise)
           let right = PanelMatrix(rows: inner, columns: panels * 16, noise)
           let target = PanelMatrix(rows: rows, columns: panels * 16, beyond: 7, noise)
           let before = PanelMatrix(rows: rows, columns: panels * 16) { target[$0, $1] }

@@ -10,7 +10,7 @@ struct TensorTests {
     second[1, 0] = 9
     #expect(first.values == [1, 2, 3, 4] && second.values == [1, 2, 9, 4])
     var reshaped = first.reshaped([4])
-    reshaped.withUnsafeMutableBufferPointer { $0[0] = 7 }
+    reshaped[0] = 7
     #expect(first[0, 0] == 1 && reshaped[0] == 7)
     #expect(Tensor(3).item == 3 && Tensor(3).shape.rank == 0)
     #expect(Tensor(zeros: [0, 3]).values.isEmpty)
@@ -29,7 +29,8 @@ struct TensorTests {
     let x = Tensor([2, 2, 3], (1...12).map { Float($0) })
     #expect(x.resizingPlanes(height: 1, width: 2) == Tensor([2, 1, 2], [1, 2, 7, 8]))
     #expect(x.resizingPlanes(height: 3, width: 2) == Tensor([2, 3, 2], [1, 2, 4, 5, 0, 0, 7, 8, 10, 11, 0, 0]))
-    #expect(x.reshaped([1, 2, 2, 3]).resizingPlanes(height: 1, width: 4) == Tensor([1, 2, 1, 4], [1, 2, 3, 0, 7, 8, 9, 0]))
+    #expect(
+      x.reshaped([1, 2, 2, 3]).resizingPlanes(height: 1, width: 4) == Tensor([1, 2, 1, 4], [1, 2, 3, 0, 7, 8, 9, 0]))
     #expect(x.resizingPlanes(height: 2, width: 3) == x)
     #expect(Tensor([2, 0], []).resizingPlanes(height: 1, width: 1) == Tensor(zeros: [1, 1]))
   }
