@@ -21,8 +21,12 @@ let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = [], numeric: Bool = false) -> Target {
-  .target(name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: numeric ? kernelSettings : [])
+func library(
+  _ name: String, _ dependencies: [Target.Dependency] = [], numeric: Bool = false, pages: [String] = []
+) -> Target {
+  .target(
+    name: name, dependencies: dependencies, exclude: ["README.md"] + pages,
+    swiftSettings: numeric ? kernelSettings : [])
 }
 
 func stage(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -56,19 +60,24 @@ let package = Package(
     library("MethodChoices"),
     library("StageInterface", ["Foundations", "MethodChoices", arguments]),
     library("YAMLText", ["Foundations", yams]),
-    library("Tensors", ["CKernels", "COpenBLAS", "Foundations"], numeric: true),
+    library("Threads"),
+    library("Tensors", ["Foundations"], numeric: true),
+    library(
+      "CPUBackend", ["Tensors", "Threads", "CKernels", "COpenBLAS"], numeric: true, pages: ["Winograd/README.md"]),
     library("NeuralNet", ["Tensors", "Foundations"], numeric: true),
     library("Imaging", ["Foundations", "CImageCodecs"], numeric: true),
-    library("TensorStore", ["Tensors", "CHDF5", "CZlib"], numeric: true),
-    library("DenseCRF", ["MethodChoices", "Tensors"], numeric: true),
+    library("TensorStore", ["Tensors", "CHDF5", "CZlib", "Foundations"], numeric: true),
+    library("DenseCRF", ["MethodChoices", "Tensors", "Threads", "Foundations"], numeric: true),
     library("Models", ["MethodChoices", "NeuralNet"]),
-    library("Datasets", ["Imaging", "Tensors", "YAMLText"], numeric: true),
+    library("Datasets", ["Imaging", "Tensors", "Threads", "YAMLText"], numeric: true),
     library("Evaluation", ["Imaging"], numeric: true),
-    library("PSA", ["MethodChoices", "NeuralNet", "Imaging", "Models"], numeric: true),
+    library("PSA", ["MethodChoices", "NeuralNet", "Imaging", "Models", "Threads"], numeric: true),
     library("SSDD", ["MethodChoices", "NeuralNet", "DenseCRF", "Models"], numeric: true),
     library("Training", ["NeuralNet", "TensorStore", "Datasets"]),
     library("PipelineGraph", ["StageInterface", "YAMLText"]),
-    library("StageKit", ["StageInterface", "Training", "Imaging", "Models", "PSA", "SSDD", arguments, logging]),
+    library(
+      "StageKit",
+      ["StageInterface", "CPUBackend", "Training", "Imaging", "Models", "PSA", "SSDD", arguments, logging]),
     library("Reporting", ["StageKit", "Evaluation", "PipelineGraph", mustache], numeric: true),
 
     // Executables
@@ -93,7 +102,8 @@ let package = Package(
 
     // `make bench`, `make bench-peers`
     .executableTarget(
-      name: "bench", dependencies: ["CKernels", "COpenBLAS", "Datasets", "DenseCRF", "Evaluation", "Models", "PSA", "SSDD", arguments],
+      name: "bench",
+      dependencies: ["CKernels", "COpenBLAS", "CPUBackend", "Datasets", "DenseCRF", "Evaluation", "Models", "PSA", "SSDD", arguments],
       path: "Benchmarks/bench",
       swiftSettings: kernelSettings),
 
@@ -107,19 +117,21 @@ let package = Package(
     tests("Foundations", ["Foundations", "StageInterface"]),
     tests("StageInterface", ["StageInterface"]),
     tests("YAMLText", ["YAMLText"]),
-    tests("Tensors", ["Tensors", "CKernels"]),
-    tests("NeuralNet", ["NeuralNet"]),
+    tests("Threads", ["Threads"]),
+    tests("Tensors", ["Tensors"]),
+    tests("CPUBackend", ["CPUBackend", "CKernels"]),
+    tests("NeuralNet", ["NeuralNet", "CPUBackend"]),
     tests("Imaging", ["Imaging"]),
     tests("TensorStore", ["TensorStore", "CHDF5"]),
     tests("DenseCRF", ["DenseCRF"]),
-    tests("Models", ["Models"], resources: [.copy("Fixtures")]),
+    tests("Models", ["Models", "CPUBackend"], resources: [.copy("Fixtures")]),
     tests("Datasets", ["Datasets"]),
     tests("Evaluation", ["Evaluation"]),
-    tests("PSA", ["PSA"]),
-    tests("SSDD", ["SSDD"]),
-    tests("Training", ["Training"]),
+    tests("PSA", ["PSA", "CPUBackend"]),
+    tests("SSDD", ["SSDD", "CPUBackend"]),
+    tests("Training", ["Training", "CPUBackend"]),
     tests("PipelineGraph", ["PipelineGraph", "StageInterface"]),
-    tests("StageKit", ["StageKit"]),
+    tests("StageKit", ["StageKit", "CPUBackend"]),
     tests("Reporting", ["Reporting"]),
     tests("Stage", ["TensorStore", "Imaging", "DenseCRF", "Datasets", "Models", "NeuralNet"]),
   ]

@@ -27,9 +27,7 @@ struct NamedNumbers {
   /// `factor` t + `offset`, t in [-1, 1).
   static func tensor(_ name: String, _ shape: Shape, factor: Float = 1, offset: Float = 0) -> Tensor {
     var numbers = NamedNumbers(name)
-    return Tensor(shape) { values in
-      for i in values.indices { values.initializeElement(at: i, to: numbers.signed() * factor + offset) }
-    }
+    return Tensor(shape, (0..<shape.count).map { _ in numbers.signed() * factor + offset })
   }
 }
 

@@ -1,6 +1,8 @@
 import COpenBLAS
+import CPUBackend
 import Foundation
 import Tensors
+import Threads
 
 /// What the machine is and what it can do at most, measured in the same run.
 struct Machine: Codable {
@@ -66,20 +68,15 @@ struct Machine: Codable {
   }
 
   private static func matrixProducts(threads: Int) -> Double {
-    let side = 1536
-    let operands = (0..<threads).map { thread in (0..<3).map { NamedNumbers.tensor("sgemm \(thread) \($0)", [side, side]) } }
+    let (side, kernels) = (1536, CPUKernels(threads: 1))
+    let operands = (0..<threads).map { thread in
+      (0..<2).map { NamedNumbers.tensor("sgemm \(thread) \($0)", [side, side]) }
+    }
     let best = (0..<7).map { _ in
       seconds {
         Parallel.forEach(threads, threads: threads) { thread in
-          var result = operands[thread][2]
-          operands[thread][0].withUnsafeBufferPointer { a in
-            operands[thread][1].withUnsafeBufferPointer { b in
-              result.withUnsafeMutableBufferPointer { c in
-                let n = blasint(side)
-                cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, a.baseAddress, n, b.baseAddress, n, 0, c.baseAddress, n)
-              }
-            }
-          }
+          let (a, b) = (operands[thread][0], operands[thread][1])
+          _ = kernels.matrixProduct(a, b, transposeA: false, transposeB: false)
         }
       }
     }.min()
@@ -87,23 +84,10 @@ struct Machine: Codable {
   }
 
   private static func bandwidth(threads: Int) -> Double {
-    let count = 1 << 25
+    let (count, kernels) = (1 << 25, CPUKernels(threads: threads))
     let x = Tensor(repeating: 1, [count])
     var y = Tensor(repeating: 2, [count])
-    let best = (0..<7).map { _ in
-      seconds {
-        x.withUnsafeBufferPointer { x in
-          y.withUnsafeMutableBufferPointer { y in
-            guard let from = x.baseAddress, let to = y.baseAddress else { return }
-            // The parts write ranges of their own.
-            nonisolated(unsafe) let (source, target) = (from, to)
-            Parallel.forEachRange(count, threads: threads) { _, range in
-              for i in range { target[i] += 0.5 * source[i] }
-            }
-          }
-        }
-      }
-    }.min()
+    let best = (0..<7).map { _ in seconds { kernels.accumulate(x, scaledBy: 0.5, into: &y) } }.min()
     return 12 * Double(count) / (best ?? .infinity) / 1e9
   }
 }

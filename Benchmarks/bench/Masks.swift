@@ -1,7 +1,7 @@
 import Evaluation
 import Foundations
 import Imaging
-import Tensors
+import Threads
 
 extension Case {
   static func evaluate(_ count: Int, name: String, target: Double? = nil) -> Case {

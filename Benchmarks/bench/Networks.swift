@@ -1,3 +1,4 @@
+import CPUBackend
 import Foundations
 import Models
 import NeuralNet
@@ -65,6 +66,7 @@ private func gradientSample(_ loss: Double?, _ module: some Module, _ names: [St
 private final class StepWork: Workload {
   private let network: any Module
   private let images: Shape
+  private let kernels: CPUKernels
   private let pass: TrainingPass
   private let watched: [String]
   private let step: (TrainingPass) throws -> StepLog
@@ -75,7 +77,8 @@ private final class StepWork: Workload {
     _ network: any Module, images: Shape, threads: Int, watched: [String], _ groups: [ParameterGroup], _ step: @escaping (TrainingPass) throws -> StepLog
   ) {
     (self.network, self.images, self.watched, self.step) = (network, images, watched, step)
-    pass = TrainingPass(kernels: CPUKernels(threads: threads), seed: 1, step: 0, microBatch: images[0])
+    kernels = CPUKernels(threads: threads)
+    pass = TrainingPass(kernels: kernels, seed: 1, step: 0, microBatch: images[0])
     optimizer = SGD(groups)
   }
 
@@ -105,7 +108,7 @@ private final class StepWork: Workload {
     let batch = DynamicBatch(
       images: images, thumbnails: (0..<count).map { Array(pixels[$0 * 3 * area..<($0 + 1) * 3 * area]) }, seeds: seeds,
       present: try PresentLabels(foreground, classes: InputFolder.classes))
-    let step = DynamicStep(model: network, parameters: parameters)
+    let step = DynamicStep(model: network, parameters: parameters, threads: threads)
     let heads = ["seg_sub.seg1.conv1.weight", "dd0.conv1abc.conv2.weight", "dd_head1.conv1ab.conv1.weight"]
     return StepWork(network, images: images.shape, threads: threads, watched: trunk + heads, ParameterGroups.segmentation(network)) {
       try step.run(batch, $0)
@@ -128,7 +131,7 @@ private final class StepWork: Workload {
   }
 
   func check() throws -> String {
-    try SampledConvolutions(kernels: CPUKernels(threads: pass.kernels.threads)).check(
+    try SampledConvolutions(kernels: kernels).check(
       network.layers(height: images[2], width: images[3]), gradients: true)
   }
 

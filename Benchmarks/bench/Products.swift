@@ -1,6 +1,7 @@
 import ArgumentParser
 import CKernels
 import COpenBLAS
+import CPUBackend
 import Foundation
 import Tensors
 
@@ -52,9 +53,10 @@ struct Products: ParsableCommand {
           if isGradient {
             // The sums of the gradient are outputs x inputs: as many as the weights.
             let sums = ckernels_panels(base: m[1].base, stride: (outputs | 1) * 16)
-            ckernels_multiply_transposed(code, m[2], m[0], sums, outputs, inputs / 16, tiles, 0)
+            ckernels_multiply_transposed(
+              code, m[2], m[0], sums, ckernels_size(rows: outputs, panels: inputs / 16, inner: tiles), 0)
           } else {
-            ckernels_multiply(code, m[0], m[1], m[2], tiles, outputs / 16, inputs, 0)
+            ckernels_multiply(code, m[0], m[1], m[2], ckernels_size(rows: tiles, panels: outputs / 16, inner: inputs), 0)
           }
         }
       }

@@ -1,5 +1,6 @@
-/* The kernels for one instruction set. A file that includes this defines TABLE, the name of its table, and the size of a block of sums that its
-   registers hold: MOST_ROWS rows (2 or 6) of MOST_PANELS (1 or 4) vectors of sixteen; LANES, the floats of a register. */
+/* The kernels for one instruction set. A file that includes this defines TABLE, the name of its table, and the size
+   of a block of sums that its registers hold: MOST_ROWS rows (2 or 6) of MOST_PANELS (1 or 4) vectors of sixteen;
+   LANES, the floats of a register. */
 
 #include "vectors.h"
 
@@ -12,7 +13,8 @@
     for (int j = 0; j < PANELS; j++) right_[j] = *(const sixteen *)(RIGHT); \
     for (int i = 0; i < ROWS; i++) { \
       const float value = (LEFT); \
-      const sixteen left_ = {value, value, value, value, value, value, value, value, value, value, value, value, value, value, value, value}; \
+      const sixteen left_ = {value, value, value, value, value, value, value, value, \
+                             value, value, value, value, value, value, value, value}; \
       for (int j = 0; j < PANELS; j++) sums[i][j] += left_ * right_[j]; \
     } \
   }
@@ -38,7 +40,8 @@
 /* Sums over the columns of `left`, and over its rows. */
 #define BLOCK(ROWS, PANELS) \
   static void straight_##ROWS##_##PANELS( \
-    struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long inner, int adding) { \
+    struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long inner, \
+    int adding) { \
     SUMS(ROWS, PANELS) \
     const float *l = left.base, *r = right.base; \
     for (; inner >= 16; inner -= 16, l += left.stride, r += 256) { \
@@ -50,7 +53,8 @@
     STORE(ROWS, PANELS) \
   } \
   static void turned_##ROWS##_##PANELS( \
-    struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long inner, int adding) { \
+    struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long inner, \
+    int adding) { \
     SUMS(ROWS, PANELS) \
     const float *l = left.base, *r = right.base; \
     _Pragma("clang loop unroll_count(4)") for (long n = 0; n < inner; n++) \
@@ -60,7 +64,8 @@
 
 typedef void block(struct ckernels_panels, struct ckernels_panels, struct ckernels_panels, long, int);
 
-#define BLOCKS(PANELS) BLOCK(1, PANELS) BLOCK(2, PANELS) BLOCK(3, PANELS) BLOCK(4, PANELS) BLOCK(5, PANELS) BLOCK(6, PANELS)
+#define BLOCKS(PANELS) \
+  BLOCK(1, PANELS) BLOCK(2, PANELS) BLOCK(3, PANELS) BLOCK(4, PANELS) BLOCK(5, PANELS) BLOCK(6, PANELS)
 #define NAMES(KIND, PANELS) \
   {KIND##_1_##PANELS, KIND##_2_##PANELS, KIND##_3_##PANELS, KIND##_4_##PANELS, KIND##_5_##PANELS, KIND##_6_##PANELS}
 
@@ -85,24 +90,28 @@ ALWAYS_INLINE struct ckernels_panels from(struct ckernels_panels m, long panel, 
 }
 
 static void multiply(
-  struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns, long inner, int adding) {
-  for (long column = 0; column < columns; column += MOST_PANELS) {
-    block *const *blocks = straight_blocks[least(MOST_PANELS, columns - column) - 1];
-    for (long row = 0; row < rows; row += MOST_ROWS)
-      blocks[least(MOST_ROWS, rows - row) - 1](from(left, 0, row), from(right, column, 0), from(target, column, row), inner, adding);
+  struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, struct ckernels_size size,
+  int adding) {
+  for (long panel = 0; panel < size.panels; panel += MOST_PANELS) {
+    block *const *blocks = straight_blocks[least(MOST_PANELS, size.panels - panel) - 1];
+    for (long row = 0; row < size.rows; row += MOST_ROWS)
+      blocks[least(MOST_ROWS, size.rows - row) - 1](
+        from(left, 0, row), from(right, panel, 0), from(target, panel, row), size.inner, adding);
   }
 }
 
 static void multiply_transposed(
-  struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, long rows, long columns, long inner, int adding) {
-  for (long column = 0; column < columns; column += MOST_PANELS) {
-    block *const *blocks = turned_blocks[least(MOST_PANELS, columns - column) - 1];
-    for (long first = 0; first < rows; first += 16) {
-      const long end = least(rows, first + 16);
+  struct ckernels_panels left, struct ckernels_panels right, struct ckernels_panels target, struct ckernels_size size,
+  int adding) {
+  for (long panel = 0; panel < size.panels; panel += MOST_PANELS) {
+    block *const *blocks = turned_blocks[least(MOST_PANELS, size.panels - panel) - 1];
+    for (long first = 0; first < size.rows; first += 16) {
+      const long end = least(size.rows, first + 16);
       for (long row = first; row < end; row += MOST_ROWS) {
         struct ckernels_panels turned = from(left, first / 16, 0);
         turned.base += row - first;
-        blocks[least(MOST_ROWS, end - row) - 1](turned, from(right, column, 0), from(target, column, row), inner, adding);
+        blocks[least(MOST_ROWS, end - row) - 1](
+          turned, from(right, panel, 0), from(target, panel, row), size.inner, adding);
       }
     }
   }
@@ -113,7 +122,8 @@ ALWAYS_INLINE void transpose(const sixteen rows[16], sixteen columns[16]) {
   sixteen pairs[16], quads[16];
   for (int i = 0; i < 16; i += 2) {
     pairs[i] = __builtin_shufflevector(rows[i], rows[i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
-    pairs[i + 1] = __builtin_shufflevector(rows[i], rows[i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+    pairs[i + 1] =
+      __builtin_shufflevector(rows[i], rows[i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
   }
   for (int g = 0; g < 16; g += 4) {
     for (int h = 0; h < 2; h++) {
@@ -130,8 +140,10 @@ ALWAYS_INLINE void transpose(const sixteen rows[16], sixteen columns[16]) {
     const sixteen cd_odd = __builtin_shufflevector(c, d, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
     columns[j] = __builtin_shufflevector(ab_even, cd_even, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
     columns[4 + j] = __builtin_shufflevector(ab_odd, cd_odd, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
-    columns[8 + j] = __builtin_shufflevector(ab_even, cd_even, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
-    columns[12 + j] = __builtin_shufflevector(ab_odd, cd_odd, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    columns[8 + j] =
+      __builtin_shufflevector(ab_even, cd_even, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    columns[12 + j] =
+      __builtin_shufflevector(ab_odd, cd_odd, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
   }
 }
 
@@ -153,7 +165,8 @@ static void interleave(const float *source, long stride, long lanes, float *targ
   }
 }
 
-static void deinterleave(const float *source, long count, const float *bias, int relu, float *target, long stride, long lanes) {
+static void deinterleave(
+  const float *source, long count, const float *bias, int relu, float *target, long stride, long lanes) {
   const sixteen biases = *(const loose_sixteen *)bias;
   if (lanes == 16 && count >= 16) {
     for (long x = 0; x < count;) {
@@ -178,4 +191,4 @@ static void deinterleave(const float *source, long count, const float *bias, int
 
 #include "winograd.h"
 
-const struct ckernels_table TABLE = {multiply, multiply_transposed, interleave, deinterleave, apply};
+const struct ckernels_table TABLE = {multiply, multiply_transposed, interleave, deinterleave, transform_lines};

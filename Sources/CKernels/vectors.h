@@ -11,12 +11,13 @@ typedef int mask_sixteen __attribute__((vector_size(64), aligned(64)));
 
 /* One instruction set's kernels. */
 struct ckernels_table {
-  void (*multiply)(struct ckernels_panels, struct ckernels_panels, struct ckernels_panels, long, long, long, int);
-  void (*multiply_transposed)(struct ckernels_panels, struct ckernels_panels, struct ckernels_panels, long, long, long, int);
+  void (*multiply)(struct ckernels_panels, struct ckernels_panels, struct ckernels_panels, struct ckernels_size, int);
+  void (*multiply_transposed)(
+    struct ckernels_panels, struct ckernels_panels, struct ckernels_panels, struct ckernels_size, int);
   void (*interleave)(const float *, long, long, float *, long);
   void (*deinterleave)(const float *, long, const float *, int, float *, long, long);
-  void (*apply)(
-    long, enum ckernels_transform, const float *, long, float *, long, struct ckernels_loop, struct ckernels_loop, long);
+  void (*transform_lines)(
+    long, enum ckernels_transform, struct ckernels_lines, struct ckernels_lines, struct ckernels_line_count);
 };
 
 extern const struct ckernels_table ckernels_portable_table;

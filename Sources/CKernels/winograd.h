@@ -1,4 +1,5 @@
-/* Winograd's one-dimensional transforms, for `kernels.h`. A transform reads IN(k) and writes OUT(k), a register of floats each. */
+/* Winograd's one-dimensional transforms, for `kernels.h`. A transform reads IN(k) and writes OUT(k), a register of
+   floats each. */
 
 typedef float vector __attribute__((vector_size(4 * LANES), aligned(4 * LANES)));
 
@@ -82,13 +83,15 @@ TRANSFORM(four_weight_gradient) {
 
 /* F(5, 3) at +-3/8, +-7/8, +-7/4 and infinity. What two opposite points have in common is computed once. */
 
-/* A pair of points p and -p: its square, the products of the other two pairs in (t^2 - q^2)(t^2 - r^2), and 1 / (2 p (p^2 - q^2)(p^2 - r^2)). */
+/* A pair of points p and -p: its square, the products of the other two pairs in (t^2 - q^2)(t^2 - r^2), and 1 / (2
+   p (p^2 - q^2)(p^2 - r^2)). */
 struct pair {
   float point, square, sum, product, share;
 };
 
 #define PAIR(p, q, r) \
-  {p, (p) * (p), (q) * (q) + (r) * (r), (q) * (q) * (r) * (r), 1 / (2 * (p) * ((p) * (p) - (q) * (q)) * ((p) * (p) - (r) * (r)))}
+  {p, (p) * (p), (q) * (q) + (r) * (r), (q) * (q) * (r) * (r), \
+   1 / (2 * (p) * ((p) * (p) - (q) * (q)) * ((p) * (p) - (r) * (r)))}
 
 static const struct pair five_pairs[3] = {
   PAIR(0.375f, 0.875f, 1.75f), PAIR(0.875f, 0.375f, 1.75f), PAIR(1.75f, 0.375f, 0.875f)};
@@ -127,7 +130,8 @@ TRANSFORM(five_output) {
   OUT(0) = sum_a + sum_b + sum_c;
   OUT(1) = difference_a * a.point + difference_b * b.point + difference_c * c.point;
   OUT(2) = sum_a * a.square + sum_b * b.square + sum_c * c.square;
-  OUT(3) = difference_a * (a.square * a.point) + difference_b * (b.square * b.point) + difference_c * (c.square * c.point);
+  OUT(3) = difference_a * (a.square * a.point) + difference_b * (b.square * b.point) +
+           difference_c * (c.square * c.point);
   OUT(4) = sum_a * (a.square * a.square) + sum_b * (b.square * b.square) + sum_c * (c.square * c.square) + IN(6);
 }
 
@@ -163,18 +167,19 @@ TRANSFORM(five_weight_gradient) {
 }
 
 #define LINES(NAME) \
-  for (long i = 0; i < outer.count; i++) { \
-    for (long j = 0; j < inner.count; j++) { \
-      const float *first = source + i * outer.from + j * inner.from; \
-      float *result = target + i * outer.to + j * inner.to; \
-      for (long lane = 0; lane < vectors * 16; lane += LANES) NAME(first + lane, from, result + lane, to); \
+  for (long i = 0; i < count.outer; i++) { \
+    for (long j = 0; j < count.inner; j++) { \
+      const float *first = source.base + i * source.outer + j * source.inner; \
+      float *result = target.base + i * target.outer + j * target.inner; \
+      for (long lane = 0; lane < count.neighbours * 16; lane += LANES) \
+        NAME(first + lane, source.element, result + lane, target.element); \
     } \
   } \
   return;
 
-static void apply(
-  long m, enum ckernels_transform transform, const float *source, long from, float *target, long to, struct ckernels_loop outer,
-  struct ckernels_loop inner, long vectors) {
+static void transform_lines(
+  long m, enum ckernels_transform transform, struct ckernels_lines source, struct ckernels_lines target,
+  struct ckernels_line_count count) {
   switch (transform) {
     case ckernels_input: if (m == 4) { LINES(four_input) } else { LINES(five_input) }
     case ckernels_output: if (m == 4) { LINES(four_output) } else { LINES(five_output) }

@@ -63,14 +63,16 @@ public struct DenseCRF: Sendable {
 
   private func infer<V: Lanes>(_ probabilities: Tensor, _: V.Type) throws -> Tensor {
     let labels = probabilities.shape[0]
-    let field = try probabilities.withUnsafeBufferPointer { source in
+    let field = try probabilities.values.withUnsafeBufferPointer { source in
       guard let source = source.baseAddress else { throw Failure(.data, "empty probability map") }
       return try MeanField<V>(
         probabilities: source, labels: labels, width: width, height: height, clip: parameters.clip, position: position,
         bilateral: bilateral, threads: threads)
     }
-    return Tensor(probabilities.shape) { target in
+    let marginals = [Float](unsafeUninitializedCapacity: probabilities.count) { target, count in
       if let target = target.baseAddress { field.run(iterations: parameters.iterations, result: target) }
+      count = probabilities.count
     }
+    return Tensor(probabilities.shape, marginals)
   }
 }

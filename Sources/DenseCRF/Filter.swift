@@ -1,4 +1,4 @@
-import Tensors
+import Threads
 
 /// A Gaussian filter over all pairs of points, symmetrically normalised and times a weight: w D^-1/2 K D^-1/2 with D = diag(K 1).
 ///

@@ -1,5 +1,5 @@
 import Foundations
-import Tensors
+import Threads
 
 /// Mean-field inference with Potts compatibility (Krähenbühl & Koltun 2011, Algorithm 1).
 ///

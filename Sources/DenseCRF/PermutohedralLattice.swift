@@ -1,5 +1,5 @@
 import Foundations
-import Tensors
+import Threads
 
 /// The occupied part of a permutohedral lattice and how a set of points is tied to it: the structure on which a Gaussian filter over all pairs
 /// of points costs O(points) (Adams, Baek & Davis 2010).

@@ -69,17 +69,20 @@ public final class BatchNorm2D: Module {
         return [gradients.input, nil, gradients.shift]
       }
     }
-    return recorded(x, output, mean: mean, variance: variance, fixed: true, relu: relu, factors: factors)
+    let fixed = ChannelStatistics(mean: mean, variance: variance, epsilon: epsilon, areFixed: true)
+    return recorded(x, output, fixed, relu: relu, factors: factors)
   }
 
   private func normalisedByBatch(_ x: Variable, relu: Bool, factors: Tensor?) -> Variable {
     let kernels = x.context.kernels
     let (mean, variance) = kernels.batchStatistics(x.value)
     let count = Double(x.value.count / x.shape[1])
-    update(runningMean, towards: mean, correction: 1)
-    update(runningVariance, towards: variance, correction: Float(count / max(count - 1, 1)))
+    kernels.follow(mean, with: &runningMean.value, share: momentum, correction: 1)
+    let unbiased = Float(count / max(count - 1, 1))
+    kernels.follow(variance, with: &runningVariance.value, share: momentum, correction: unbiased)
     let (output, _) = folded(x.value, mean: mean, variance: variance, relu: relu, factors: factors, kernels: kernels)
-    return recorded(x, output, mean: mean, variance: variance, fixed: false, relu: relu, factors: factors)
+    let own = ChannelStatistics(mean: mean, variance: variance, epsilon: epsilon, areFixed: false)
+    return recorded(x, output, own, relu: relu, factors: factors)
   }
 
   private func folded(
@@ -96,24 +99,18 @@ public final class BatchNorm2D: Module {
 
   /// The output, with dropout, serves as the ReLU's mask: where a channel is dropped the upstream gradient is 0.
   private func recorded(
-    _ x: Variable, _ output: Tensor, mean: Tensor, variance: Tensor, fixed: Bool, relu: Bool, factors: Tensor?
+    _ x: Variable, _ output: Tensor, _ statistics: ChannelStatistics, relu: Bool, factors: Tensor?
   ) -> Variable {
-    let (context, kernels, epsilon) = (x.context, x.context.kernels, epsilon)
+    let (context, kernels) = (x.context, x.context.kernels)
     let sources = [x.source, context.source(of: weight), context.source(of: bias)]
     let wants = ScaleShiftWants(input: sources[0] != nil, scale: sources[1] != nil, shift: sources[2] != nil)
     let (input, factor, mask) = (x.value, weight.value, relu ? output : nil)
     return context.record(output, from: sources) { upstream in
       let upstream = Self.multiplied(upstream, by: factors, kernels)
       let gradients = kernels.batchNormGradients(
-        input, mean: mean, variance: variance, epsilon: epsilon, weight: factor, fixed: fixed, output: mask ?? upstream,
-        upstream: upstream, relu: relu, wants: wants)
+        input, statistics: statistics, weight: factor, output: mask ?? upstream, upstream: upstream, relu: relu,
+        wants: wants)
       return [gradients.input, gradients.scale, gradients.shift]
     }
-  }
-
-  /// running = (1 - momentum) running + momentum correction value.
-  private func update(_ running: Parameter, towards value: Tensor, correction: Float) {
-    let values = zip(running.value.values, value.values).map { (1 - momentum) * $0 + momentum * correction * $1 }
-    running.value = Tensor(running.shape, values)
   }
 }

@@ -21,19 +21,12 @@ public struct DifferenceCounts: Sendable, Hashable {
     self.different = different
   }
 
-  /// Counts zeros and ones; other values count as neither.
-  public init(_ target: Tensor) {
-    let counts = target.withUnsafeBufferPointer { Self.count($0[...]) }
-    self = counts
+  /// Counts zeros and ones of a whole target; other values count as neither.
+  public init(_ target: Tensor, kernels: any Kernels) {
+    self.init(kernels.zerosAndOnes(target.reshaped([1, target.count]))[0])
   }
 
-  static func count(_ target: Slice<UnsafeBufferPointer<Float>>) -> DifferenceCounts {
-    var counts = DifferenceCounts(equal: 0, different: 0)
-    for value in target {
-      if value == 0 { counts.equal += 1 } else if value == 1 { counts.different += 1 }
-    }
-    return counts
-  }
+  init(_ counts: ZerosAndOnes) { self.init(equal: counts.zeros, different: counts.ones) }
 
   /// Weight of a pixel of each target value in one loss of this form. A value that does not occur weighs nothing.
   func weights(_ form: DifferenceLossForm) -> (equal: Float, different: Float) {
@@ -67,9 +60,11 @@ public func balancedDifferenceLoss(_ logits: Variable, _ target: Tensor, counts:
 public func batchDifferenceLoss(
   _ logits: Variable, _ target: Tensor, form: DifferenceLossForm, counts: DifferenceCounts? = nil
 ) -> Variable {
-  let weight = (counts ?? DifferenceCounts(target)).weights(form)
-  let weights = target.values.map { $0 == 0 ? weight.equal : $0 == 1 ? weight.different : 0 }
-  return weightedBinaryCrossEntropy(logits, target, weights: Tensor(target.shape, weights), scale: 1)
+  let kernels = logits.context.kernels
+  let weight = (counts ?? DifferenceCounts(target, kernels: kernels)).weights(form)
+  let weights = kernels.weightsOfZerosAndOnes(
+    target.reshaped([1, target.count]), zeros: [weight.equal], ones: [weight.different])
+  return weightedBinaryCrossEntropy(logits, target, weights: weights, scale: 1)
 }
 
 /// Mean over samples of each sample's own difference loss: L = 1/d sum over the samples n in `including` of L_n, where L_n is plain
@@ -82,7 +77,7 @@ public func batchDifferenceLoss(
 /// - Parameters:
 ///   - logits: (N, 1, H, W).
 ///   - target: as many elements; 1 differs, 0 equal, other values are left out.
-///   - including: a flag a sample; nil for all.
+///   - including: one flag per sample; nil includes all.
 ///   - denominator: d; by default the number of samples included. Of a whole batch: that of its samples included.
 /// - Returns: a scalar.
 public func differenceLoss(
@@ -92,14 +87,12 @@ public func differenceLoss(
   let flags = including ?? [Bool](repeating: true, count: samples)
   precondition(flags.count == samples, "\(flags.count) flags for \(samples) samples")
   precondition(target.count == logits.value.count, "logits are \(logits.shape), target \(target.shape)")
-  let area = samples == 0 ? 0 : target.count / samples
-  var weights = [Float](repeating: 0, count: target.count)
-  target.withUnsafeBufferPointer { values in
-    for n in 0..<samples where flags[n] {
-      let weight = DifferenceCounts.count(values[n * area..<(n + 1) * area]).weights(form)
-      for i in n * area..<(n + 1) * area { weights[i] = values[i] == 0 ? weight.equal : values[i] == 1 ? weight.different : 0 }
-    }
+  let kernels = logits.context.kernels
+  let rows = target.reshaped([samples, samples == 0 ? 0 : target.count / samples])
+  let perSample = zip(kernels.zerosAndOnes(rows), flags).map { counts, isIncluded in
+    isIncluded ? DifferenceCounts(counts).weights(form) : (equal: 0, different: 0)
   }
+  let weights = kernels.weightsOfZerosAndOnes(rows, zeros: perSample.map(\.equal), ones: perSample.map(\.different))
   let divisor = denominator ?? flags.reduce(0) { $0 + ($1 ? 1 : 0) }
-  return weightedBinaryCrossEntropy(logits, target, weights: Tensor(target.shape, weights), scale: 1 / Double(max(divisor, 1)))
+  return weightedBinaryCrossEntropy(logits, target, weights: weights, scale: 1 / Double(max(divisor, 1)))
 }

@@ -28,13 +28,9 @@ public enum Initialiser: Sendable, Hashable {
     case .constant(let value):
       return Tensor(repeating: value, shape)
     case .uniform(let bound):
-      return Tensor(shape) { elements in
-        for i in elements.indices { elements.initializeElement(at: i, to: generator.uniform(-bound...bound)) }
-      }
+      return Tensor(shape, (0..<shape.count).map { _ in generator.uniform(-bound...bound) })
     case .normal(let deviation):
-      return Tensor(shape) { elements in
-        for i in elements.indices { elements.initializeElement(at: i, to: deviation * generator.normal()) }
-      }
+      return Tensor(shape, (0..<shape.count).map { _ in deviation * generator.normal() })
     }
   }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import Tensors
 
 // Every loss is a sum over elements divided by a denominator. The denominator counts the elements of the tensors given, unless the
@@ -20,25 +19,11 @@ public func crossEntropy(
 ) -> Variable {
   let shape = logits.shape
   precondition(shape == [labels.batch, shape[1], labels.height, labels.width], "logits are \(shape), labels \(labels.size)")
-  let (kernels, classes, area) = (logits.context.kernels, shape[1], labels.height * labels.width)
-  var sum = 0.0
-  kernels.logSoftmax(logits.value).withUnsafeBufferPointer { logs in
-    forEachLabel(labels, classes: classes, area: area, ignoring: void) { sum -= Double(logs[$0]) }
-  }
+  let (kernels, values) = (logits.context.kernels, logits.value)
   let divisor = Double(max(denominator ?? labelledPixels(labels, ignoring: void), 1))
-  let values = logits.value
+  let sum = kernels.crossEntropySum(values, labels: labels, ignoring: void)
   return logits.unary(Tensor(Float(sum / divisor))) { upstream in
-    let factor = Float(Double(upstream.item) / divisor)
-    let factors = labels.labels.map { $0 == void ? 0 : factor }
-    var gradient = kernels.softmax(values)
-    gradient.withUnsafeMutableBufferPointer { gradient in
-      Parallel.forEach(shape[0] * classes, threads: kernels.threads) { plane in
-        let (start, pixels) = (plane * area, plane / classes * area)
-        for i in 0..<area { gradient[start + i] = factors[pixels + i] == 0 ? 0 : factors[pixels + i] * gradient[start + i] }
-      }
-      forEachLabel(labels, classes: classes, area: area, ignoring: void) { gradient[$0] -= factor }
-    }
-    return gradient
+    kernels.crossEntropyGradient(values, labels: labels, ignoring: void, factor: Float(Double(upstream.item) / divisor))
   }
 }
 
@@ -90,77 +75,22 @@ public func binaryCrossEntropyWithLogits(
 public func meanLogLoss(
   _ probabilities: Variable, weights: Tensor, complement: Bool = false, epsilon: Float = 1e-5, denominator: Double? = nil
 ) -> Variable {
-  precondition(weights.count == probabilities.value.count, "probabilities are \(probabilities.shape), weights \(weights.shape)")
-  let total = denominator ?? logSum(weights) + Double(epsilon)
-  let (values, shape) = (probabilities.value, probabilities.shape)
-  var sum = 0.0
-  forEachPair(values, weights) { _, p, w in
-    if w != 0 { sum -= w * log((complement ? 1 - p : p) + Double(epsilon)) }
-  }
+  let (kernels, values) = (probabilities.context.kernels, probabilities.value)
+  let total = denominator ?? kernels.sum(weights) + Double(epsilon)
+  let sum = kernels.logLossSum(values, weights: weights, complement: complement, epsilon: epsilon)
   return probabilities.unary(Tensor(Float(sum / total))) { upstream in
-    let factor = Double(upstream.item) / total * (complement ? 1 : -1)
-    var gradient = Tensor(zeros: shape)
-    gradient.withUnsafeMutableBufferPointer { gradient in
-      forEachPair(values, weights) { i, p, w in
-        if w != 0 { gradient[i] = Float(factor * w / ((complement ? 1 - p : p) + Double(epsilon))) }
-      }
-    }
-    return gradient
+    kernels.logLossGradient(
+      values, weights: weights, complement: complement, epsilon: epsilon, factor: Double(upstream.item) / total)
   }
 }
 
 /// L = scale sum of w (softplus(x) - t x).
 func weightedBinaryCrossEntropy(_ logits: Variable, _ targets: Tensor, weights: Tensor?, scale: Double) -> Variable {
-  precondition(targets.count == logits.value.count, "logits are \(logits.shape), targets \(targets.shape)")
-  precondition(weights.map { $0.count == targets.count } ?? true, "logits are \(logits.shape), weights \(weights?.shape ?? [])")
-  let (values, shape) = (logits.value, logits.shape)
-  let factors = weights?.values
-  var sum = 0.0
-  forEachPair(values, targets) { i, x, t in
-    let w = Double(factors?[i] ?? 1)
-    if w != 0 { sum += w * (max(x, 0) - t * x + log1p(exp(-abs(x)))) }
-  }
+  let (kernels, values) = (logits.context.kernels, logits.value)
+  let sum = kernels.binaryCrossEntropySum(values, targets: targets, weights: weights)
   return logits.unary(Tensor(Float(scale * sum))) { upstream in
-    let factor = scale * Double(upstream.item)
-    var gradient = Tensor(zeros: shape)
-    gradient.withUnsafeMutableBufferPointer { gradient in
-      forEachPair(values, targets) { i, x, t in
-        let w = Double(factors?[i] ?? 1)
-        if w != 0 { gradient[i] = Float(factor * w * (logistic(x) - t)) }
-      }
-    }
-    return gradient
-  }
-}
-
-/// 1 / (1 + exp(-x)), without overflow.
-private func logistic(_ x: Double) -> Double {
-  let e = exp(-abs(x))
-  return x >= 0 ? 1 / (1 + e) : e / (1 + e)
-}
-
-private func logSum(_ weights: Tensor) -> Double {
-  weights.withUnsafeBufferPointer { $0.reduce(0.0) { $0 + Double($1) } }
-}
-
-/// Elements of equal position, widened: sums over many of them stay exact enough in any order, and this order is fixed.
-private func forEachPair(_ a: Tensor, _ b: Tensor, _ body: (Int, Double, Double) -> Void) {
-  a.withUnsafeBufferPointer { a in
-    b.withUnsafeBufferPointer { b in
-      for i in a.indices { body(i, Double(a[i]), Double(b[i])) }
-    }
-  }
-}
-
-/// The position in (N, C, H, W) of every labelled pixel's class.
-private func forEachLabel(_ labels: LabelBatch, classes: Int, area: Int, ignoring void: UInt8, _ body: (Int) -> Void) {
-  for n in 0..<labels.batch {
-    for pixel in 0..<area {
-      let label = labels.labels[n * area + pixel]
-      if label == void { continue }
-      precondition(Int(label) < classes, "label \(label) with \(classes) classes")
-      body((n * classes + Int(label)) * area + pixel)
-    }
+    kernels.binaryCrossEntropyGradient(
+      values, targets: targets, weights: weights, factor: scale * Double(upstream.item))
   }
 }
 

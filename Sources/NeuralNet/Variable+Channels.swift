@@ -55,11 +55,9 @@ extension Context {
   /// The factor of every channel of every sample, (samples, channels); nil where nothing is dropped.
   func factors(of dropout: ChannelDropout, samples: Int, channels: Int) -> Tensor? {
     guard mode == .training, self.dropout, dropout.rate > 0 else { return nil }
-    var factors: [Float] = []
-    for sample in 0..<samples {
-      var generator = SeededGenerator(seed: seed, "dropout", dropout.name, "\(step)", "\(sampleOffset + sample)")
-      for _ in 0..<channels { factors.append(generator.chance(dropout.rate) ? 0 : 1 / (1 - dropout.rate)) }
+    let generators = (0..<samples).map { sample in
+      SeededGenerator(seed: seed, "dropout", dropout.name, "\(step)", "\(sampleOffset + sample)")
     }
-    return Tensor([samples, channels], factors)
+    return kernels.dropoutFactors(generators, channels: channels, rate: dropout.rate)
   }
 }

@@ -45,8 +45,9 @@ public final class Variable {
   /// - Throws: `Failure(.software)` naming `what` if any element is NaN or infinite.
   @discardableResult
   public func requireFinite(what: String) throws -> Variable {
-    let bad = value.withUnsafeBufferPointer { elements in elements.firstIndex { !$0.isFinite } }
-    if let bad { throw Failure(.software, expected: "a finite value", found: "\(value.values[bad])", item: what) }
+    if let bad = context.kernels.firstNonFinite(value) {
+      throw Failure(.software, expected: "a finite value", found: "\(bad)", item: what)
+    }
     return self
   }
 }

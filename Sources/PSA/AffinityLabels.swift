@@ -14,19 +14,16 @@ public func affinityLabels(low: Tensor, high: Tensor) -> LabelBatch {
   precondition(shape.rank == 3 && shape[0] >= 1 && high.shape == shape, "scores of the shapes \(shape) and \(high.shape)")
   let area = shape[1] * shape[2]
   var labels = [UInt8](repeating: LabelBatch.void, count: area)
-  low.withUnsafeBufferPointer { low in
-    high.withUnsafeBufferPointer { high in
-      func best(_ scores: UnsafeBufferPointer<Float>, _ cell: Int) -> (label: Int, score: Float) {
-        var best = (label: 0, score: scores[cell])
-        for c in 1..<max(shape[0], 1) where scores[c * area + cell] > best.score { best = (c, scores[c * area + cell]) }
-        return best
-      }
-      for cell in 0..<area {
-        let (class1, score1) = best(low, cell), (class2, score2) = best(high, cell)
-        if max(score1, score2) < 1e-5 { continue }
-        if class2 == 0 { labels[cell] = 0 } else if class1 != 0 { labels[cell] = UInt8(class1) }
-      }
-    }
+  let (low, high) = (low.values, high.values)
+  func best(_ scores: [Float], _ cell: Int) -> (label: Int, score: Float) {
+    var best = (label: 0, score: scores[cell])
+    for c in 1..<max(shape[0], 1) where scores[c * area + cell] > best.score { best = (c, scores[c * area + cell]) }
+    return best
+  }
+  for cell in 0..<area {
+    let (class1, score1) = best(low, cell), (class2, score2) = best(high, cell)
+    if max(score1, score2) < 1e-5 { continue }
+    if class2 == 0 { labels[cell] = 0 } else if class1 != 0 { labels[cell] = UInt8(class1) }
   }
   return LabelBatch(batch: 1, height: shape[1], width: shape[2], labels: labels)
 }

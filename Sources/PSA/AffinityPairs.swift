@@ -7,15 +7,7 @@ import Tensors
 /// Cells nearer to the other borders take part as ends of pairs alone.
 public struct AffinityPairs: Sendable, Hashable {
   /// A step of `dy` rows and `dx` columns.
-  public struct Offset: Sendable, Hashable {
-    public let dy: Int
-    public let dx: Int
-
-    public init(dy: Int, dx: Int) {
-      self.dy = dy
-      self.dx = dx
-    }
-  }
+  public typealias Offset = CellPairs.Offset
 
   public let radius: Int
   public let offsets: [Offset]

@@ -13,14 +13,10 @@ public func withBackground(_ scores: Tensor, alpha: Float) -> Tensor {
   precondition(alpha > 0, "alpha must be positive, is \(alpha)")
   let (classes, height, width) = (scores.shape[0], scores.shape[1], scores.shape[2])
   let area = height * width
-  return scores.withUnsafeBufferPointer { scores in
-    Tensor([classes + 1, height, width]) { target in
-      for i in 0..<area {
-        var largest: Float = 0
-        for c in 0..<classes { largest = max(largest, scores[c * area + i]) }
-        target[i] = pow(max(0, 1 - largest), alpha)
-      }
-      for i in 0..<classes * area { target[area + i] = scores[i] }
-    }
+  let values = scores.values
+  let background = (0..<area).map { i in
+    let largest = (0..<classes).reduce(Float(0)) { max($0, values[$1 * area + i]) }
+    return pow(max(0, 1 - largest), alpha)
   }
+  return Tensor([classes + 1, height, width], background + values)
 }

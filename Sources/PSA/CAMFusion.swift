@@ -49,14 +49,15 @@ public struct CAMFusion {
   /// - Throws: `Failure` `.software` where a sum is not finite.
   public func normalised() throws -> Tensor {
     let area = width * height
-    var result = sum
-    for index in present.indices {
-      let largest = sum.withUnsafeBufferPointer { $0[index * area..<(index + 1) * area].reduce(-Float.infinity) { $1 > $0 || $1.isNaN ? $1 : $0 } }
-      guard largest.isFinite else { throw Failure(.software, expected: "finite activation maps", found: "\(largest) for class \(present[index])") }
-      result.withUnsafeMutableBufferPointer { values in
-        for i in index * area..<(index + 1) * area { values[i] /= largest + 1e-5 }
+    var values = sum.values
+    for (index, label) in present.enumerated() {
+      let map = index * area..<(index + 1) * area
+      let largest = values[map].reduce(-Float.infinity) { $1 > $0 || $1.isNaN ? $1 : $0 }
+      guard largest.isFinite else {
+        throw Failure(.software, expected: "finite activation maps", found: "\(largest) for class \(label)")
       }
+      for i in map { values[i] /= largest + 1e-5 }
     }
-    return result
+    return Tensor(sum.shape, values)
   }
 }

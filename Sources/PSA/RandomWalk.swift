@@ -1,6 +1,7 @@
 import Foundation
 import Foundations
 import Tensors
+import Threads
 
 /// The random walk that spreads scores over cells of high affinity (PSA, section 3.3): scores <- scores T^(2^logt), T = A^beta (elementwise, symmetric, unit
 /// diagonal) with every column divided by its sum.
@@ -74,24 +75,22 @@ public struct RandomWalk: Sendable {
     let shape = scores.shape
     precondition(shape.rank == 3 && shape[1] == height && shape[2] == width, "scores \(shape) for \(height)x\(width) cells")
     precondition((0..<31).contains(logt), "2^\(logt) steps")
-    var result = Tensor(zeros: shape)
-    let area = height * width
+    let (values, area) = (scores.values, height * width)
+    var result = [Float](repeating: 0, count: values.count)
     // Four channels at once share each coefficient that is read and keep their sums in registers.
     for first in Swift.stride(from: 0, to: shape[0], by: 4) {
       let channels = first..<min(first + 4, shape[0])
-      var grids = channels.map { channel in scores.withUnsafeBufferPointer { grid(of: $0[channel * area..<(channel + 1) * area]) } }
+      var grids = channels.map { grid(of: values[$0 * area..<($0 + 1) * area]) }
       while grids.count < 4 { grids.append(grids[0]) }
       let walked = advance(grids, steps: 1 << logt, channels: channels.count, threads: threads)
-      result.withUnsafeMutableBufferPointer { target in
-        for (index, channel) in channels.enumerated() {
-          for cell in 0..<area { target[channel * area + cell] = walked[index][margin + cell] }
-        }
+      for (index, channel) in channels.enumerated() {
+        result.replaceSubrange(channel * area..<(channel + 1) * area, with: walked[index][margin..<margin + area])
       }
     }
-    return result
+    return Tensor(shape, result)
   }
 
-  private func grid(of plane: Slice<UnsafeBufferPointer<Float>>) -> [Float] {
+  private func grid(of plane: ArraySlice<Float>) -> [Float] {
     var grid = [Float](repeating: 0, count: 2 * margin + blocks * 8)
     for (cell, score) in plane.enumerated() { grid[margin + cell] = score }
     return grid

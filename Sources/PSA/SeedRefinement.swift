@@ -53,10 +53,11 @@ extension SeedParameters {
 /// - Parameters:
 ///   - scores: (1 + present classes, height, width), background first, of `withBackground`.
 ///   - features: (1, C, h, w) of AffinityNet for the image padded on the right and below to a multiple of the stride.
+///   - threads: of the walk, which runs beside the kernels.
 /// - Returns: (1 + present classes, h, w), h and w being the image's sides over the stride, rounded up.
 /// - Throws: `Failure` `.data` where features are not finite.
 public func walkedCells(
-  _ scores: Tensor, features: Tensor, parameters: SeedParameters = SeedParameters(), kernels: any Kernels
+  _ scores: Tensor, features: Tensor, parameters: SeedParameters = SeedParameters(), kernels: any Kernels, threads: Int
 ) throws -> Tensor {
   try parameters.validate()
   let cells = pooledScores(scores, stride: parameters.stride, kernels: kernels)
@@ -67,24 +68,23 @@ public func walkedCells(
   // An image of few cells has fewer neighbours.
   let pairs = AffinityPairs(radius: parameters.radius).fitting(height: cells.shape[1], width: cells.shape[2])
   let walk = try RandomWalk(
-    affinities: affinities(features, pairs: pairs, threads: kernels.threads), height: cells.shape[1],
-    width: cells.shape[2], pairs: pairs,
+    affinities: affinities(features, pairs: pairs, kernels: kernels), height: cells.shape[1], width: cells.shape[2], pairs: pairs,
     beta: parameters.beta)
-  return walk.walk(cells, logt: parameters.logt, threads: kernels.threads)
+  return walk.walk(cells, logt: parameters.logt, threads: threads)
 }
 
 /// p^K0: the scores of background and present classes after the random walk over an image.
 ///
 /// - Parameters:
 ///   - maps: (present classes, height, width) in 0...1, of `CAMFusion.normalised`.
-///   - features: as for `walkedCells`.
+///   - features, threads: as for `walkedCells`.
 /// - Returns: (1 + present classes, height, width), background first. They are scores, not probabilities: their sum is not 1.
 /// - Throws: `Failure` `.data` where features are not finite.
 public func refinedSeeds(
-  _ maps: Tensor, features: Tensor, parameters: SeedParameters = SeedParameters(), kernels: any Kernels
+  _ maps: Tensor, features: Tensor, parameters: SeedParameters = SeedParameters(), kernels: any Kernels, threads: Int
 ) throws -> Tensor {
   let cells = try walkedCells(
-    withBackground(maps, alpha: parameters.alpha), features: features, parameters: parameters, kernels: kernels)
-  return upsampledScores(
-    cells, height: maps.shape[1], width: maps.shape[2], stride: parameters.stride, kernels: kernels)
+    withBackground(maps, alpha: parameters.alpha), features: features, parameters: parameters, kernels: kernels,
+    threads: threads)
+  return upsampledScores(cells, height: maps.shape[1], width: maps.shape[2], stride: parameters.stride, kernels: kernels)
 }

@@ -2,6 +2,7 @@ import Models
 import NeuralNet
 import Synchronization
 import Tensors
+import Threads
 
 extension DynamicStep {
   /// The forward pass of a micro-batch; `offset` is the index of its first sample in the batch.
@@ -11,7 +12,7 @@ extension DynamicStep {
     guard let subHead = model.segmentation.sub, let secondDetector = model.second else {
       preconditionFailure("a dynamic model without sub head")
     }
-    let segmentation = model.segmentation
+    let (segmentation, kernels) = (model.segmentation, x.context.kernels)
     let features = segmentation.backbone.features(x)
     let lowLevel = segmentation.backbone.lowLevel(features).detached()
     let mainOutput = segmentation.main(features.high)
@@ -23,10 +24,11 @@ extension DynamicStep {
     // Masks of the first step: p^K1 and its CRF p^A1, present labels only. The CRF gets the softmax over the present labels without
     // p^K1's floor, as the reference has it. What the seeds leave void is void in every mask.
     let pK1 = presentProbabilities(main, present)
-    let pA1 = try refinedByCRF(softmax(main.value, among: present), thumbnails, present, threads: x.context.kernels.threads, offset: offset)
-    let mK1 = argMax(pK1, among: present).voided(by: seeds)
-    let mA1 = argMax(pA1, among: present).voided(by: seeds)
-    let mSub = argMax(presentProbabilities(sub, present), among: present).voided(by: seeds)
+    let pA1 = try refinedByCRF(
+      softmax(main.value, among: present, kernels: kernels), thumbnails, present, offset: offset)
+    let mK1 = argMax(pK1, among: present, kernels: kernels).voided(by: seeds)
+    let mA1 = argMax(pA1, among: present, kernels: kernels).voided(by: seeds)
+    let mSub = argMax(presentProbabilities(sub, present), among: present, kernels: kernels).voided(by: seeds)
 
     // m^D1 = SSDD(e(x), m^K1, m^A1; theta_d1)
     let firstDifferences = model.first.logits(
@@ -43,7 +45,8 @@ extension DynamicStep {
   }
 
   private func presentProbabilities(_ logits: Variable, _ present: PresentLabels) -> Tensor {
-    restricted(logits.context.kernels.softmax(logits.value), to: present, floor: parameters.scoreFloor)
+    let kernels = logits.context.kernels
+    return restricted(kernels.softmax(logits.value), to: present, floor: parameters.scoreFloor, kernels: kernels)
   }
 
   private func merge(
@@ -57,7 +60,7 @@ extension DynamicStep {
 
   /// p^A1: the CRF on the present labels of each sample, (N, classes, h, w) with 0 for absent classes.
   private func refinedByCRF(
-    _ probabilities: Tensor, _ thumbnails: [[UInt8]], _ present: PresentLabels, threads: Int, offset: Int
+    _ probabilities: Tensor, _ thumbnails: [[UInt8]], _ present: PresentLabels, offset: Int
   ) throws -> Tensor {
     let (batch, classes, area) = planes(probabilities)
     let source = probabilities.values

@@ -36,26 +36,33 @@ public struct DynamicStep {
   public let model: SSDDModel
   public let parameters: SSDDParameters
   let crf: Refinement
+  /// Samples whose CRFs run side by side.
+  let threads: Int
 
   /// From (index of the sample in the batch, probabilities (labels, h, w) of its present labels, RGB of the thumbnail) to marginals.
   package typealias Refinement = @Sendable (Int, Tensor, [UInt8]) throws -> Tensor
 
   /// Precondition: `model` is of the dynamic stage. The CRF runs with `crf`, by default `parameters.trainingCRF`.
-  public init(model: SSDDModel, parameters: SSDDParameters = SSDDParameters(), crf: DenseCRFParameters? = nil) {
+  ///
+  /// - Parameter threads: how many samples' CRFs run side by side; the result does not depend on it.
+  public init(
+    model: SSDDModel, parameters: SSDDParameters = SSDDParameters(), crf: DenseCRFParameters? = nil, threads: Int = 1
+  ) {
     let crf = crf ?? parameters.trainingCRF
     let cache = DenseCRFCache(capacity: 2)
-    self.init(model: model, parameters: parameters) { _, probabilities, rgb in
+    self.init(model: model, parameters: parameters, threads: threads) { _, probabilities, rgb in
       // One thread a sample: samples run side by side, and the result does not depend on the number of threads.
       try DenseCRF(width: probabilities.shape[2], height: probabilities.shape[1], rgb: rgb, parameters: crf, threads: 1, cache: cache)
         .infer(probabilities: probabilities)
     }
   }
 
-  package init(model: SSDDModel, parameters: SSDDParameters, crf: @escaping Refinement) {
+  package init(model: SSDDModel, parameters: SSDDParameters, threads: Int = 1, crf: @escaping Refinement) {
     precondition(model.stage == .dynamic, "a model of the static stage in the dynamic step")
     self.model = model
     self.parameters = parameters
     self.crf = crf
+    self.threads = threads
   }
 
   /// What the forward pass of a micro-batch gives.

@@ -1,4 +1,3 @@
-import Foundation
 import Foundations
 import Tensors
 
@@ -40,18 +39,11 @@ public struct PresentLabels: Sendable, Equatable {
 /// - Parameters:
 ///   - probabilities: (N, classes, h, w), a softmax.
 ///   - present: N samples.
-public func restricted(_ probabilities: Tensor, to present: PresentLabels, floor: Float) -> Tensor {
-  let (batch, classes, area) = planes(probabilities)
-  precondition(batch == present.count && classes == present.classes, "labels of \(present.count) samples for \(probabilities.shape)")
-  let source = probabilities.values
-  var result = [Float](repeating: 0, count: source.count)
-  for (n, labels) in present.samples.enumerated() {
-    for label in labels {
-      let start = (n * classes + label) * area
-      for i in start..<start + area { result[i] = source[i] + floor }
-    }
-  }
-  return Tensor(probabilities.shape, result)
+public func restricted(
+  _ probabilities: Tensor, to present: PresentLabels, floor: Float, kernels: any Kernels
+) -> Tensor {
+  present.requireClasses(of: probabilities)
+  return kernels.adding(floor, to: probabilities, among: present.samples)
 }
 
 /// The softmax over the present classes alone, 0 for the others: what the CRF inside training gets.
@@ -59,24 +51,12 @@ public func restricted(_ probabilities: Tensor, to present: PresentLabels, floor
 /// - Parameters:
 ///   - logits: (N, classes, h, w).
 ///   - present: N samples.
-public func softmax(_ logits: Tensor, among present: PresentLabels) -> Tensor {
-  let (batch, classes, area) = planes(logits)
-  precondition(batch == present.count && classes == present.classes, "labels of \(present.count) samples for \(logits.shape)")
-  let source = logits.values
-  var result = [Float](repeating: 0, count: source.count)
-  for (n, labels) in present.samples.enumerated() {
-    for i in 0..<area {
-      let positions = labels.map { (n * classes + $0) * area + i }
-      let highest = positions.reduce(-Float.infinity) { max($0, source[$1]) }
-      var sum: Float = 0
-      for position in positions {
-        result[position] = exp(source[position] - highest)
-        sum += result[position]
-      }
-      for position in positions { result[position] /= sum }
-    }
-  }
-  return Tensor(logits.shape, result)
+///   - temperature: logits are divided by it first; above 0 (precondition).
+public func softmax(
+  _ logits: Tensor, among present: PresentLabels, temperature: Float = 1, kernels: any Kernels
+) -> Tensor {
+  present.requireClasses(of: logits)
+  return kernels.softmax(logits, among: present.samples, temperature: temperature)
 }
 
 /// The present class of the highest score at each pixel; of equal scores the lowest class wins.
@@ -84,21 +64,17 @@ public func softmax(_ logits: Tensor, among present: PresentLabels) -> Tensor {
 /// - Parameters:
 ///   - scores: (N, classes, h, w).
 ///   - present: N samples.
-public func argMax(_ scores: Tensor, among present: PresentLabels) -> LabelBatch {
-  let (batch, classes, area) = planes(scores)
-  precondition(batch == present.count && classes == present.classes, "labels of \(present.count) samples for \(scores.shape)")
-  let source = scores.values
-  var labels = [UInt8](repeating: 0, count: batch * area)
-  for (n, candidates) in present.samples.enumerated() {
-    for i in 0..<area {
-      var best = candidates[0]
-      for label in candidates.dropFirst() where source[(n * classes + label) * area + i] > source[(n * classes + best) * area + i] {
-        best = label
-      }
-      labels[n * area + i] = UInt8(best)
-    }
+public func argMax(_ scores: Tensor, among present: PresentLabels, kernels: any Kernels) -> LabelBatch {
+  present.requireClasses(of: scores)
+  return kernels.argMax(scores, among: present.samples)
+}
+
+extension PresentLabels {
+  /// Precondition: the tensor is (N, classes, h, w) for N samples.
+  fileprivate func requireClasses(of tensor: Tensor) {
+    let (batch, classes, _) = planes(tensor)
+    precondition(batch == count && classes == self.classes, "labels of \(count) samples for \(tensor.shape)")
   }
-  return LabelBatch(batch: batch, height: scores.shape[2], width: scores.shape[3], labels: labels)
 }
 
 /// The label of the highest of k score maps at each pixel; of equal scores the first map wins.

@@ -42,7 +42,7 @@ public struct SegmentationStep {
       let loss = try crossEntropy(logits, masks, denominator: labelled).requireFinite(what: "loss")
       tally.add("loss", Double(loss.value.item))
       tally.addForeground("target", masks)
-      tally.addForeground("prediction", argMax(logits.value).voided(by: masks))
+      tally.addForeground("prediction", argMax(logits.value, kernels: pass.kernels).voided(by: masks))
       loss.backward()
     }
     return tally.log
@@ -50,18 +50,9 @@ public struct SegmentationStep {
 }
 
 /// The class of the highest score at each pixel, all classes admitted; of equal scores the lowest class wins. (N, classes, h, w).
-public func argMax(_ scores: Tensor) -> LabelBatch {
-  let (batch, classes, area) = planes(scores)
-  let source = scores.values
-  var labels = [UInt8](repeating: 0, count: batch * area)
-  for n in 0..<batch {
-    for i in 0..<area {
-      var best = 0
-      for c in 1..<max(1, classes) where source[(n * classes + c) * area + i] > source[(n * classes + best) * area + i] { best = c }
-      labels[n * area + i] = UInt8(best)
-    }
-  }
-  return LabelBatch(batch: batch, height: scores.shape[2], width: scores.shape[3], labels: labels)
+public func argMax(_ scores: Tensor, kernels: any Kernels) -> LabelBatch {
+  let (batch, classes, _) = planes(scores)
+  return kernels.argMax(scores, among: Array(repeating: Array(0..<classes), count: batch))
 }
 
 extension LabelBatch {

@@ -84,7 +84,7 @@ public struct StaticStep {
       tally.addForeground("k0", knowledge)
       tally.addForeground("a0", advice)
       tally.addForeground("d0", forward.merged.refined)
-      tally.addForeground("main", argMax(forward.logits.value).voided(by: knowledge))
+      tally.addForeground("main", argMax(forward.logits.value, kernels: pass.kernels).voided(by: knowledge))
       tally.addDiffering("k0_a0", difference)
       tally.addBad("first", forward.merged.flags)
     }

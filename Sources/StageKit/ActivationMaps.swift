@@ -1,3 +1,4 @@
+import CPUBackend
 import Datasets
 import Foundations
 import Imaging
@@ -26,7 +27,7 @@ public struct ActivationMaps {
     scales = options.scales.values
     flip = options.flip
     self.kernels = kernels
-    memory = InferenceMemory(limit: options.memory, modules: [network])
+    memory = InferenceMemory(limit: options.memory, modules: [network], threads: kernels.threads)
   }
 
   /// (k, H, W), each class scaled to 0..<1, for the class indices in `labels`, each in 1...C.
@@ -34,7 +35,7 @@ public struct ActivationMaps {
   /// - Throws: `Failure(.usage)` where the image is too large for the memory, or a scale makes it so.
   public func scores(of image: RGBImage, labels: [Int]) throws -> Tensor {
     var passes = self
-    passes.isTogether = try memory.fitsTogether(image, threads: kernels.threads) { isTogether, kernels in
+    passes.isTogether = try memory.fitsTogether(image) { isTogether, kernels in
       var rehearsal = self
       (rehearsal.isTogether, rehearsal.kernels, rehearsal.scales) = (isTogether, kernels, scales.max().map { [$0] } ?? [])
       _ = try rehearsal.fused(image, labels: labels)

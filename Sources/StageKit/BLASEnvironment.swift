@@ -1,4 +1,5 @@
 import COpenBLAS
+import CPUBackend
 import Foundation
 import Tensors
 

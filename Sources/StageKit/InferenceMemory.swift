@@ -1,3 +1,4 @@
+import CPUBackend
 import Foundations
 import Imaging
 import NeuralNet
@@ -18,6 +19,7 @@ func networkPasses(_ input: Tensor, flip: Bool, isTogether: Bool, kernels: any K
 public final class InferenceMemory {
   private let limit: MemorySize?
   private let weights: Int
+  private let threads: Int
   private var decisions: [Size: Bool] = [:]
 
   private struct Size: Hashable {
@@ -27,8 +29,9 @@ public final class InferenceMemory {
   /// - Parameters:
   ///   - limit: nil for no limit.
   ///   - modules: whose weights are in memory.
-  public init(limit: MemorySize?, modules: [any Module]) {
-    self.limit = limit
+  ///   - threads: of the kernels that will compute.
+  public init(limit: MemorySize?, modules: [any Module], threads: Int) {
+    (self.limit, self.threads) = (limit, threads)
     weights = modules.flatMap(\.parameters).reduce(0) { $0 + $1.value.count * MemoryLayout<Float>.stride }
   }
 
@@ -36,7 +39,7 @@ public final class InferenceMemory {
   ///
   /// - Parameter pass: does what takes most memory for this image, with the kernels given and with no others.
   /// - Throws: `Failure(.usage)` where not even one pass fits.
-  func fitsTogether(_ image: RGBImage, threads: Int, _ pass: (_ together: Bool, any Kernels) throws -> Void) throws -> Bool {
+  func fitsTogether(_ image: RGBImage, _ pass: (_ together: Bool, any Kernels) throws -> Void) throws -> Bool {
     guard let limit else { return true }
     let size = Size(width: image.width, height: image.height)
     if let decision = decisions[size] { return decision }
@@ -55,7 +58,7 @@ public final class InferenceMemory {
   }
 
   /// - Throws: `Failure(.usage)` where what `pass` does for this image does not fit.
-  public func check(_ image: RGBImage, threads: Int, _ pass: (any Kernels) throws -> Void) throws {
-    _ = try fitsTogether(image, threads: threads) { try pass($1) }
+  public func check(_ image: RGBImage, _ pass: (any Kernels) throws -> Void) throws {
+    _ = try fitsTogether(image) { try pass($1) }
   }
 }

@@ -1,3 +1,4 @@
+import CPUBackend
 import Datasets
 import Foundations
 import Imaging
@@ -35,7 +36,7 @@ public struct MultiScaleSegmentation {
     self.fusion = fusion
     self.side = side
     self.kernels = kernels
-    self.memory = InferenceMemory(limit: memory, modules: [network])
+    self.memory = InferenceMemory(limit: memory, modules: [network], threads: kernels.threads)
   }
 
   /// (k, H, W) for the k class indices in `classes`, not normalised where they are not all of the network's.
@@ -44,7 +45,7 @@ public struct MultiScaleSegmentation {
   ///   Images that keep their ratio get a border where they are too small.
   public func probabilities(of image: RGBImage, classes: [Int]) throws -> Tensor {
     var passes = self
-    passes.isTogether = try memory.fitsTogether(image, threads: kernels.threads) { isTogether, kernels in
+    passes.isTogether = try memory.fitsTogether(image) { isTogether, kernels in
       var rehearsal = self
       (rehearsal.isTogether, rehearsal.kernels, rehearsal.scales) = (isTogether, kernels, scales.max().map { [$0] } ?? [])
       _ = try rehearsal.fused(image, classes: classes)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CPUBackend
 import Foundation
 import Foundations
 import Logging
@@ -89,6 +90,8 @@ public struct StageRun: Sendable {
   /// provenance, digests and fingerprints are made of.
   public let parameters: [CanonicalParameter]
   public let log: Logger
+  /// One for the whole run, so that all its computations share their scratch memory.
+  public let kernels: CPUKernels
 
   init(_ options: some StageOptions) {
     let (header, common) = (type(of: options).stage, options.common)
@@ -104,9 +107,8 @@ public struct StageRun: Sendable {
     var log = Logger(label: stage)
     log.logLevel = common.isQuiet ? .warning : .info
     self.log = log
+    kernels = CPUKernels(threads: threads)
   }
-
-  public var kernels: CPUKernels { CPUKernels(threads: threads) }
 
   /// Kernels for networks whose weights stay as they are; where memory is limited they keep nothing beside them.
   public func inferenceKernels(memory: MemorySize? = nil) -> CPUKernels { CPUKernels(threads: threads, keepsWeights: memory == nil) }

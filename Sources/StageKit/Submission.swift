@@ -3,7 +3,7 @@ import Foundation
 import Foundations
 import Imaging
 import StageInterface
-import Tensors
+import Threads
 
 /// Masks in the tree that PASCAL VOC's evaluation server takes: `results/VOC2012/Segmentation/comp6_test_cls/ID.png`, to be packed as it is.
 public struct Submission: Sendable {

@@ -4,7 +4,8 @@ public struct ConvolutionParameters: Hashable, Sendable {
   public enum PaddingMode: String, Hashable, Sendable, Codable {
     /// Zeros.
     case zero
-    /// The input mirrored at its first and last row and column, which are not repeated. Needs padding < height and width.
+    /// The input mirrored at its first and last row and column, which are not repeated. Needs padding < height and
+    /// width.
     case reflect
   }
 
@@ -15,7 +16,8 @@ public struct ConvolutionParameters: Hashable, Sendable {
 
   /// Precondition: stride, dilation >= 1, padding >= 0.
   public init(stride: Int = 1, dilation: Int = 1, padding: Int = 0, paddingMode: PaddingMode = .zero) {
-    precondition(stride >= 1 && dilation >= 1 && padding >= 0, "stride \(stride), dilation \(dilation), padding \(padding)")
+    precondition(
+      stride >= 1 && dilation >= 1 && padding >= 0, "stride \(stride), dilation \(dilation), padding \(padding)")
     self.stride = stride
     self.dilation = dilation
     self.padding = padding

@@ -20,7 +20,8 @@ public struct LabelBatch: Sendable, Equatable {
 
   /// All pixels `label`.
   public init(repeating label: UInt8, batch: Int, height: Int, width: Int) {
-    self.init(batch: batch, height: height, width: width, labels: [UInt8](repeating: label, count: batch * height * width))
+    self.init(
+      batch: batch, height: height, width: width, labels: [UInt8](repeating: label, count: batch * height * width))
   }
 
   /// The label of sample `n` at row `y`, column `x`.
@@ -41,7 +42,8 @@ public struct LabelBatch: Sendable, Equatable {
     precondition(!batches.isEmpty, "nothing to stack")
     let (height, width) = (batches[0].height, batches[0].width)
     precondition(batches.allSatisfy { $0.height == height && $0.width == width }, "label batches differ in size")
-    return LabelBatch(batch: batches.reduce(0) { $0 + $1.batch }, height: height, width: width, labels: batches.flatMap(\.labels))
+    return LabelBatch(
+      batch: batches.reduce(0) { $0 + $1.batch }, height: height, width: width, labels: batches.flatMap(\.labels))
   }
 
   /// batch x classes x height x width, 1 at each pixel's class; void pixels are 0 in every class.

@@ -1,13 +1,13 @@
 import Foundation
 import Foundations
 
-/// Memory for tensors, kept for reuse: a training step needs the same sizes as the one before, and the page faults of fresh memory cost
-/// several times what a simple kernel does.
+/// Memory for tensors, kept for reuse: a training step needs the same sizes as the one before, and the page faults of
+/// fresh memory cost several times what a simple kernel does.
 ///
-/// One range of address space, of which the lowest part is real. A block comes from the lowest gap that it fits into, or from above all others;
-/// gaps that touch are one. So memory is what once was in use at a time and little more, and a step that was gone through twice finds room
-/// for everything. Nothing goes back to the system before the pool does. Tensors take theirs from the pool that is `current` where they
-/// are made.
+/// One range of address space, of which the lowest part is real. A block comes from the lowest gap that it fits into,
+/// or from above all others; gaps that touch are one. So memory is what once was in use at a time and little more,
+/// and a step that was gone through twice finds room for everything. Nothing goes back to the system before the pool
+/// does. Tensors take theirs from the pool that is `current` where they are made.
 package final class MemoryPool: @unchecked Sendable {
   struct Block {
     let base: UnsafeMutableRawPointer
@@ -26,12 +26,13 @@ package final class MemoryPool: @unchecked Sendable {
     package var fresh = 0
   }
 
-  /// The pool of a computation that goes through the motions: its blocks read as zero and cost no memory until they are written, but they are
-  /// lent, kept and counted as any others.
+  /// The pool of a computation that goes through the motions: its blocks read as zero and cost no memory until they
+  /// are written, but they are lent, kept and counted as any others.
   let isDry: Bool
 
   @TaskLocal package static var current = MemoryPool()
-  /// Scratch memory of kernels lives apart: blocks of it between those of tensors would leave gaps that no tensor fits into.
+  /// Scratch memory of kernels lives apart: blocks of it between those of tensors would leave gaps that no tensor
+  /// fits into.
   @TaskLocal package static var scratch = MemoryPool()
 
   /// Smaller blocks are left to malloc, which reuses them without returning pages; they are not counted.
@@ -73,7 +74,8 @@ package final class MemoryPool: @unchecked Sendable {
     }
     counts.fresh += 1
     // What is free at the end is the start of it.
-    let start = gaps.last.flatMap { $0.upperBound == counts.resident ? gaps.removeLast().lowerBound : nil } ?? counts.resident
+    let start =
+      gaps.last.flatMap { $0.upperBound == counts.resident ? gaps.removeLast().lowerBound : nil } ?? counts.resident
     counts.resident = start + size
     space.grow(to: counts.resident)
     return start
@@ -160,7 +162,9 @@ private final class AddressSpace {
 
   /// Gives the memory of a block back; it reads as zero again.
   func clear(_ block: MemoryPool.Block) {
-    guard let area = mmap(block.base, block.bytes, PROT_READ | PROT_WRITE, Self.flags | MAP_FIXED, -1, 0), area != MAP_FAILED else {
+    guard let area = mmap(block.base, block.bytes, PROT_READ | PROT_WRITE, Self.flags | MAP_FIXED, -1, 0),
+      area != MAP_FAILED
+    else {
       endOutOfMemory(bytes: block.bytes, held: end, for: "tensors")
     }
   }

@@ -1,4 +1,5 @@
-/// The lengths of a tensor's axes, outermost first: `[batch, channels, height, width]` for images. An empty shape is a scalar (one element).
+/// The lengths of a tensor's axes, outermost first: `[batch, channels, height, width]` for images. An empty shape is
+/// a scalar (one element).
 public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStringConvertible {
   /// Lengths, each >= 0.
   public let dimensions: [Int]

@@ -15,7 +15,8 @@ package final class Storage: @unchecked Sendable {
     base = block.base.bindMemory(to: Float.self, capacity: max(count, 1))
   }
 
-  /// Whether a computation only goes through the motions here: the memory is zero, and writing what nobody reads would make it real.
+  /// Whether a computation only goes through the motions here: the memory is zero, and writing what nobody reads
+  /// would make it real.
   var isDry: Bool { pool.isDry }
 
   deinit { pool.giveBack(block) }

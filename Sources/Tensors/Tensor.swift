@@ -1,12 +1,13 @@
-/// A dense array of 32-bit floats, contiguous in C order (the last axis varies fastest; images are batch x channels x height x width).
+/// A dense array of 32-bit floats, contiguous in C order (the last axis varies fastest; images are batch x channels x
+/// height x width).
 ///
 /// A value: copies share memory until one of them is written.
 public struct Tensor: Sendable {
   /// The lengths of the axes.
   public let shape: Shape
-  private var storage: Storage
+  var storage: Storage
 
-  private init(shape: Shape, storage: Storage) {
+  init(shape: Shape, storage: Storage) {
     self.shape = shape
     self.storage = storage
   }
@@ -30,7 +31,8 @@ public struct Tensor: Sendable {
     self.init(shape) { target in values.withUnsafeBufferPointer { _ = target.update(fromContentsOf: $0) } }
   }
 
-  /// The memory that `body` gets is uninitialised; it must write every element.
+  /// A tensor whose elements `body` brings from a file, without an array in between. The memory that it gets is
+  /// uninitialised; it must write every element. Only `TensorStore` uses this.
   public init(_ shape: Shape, initializingWith body: (UnsafeMutableBufferPointer<Float>) throws -> Void) rethrows {
     storage = Storage(count: shape.count)
     self.shape = shape
@@ -39,9 +41,6 @@ public struct Tensor: Sendable {
 
   /// Number of elements.
   public var count: Int { storage.count }
-
-  /// The same for two tensors while both live if and only if they share memory, and so are equal.
-  var identity: ObjectIdentifier { ObjectIdentifier(storage) }
 
   /// A copy of all elements in C order.
   public var values: [Float] { withUnsafeBufferPointer(Array.init) }
@@ -52,7 +51,8 @@ public struct Tensor: Sendable {
     return withUnsafeBufferPointer { $0[0] }
   }
 
-  /// One element, by one index an axis. Precondition: all indices are in range. For single elements; kernels use the buffers.
+  /// One element, by one index an axis. Precondition: all indices are in range. For single elements; kernels use the
+  /// buffers.
   public subscript(_ indices: Int...) -> Float {
     get { withUnsafeBufferPointer { $0[offset(indices)] } }
     set {
@@ -61,39 +61,24 @@ public struct Tensor: Sendable {
     }
   }
 
-  /// All elements in C order, valid only within `body`.
+  /// All elements in C order on their way to a file, without an array in between; valid only within `body`. Only
+  /// `TensorStore` uses this outside of the module.
   public func withUnsafeBufferPointer<R>(_ body: (UnsafeBufferPointer<Float>) throws -> R) rethrows -> R {
     try withExtendedLifetime(storage) { try body(UnsafeBufferPointer(start: storage.base, count: storage.count)) }
   }
 
   /// All elements in C order for reading and writing, valid only within `body`. Copies first if the memory is shared.
-  public mutating func withUnsafeMutableBufferPointer<R>(_ body: (UnsafeMutableBufferPointer<Float>) throws -> R) rethrows -> R {
+  mutating func withUnsafeMutableBufferPointer<R>(
+    _ body: (UnsafeMutableBufferPointer<Float>) throws -> R
+  ) rethrows -> R {
     makeUnique()
-    return try withExtendedLifetime(storage) { try body(UnsafeMutableBufferPointer(start: storage.base, count: storage.count)) }
+    return try withExtendedLifetime(storage) {
+      try body(UnsafeMutableBufferPointer(start: storage.base, count: storage.count))
+    }
   }
 
-  /// The first element for reading, valid only within `body`.
-  @inline(__always)
-  func read<R>(_ body: (UnsafePointer<Float>) throws -> R) rethrows -> R {
-    try withExtendedLifetime(storage) { try body(UnsafePointer(storage.base)) }
-  }
-
-  /// The first element for reading and writing, valid only within `body`.
-  @inline(__always)
-  mutating func write<R>(_ body: (UnsafeMutablePointer<Float>) throws -> R) rethrows -> R {
-    makeUnique()
-    return try withExtendedLifetime(storage) { try body(storage.base) }
-  }
-
-  /// Uninitialised memory that `body` fills through a pointer to the first element.
-  @inline(__always)
-  init(filling shape: Shape, _ body: (UnsafeMutablePointer<Float>) throws -> Void) rethrows {
-    storage = Storage(count: shape.count)
-    self.shape = shape
-    try body(storage.base)
-  }
-
-  private mutating func makeUnique() {
+  /// Copies memory that other tensors share.
+  mutating func makeUnique() {
     if isKnownUniquelyReferenced(&storage) { return }
     let copy = Storage(count: storage.count)
     if !copy.isDry { copy.base.update(from: storage.base, count: storage.count) }
@@ -118,7 +103,8 @@ extension Tensor {
 
   /// Rows `range` of axis 0, copied. Precondition: rank >= 1 and the range is within axis 0.
   public func batch(_ range: Range<Int>) -> Tensor {
-    precondition(shape.rank >= 1 && range.lowerBound >= 0 && range.upperBound <= shape[0], "rows \(range) of shape \(shape)")
+    precondition(
+      shape.rank >= 1 && range.lowerBound >= 0 && range.upperBound <= shape[0], "rows \(range) of shape \(shape)")
     if range == 0..<shape[0] { return self }
     let row = shape.rowCount
     return withUnsafeBufferPointer { source in
@@ -128,19 +114,23 @@ extension Tensor {
     }
   }
 
-  /// The rows of all tensors one after another along axis 0. Precondition: at least one tensor, rank >= 1, equal lengths of all further axes.
+  /// The rows of all tensors one after another along axis 0. Precondition: at least one tensor, rank >= 1, equal
+  /// lengths of all further axes.
   public static func stacked(_ tensors: [Tensor]) -> Tensor {
     precondition(!tensors.isEmpty, "nothing to stack")
     let row = tensors[0].shape.dimensions.dropFirst()
     for tensor in tensors {
       precondition(
-        tensor.shape.rank >= 1 && tensor.shape.dimensions.dropFirst() == row, "cannot stack \(tensor.shape) on \(tensors[0].shape)")
+        tensor.shape.rank >= 1 && tensor.shape.dimensions.dropFirst() == row,
+        "cannot stack \(tensor.shape) on \(tensors[0].shape)")
     }
     let rows = tensors.reduce(0) { $0 + $1.shape[0] }
     return Tensor(Shape([rows] + row)) { target in
       var position = 0
       for tensor in tensors {
-        tensor.withUnsafeBufferPointer { _ = UnsafeMutableBufferPointer(rebasing: target[position...]).update(fromContentsOf: $0) }
+        tensor.withUnsafeBufferPointer {
+          _ = UnsafeMutableBufferPointer(rebasing: target[position...]).update(fromContentsOf: $0)
+        }
         position += tensor.count
       }
     }
@@ -150,7 +140,8 @@ extension Tensor {
 extension Tensor: Equatable {
   /// Equal shapes and elements equal as floats (NaN differs from itself, -0 equals 0).
   public static func == (left: Tensor, right: Tensor) -> Bool {
-    left.shape == right.shape && left.withUnsafeBufferPointer { a in right.withUnsafeBufferPointer { b in a.elementsEqual(b) } }
+    left.shape == right.shape
+      && left.withUnsafeBufferPointer { a in right.withUnsafeBufferPointer { b in a.elementsEqual(b) } }
   }
 }
 

@@ -6,7 +6,7 @@ import Foundations
 import Imaging
 import StageInterface
 import StageKit
-import Tensors
+import Threads
 
 @main
 struct Evaluate: Stage {

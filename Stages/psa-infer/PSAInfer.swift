@@ -21,7 +21,7 @@ struct PSAInfer: Stage {
     let data = try run.data(options.data, split: options.split)
     let network = try loadNetwork(classes: data.classes)
     let activations = try camWeights.map { try ActivationMaps(weights: $0, options: maps, classes: data.classes, kernels: kernels) }
-    let memory = InferenceMemory(limit: maps.memory, modules: [network])
+    let memory = InferenceMemory(limit: maps.memory, modules: [network], threads: run.threads)
     let stored = try scores.map { try SeedScores($0, for: data.items, classes: data.classes, kernels: kernels, foreign: .objectsOnly) }
     let parameters = SeedParameters(
       alpha: backgroundPower, beta: Float(options.beta), logt: options.logSteps, radius: options.radius)
@@ -29,7 +29,7 @@ struct PSAInfer: Stage {
     let provenance = try run.provenance(inputs: inputs)
     try run.writeMaps(data, hasMaps: true, writesNumpy: options.writesNumpy ?? false, provenance: provenance) { item in
       let image = try item.image()
-      try memory.check(image, threads: kernels.threads) { _ = network.features(of: image.networkInput, kernels: $0) }
+      try memory.check(image) { _ = network.features(of: image.networkInput, kernels: $0) }
       let labels = item.labels ?? []
       let cam: Tensor
       if let stored {
@@ -45,7 +45,9 @@ struct PSAInfer: Stage {
         throw Failure(.usage, "give either --scores or --cam-weights")
       }
       let features = network.features(of: image.networkInput, kernels: kernels)
-      let cells = try walkedCells(withBackground(cam, alpha: backgroundPower), features: features, parameters: parameters, kernels: kernels)
+      let cells = try walkedCells(
+        withBackground(cam, alpha: backgroundPower), features: features, parameters: parameters, kernels: kernels,
+        threads: run.threads)
       let full = upsampledScores(cells, height: image.height, width: image.width, stride: parameters.stride, kernels: kernels)
       let values = data.classes.values(of: item.presentClasses)
       return MapResult(

@@ -31,7 +31,7 @@ struct TrainSegDynamic: Stage {
     let schedule = CosineSchedule(base: training.learningRate, epochs: training.epochs, stretch: parameters.scheduleStretch)
     let groups = ParameterGroups.segmentation(network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
     let (seed, classes, warmUpEpochs) = (run.seed, data.classes.count, options.warmUpEpochs)
-    let step = DynamicStep(model: network, parameters: parameters, crf: try options.crf.parameters())
+    let step = DynamicStep(model: network, parameters: parameters, crf: try options.crf.parameters(), threads: run.threads)
     let job = TrainingJob<SeedSample>(
       module: network, optimizer: SGD(groups, momentum: Float(training.momentum)), plan: plan, memory: training.memory,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },

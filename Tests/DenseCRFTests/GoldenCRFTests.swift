@@ -53,18 +53,14 @@ struct GoldenCRFTests {
     #expect(differences.max() ?? 0 <= tolerance, "\(run): largest difference \(differences.max() ?? 0)")
 
     let (_, map) = try golden.labels("\(run)/MAP")
-    let pixels = map.count
+    let (pixels, values) = (map.count, q.values)
     let other = (0..<pixels).filter { pixel in
-      let best = (0..<shape[0]).max { q.values(at: $0 * pixels + pixel) < q.values(at: $1 * pixels + pixel) }
+      let best = (0..<shape[0]).max { values[$0 * pixels + pixel] < values[$1 * pixels + pixel] }
       return best != Int(map[pixel])
     }
     let allowed = max(pixels / 1000, 2 * (try golden.integer("low_margin_pixels", of: "\(run)/MAP")))
     #expect(other.count <= allowed, "\(run): \(other.count) of \(pixels) labels differ")
   }
-}
-
-extension Tensor {
-  fileprivate func values(at position: Int) -> Float { withUnsafeBufferPointer { $0[position] } }
 }
 
 extension Float {

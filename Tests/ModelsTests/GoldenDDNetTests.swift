@@ -1,7 +1,8 @@
+import CPUBackend
 import Models
 import NeuralNet
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 @Suite(.enabled(if: Golden.isAvailable, "\(Golden.absence)"))

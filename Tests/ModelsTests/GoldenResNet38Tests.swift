@@ -1,7 +1,8 @@
+import CPUBackend
 import Models
 import NeuralNet
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// The full network takes half a gigabyte, so the tests of this suite run one after another.

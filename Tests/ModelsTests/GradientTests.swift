@@ -1,7 +1,8 @@
+import CPUBackend
 import Models
 import NeuralNet
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Gradients against central differences of the loss sum(y * r), r fixed.

@@ -1,7 +1,8 @@
+import CPUBackend
 import Foundation
 import NeuralNet
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("Golden: losses, batch norm, rates", .enabled(if: Golden.isAvailable, "\(Golden.absence)"))
@@ -73,7 +74,7 @@ struct GoldenNeuralNetTests {
     let ordinary = x.indices.filter { abs(x[$0]) < 15 }
     #expect(ordinary.count > x.count / 2)
     for i in ordinary { #expect(abs(Double(gradient.values[i]) - expected[i]) <= tolerance) }
-    let counts = DifferenceCounts(mask)
+    let counts = DifferenceCounts(mask, kernels: CPUKernels(threads: 2))
     var excess = 0.0
     for i in x.indices where abs(x[i]) >= 15 {
       let wrongBy = Double(t[i] == 0 ? x[i] : -x[i])

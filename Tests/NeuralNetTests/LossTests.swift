@@ -1,3 +1,4 @@
+import CPUBackend
 import Foundation
 import Foundations
 import NeuralNet
@@ -113,7 +114,7 @@ struct LossTests {
     let difference = Values.uniform([5, 1, 3, 3], "difference", -2, 2)
     let target = Values.binary([5, 3, 3], "target")
     let flags = [true, false, true, true, false]
-    let counts = DifferenceCounts(target)
+    let counts = DifferenceCounts(target, kernels: kernels)
     let labelled = labelledPixels(labels)
     expectAdditive(logits) { x, r in r.map { crossEntropy(x, labels.batch($0), denominator: labelled) } ?? crossEntropy(x, labels) }
     expectAdditive(logits) { x, r in r.map { softMarginLoss(x, binary.batch($0), denominator: 5) } ?? softMarginLoss(x, binary) }

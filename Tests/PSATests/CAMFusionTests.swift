@@ -1,3 +1,4 @@
+import CPUBackend
 import Foundations
 import PSA
 import Tensors

@@ -1,3 +1,4 @@
+import CPUBackend
 import Imaging
 import Models
 import NeuralNet

@@ -1,3 +1,4 @@
+import CPUBackend
 import Foundation
 import Foundations
 import PSA
@@ -106,7 +107,7 @@ struct DenseWalk {
   @Test("what is no affinity is refused", arguments: [Float.nan, -0.1, 1.5, .infinity])
   func refusals(value: Float) {
     var affinities = Tensor(zeros: [34, AffinityPairs().startCount(height: 6, width: 9)])
-    affinities.withUnsafeMutableBufferPointer { $0[3] = value }
+    affinities[1, 1] = value
     #expect(throws: Failure.self) { try RandomWalk(affinities: affinities, height: 6, width: 9) }
   }
 
@@ -122,7 +123,7 @@ struct DenseWalk {
   func seeds(height: Int, width: Int) throws {
     let maps = random([2, height, width], "maps")
     let (rows, columns) = ((height + 7) / 8, (width + 7) / 8)
-    let seeds = try refinedSeeds(maps, features: Tensor(repeating: 0.7, [1, 3, rows, columns]), kernels: kernels)
+    let seeds = try refinedSeeds(maps, features: Tensor(repeating: 0.7, [1, 3, rows, columns]), kernels: kernels, threads: 2)
     #expect(seeds.shape == [3, height, width])
     #expect(seeds.values.allSatisfy { $0.isFinite && $0 >= 0 && $0 <= 1 })
   }

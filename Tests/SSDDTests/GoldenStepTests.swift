@@ -1,9 +1,10 @@
+import CPUBackend
 import Foundations
 import Models
 import NeuralNet
 import SSDD
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// One iteration of each stage with the full-size network: a gigabyte each, so one after the other.
@@ -52,7 +53,7 @@ struct GoldenStepTests {
     let batch = DynamicBatch(images: try golden.tensor("img_norm"), thumbnails: thumbnails, seeds: seeds, present: present)
 
     // The CRF's own result, which decides a few pixels by rounding.
-    _ = try DynamicStep(model: model, parameters: parameters).run(batch, pass(present.count)) { forward, _ in
+    _ = try DynamicStep(model: model, parameters: parameters, threads: 2).run(batch, pass(present.count)) { forward, _ in
       try checkCRF(forward, advice, golden)
     }
 
@@ -69,12 +70,12 @@ struct GoldenStepTests {
   }
 
   private func check(_ forward: StaticStep.Forward, _ present: PresentLabels, _ golden: GoldenFile) throws {
-    let probabilities = restricted(kernels.softmax(forward.logits.value), to: present, floor: parameters.scoreFloor)
+    let probabilities = restricted(kernels.softmax(forward.logits.value), to: present, floor: parameters.scoreFloor, kernels: kernels)
     #expect(try golden.mismatch(forward.low.value, "conv2") == nil)
     #expect(try golden.mismatch(forward.highLevel.value, "seg_head") == nil)
     #expect(try golden.mismatch(forward.logits.value, "seg_main") == nil)
     #expect(try golden.mismatch(probabilities, "seg_prob") == nil)
-    #expect(try golden.mismatch(argMax(probabilities, among: present), "seg_mask_main") == nil)
+    #expect(try golden.mismatch(argMax(probabilities, among: present, kernels: kernels), "seg_mask_main") == nil)
     for (name, logits) in zip(["dd00", "dd01"], forward.differences) { #expect(try golden.mismatch(logits.value, name) == nil) }
     #expect(try golden.mismatch(forward.merged.flags, "ignore_flags0") == nil)
     #expect(try golden.mismatch(forward.merged.refined, "refine_mask0") == nil)

@@ -1,8 +1,9 @@
+import CPUBackend
 import Models
 import NeuralNet
 import SSDD
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// What steps hold, counted by a pool of their own, against what is predicted; one thread, so that nothing is made elsewhere.

@@ -1,9 +1,11 @@
+import CPUBackend
 import Foundations
 import SSDD
 import Tensors
 import Testing
 
 struct RuleTests {
+  private let kernels = CPUKernels(threads: 2)
   private let knowledge = mask([[0, 0, 1, 1], [2, 2, 1, 1]])
   private let advice = mask([[0, 1, 1, 0], [0, 2, 255, 1]])
 
@@ -55,13 +57,13 @@ struct RuleTests {
 
   @Test func restrictedScoresAndTheirArgMax() throws {
     let probabilities = Tensor([1, 3, 1, 3], [0.2, 0.3, 0, 0.1, 0.3, 0, 0.7, 0.4, 1])
-    let scores = restricted(probabilities, to: try present([1]), floor: 1e-4)
+    let scores = restricted(probabilities, to: try present([1]), floor: 1e-4, kernels: kernels)
     #expect(zip(scores.values, [0.2001, 0.3001, 0.0001, 0.1001, 0.3001, 0.0001, 0, 0, 0] as [Float]).allSatisfy { abs($0 - $1) < 1e-6 })
-    let soft = softmax(Tensor([1, 3, 1, 2], [0, 1, 1.0986123, 1, 90, -90]), among: try present([1])).values
+    let soft = softmax(Tensor([1, 3, 1, 2], [0, 1, 1.0986123, 1, 90, -90]), among: try present([1]), kernels: kernels).values
     #expect(zip(soft, [0.25, 0.5, 0.75, 0.5, 0, 0] as [Float]).allSatisfy { abs($0 - $1) < 1e-6 })
-    #expect(argMax(scores, among: try present([1])).labels == [0, 0, 0])
-    #expect(argMax(probabilities, among: try present([2])).labels == [2, 2, 2])
-    #expect(argMax(probabilities).labels == [2, 2, 2])
+    #expect(argMax(scores, among: try present([1]), kernels: kernels).labels == [0, 0, 0])
+    #expect(argMax(probabilities, among: try present([2]), kernels: kernels).labels == [2, 2, 2])
+    #expect(argMax(probabilities, kernels: kernels).labels == [2, 2, 2])
     #expect(argMax(probabilities.reshaped([3, 1, 3]), labels: [0, 5, 7]).labels == [7, 7, 7])
     #expect(throws: Failure.self) { try PresentLabels([[3]], classes: 3) }
   }

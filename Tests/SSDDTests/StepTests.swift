@@ -1,10 +1,11 @@
+import CPUBackend
 import DenseCRF
 import Foundations
 import Models
 import NeuralNet
 import SSDD
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 struct StepTests {

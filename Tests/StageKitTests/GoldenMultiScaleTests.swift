@@ -1,10 +1,11 @@
+import CPUBackend
 import DenseCRF
 import Imaging
 import Models
 import SSDD
 import StageKit
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// The reference's inference at several scales by the function that `infer-seg --preset reference` calls: multiscale_seg.h5.

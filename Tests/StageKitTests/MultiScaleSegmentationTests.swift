@@ -1,3 +1,4 @@
+import CPUBackend
 import Datasets
 import Foundations
 import Imaging
@@ -5,8 +6,8 @@ import Models
 import NeuralNet
 import SSDD
 import StageKit
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct MultiScaleSegmentationTests {

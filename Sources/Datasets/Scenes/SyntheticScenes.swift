@@ -1,7 +1,7 @@
 import Foundation
 import Foundations
 import Imaging
-import Tensors
+import Threads
 
 /// A data set made from nothing: pictures of five invented classes on textured backgrounds, with exact masks.
 ///

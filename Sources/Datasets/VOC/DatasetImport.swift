@@ -1,7 +1,7 @@
 import Foundation
 import Foundations
 import Imaging
-import Tensors
+import Threads
 
 /// A data set as it was found on a disk: what its manifest would hold, and everything that is not as it should be. Nothing is written before `write`.
 public struct DatasetImport: Sendable {
