@@ -15,8 +15,8 @@ public struct StageDocument: Sendable {
       "with `--help`. How a pipeline file gives inputs and parameters is told in",
       "[Sources/PipelineGraph](../Sources/PipelineGraph/README.md).", "",
       "Words: m^K0 and p^K0 are masks and scores of PSA's random walk, the \"knowledge\" that the method starts from.",
-      "m^A0 and p^A0 are those of the CRF, the \"advice\". m^D0 is what the static stage decides between the two. d maps",
-      "tell where the DD-Net expects the masks to differ.", "",
+      "m^A0 and p^A0 are those of the CRF, the \"advice\". m^D0 is what the static stage decides between the two. d",
+      "maps tell where the DD-Net expects the masks to differ.", "",
       "| stage | what it does |", "|---|---|",
     ]
     lines += catalogue.stages.map { "| [`\($0.name)`](#\($0.name)) | \($0.header.summary) |" }

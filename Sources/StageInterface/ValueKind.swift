@@ -65,8 +65,8 @@ public struct NumberRange: Sendable, Hashable, CustomStringConvertible {
     self.init(bounds, isAboveLower: false, isBelowUpper: false, exception: exception)
   }
 
-  /// Everything above `lower`, up to and with `upper`.
-  public init(above lower: Double, to upper: Double, or exception: Double? = nil) {
+  /// Everything above `lower`, up to and with `upper`; without one, every finite number above.
+  public init(above lower: Double, to upper: Double = .greatestFiniteMagnitude, or exception: Double? = nil) {
     self.init(lower...upper, isAboveLower: true, isBelowUpper: false, exception: exception)
   }
 
@@ -82,6 +82,8 @@ public struct NumberRange: Sendable, Hashable, CustomStringConvertible {
     self.exception = exception
   }
 
+  private var hasNoUpper: Bool { bounds.upperBound == .greatestFiniteMagnitude }
+
   public func contains(_ value: Double) -> Bool {
     if value == exception { return true }
     return bounds.contains(value) && !(isAboveLower && value == bounds.lowerBound)
@@ -93,7 +95,7 @@ public struct NumberRange: Sendable, Hashable, CustomStringConvertible {
     let own =
       switch (isAboveLower, isBelowUpper) {
       case (false, false): "\(lower) to \(upper)"
-      case (true, false): "above \(lower), to \(upper)"
+      case (true, false): hasNoUpper ? "above \(lower)" : "above \(lower), to \(upper)"
       default: "\(lower) to below \(upper)"
       }
     return (exception.map { "\(plain($0)), or " } ?? "") + own
@@ -105,7 +107,7 @@ public struct NumberRange: Sendable, Hashable, CustomStringConvertible {
     let own =
       switch (isAboveLower, isBelowUpper) {
       case (false, false): "a number from \(lower) to \(upper)"
-      case (true, false): "a number above \(lower), at most \(upper)"
+      case (true, false): "a number above \(lower)" + (hasNoUpper ? "" : ", at most \(upper)")
       default: "a number from \(lower), below \(upper)"
       }
     return (exception.map { "\(plain($0)), or " } ?? "") + own

@@ -26,7 +26,7 @@ extension StageSuites {
 
       try FileManager.default.removeItem(atPath: workshop.path("parts/part-3-of-4.json"))
       #expect(try workshop.run("evaluate", merge) == Programs.Outcome(status: 66, output: "evaluate: parts: is incomplete: part-3-of-4.json missing\n"))
-      #expect(try workshop.run("evaluate", ["--out", "merged"]).output.contains("Give either --masks or --merge."))
+      #expect(try workshop.run("evaluate", ["--out", "merged"]).output.contains("give either --masks or --merge"))
     }
 
     @Test func aSubmissionHoldsEveryImageOfTheSplit() throws {

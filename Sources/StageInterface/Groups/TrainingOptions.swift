@@ -82,13 +82,13 @@ public struct TrainingOptions<Stage: TrainingStage>: ParsableArguments, Sendable
 
   @Option(
     .number(
-      "learning-rate", NumberRange(above: 0, to: 1000), default: .value(Stage.training.learningRate),
+      "learning-rate", NumberRange(above: 0), default: .value(Stage.training.learningRate),
       "Learning rate of the trunk at the first step."))
   public var learningRate: Double
 
   @Option(
     .number(
-      "head-multiplier", NumberRange(above: 0, to: 1e6), default: .value(Stage.training.headMultiplier),
+      "head-multiplier", NumberRange(above: 0), default: .value(Stage.training.headMultiplier),
       "Factor on the learning rate for the layers that start from scratch."))
   public var headMultiplier: Double
 
