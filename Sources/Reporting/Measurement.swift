@@ -9,6 +9,7 @@ import StageInterface
 import StageKit
 import TensorStore
 import Tensors
+import Threads
 
 /// Reads the masks and d maps of a split once and counts: every image under every kind of masks, and every merge.
 struct Measurement {

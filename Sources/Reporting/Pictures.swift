@@ -3,6 +3,7 @@ import Foundation
 import Foundations
 import Imaging
 import Tensors
+import Threads
 
 /// Writes the pictures of single images: the photograph, each kind of masks, the truth, d maps, and where the choice
 /// was won or lost.

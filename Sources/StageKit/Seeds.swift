@@ -7,6 +7,7 @@ import PSA
 import StageInterface
 import TensorStore
 import Tensors
+import Threads
 
 /// Score maps of an earlier step, read image by image as class indices at the image's size.
 public struct SeedScores: Sendable {

@@ -10,7 +10,7 @@ extension Tensor {
         var sums = SIMD8<Float>.zero
         var position = start
         while end - position >= 8 {
-          sums += loadEight(base + position) * 0
+          sums += UnsafeRawPointer(base + position).loadUnaligned(as: SIMD8<Float>.self) * 0
           position += 8
         }
         if sums == .zero, position == end { continue }

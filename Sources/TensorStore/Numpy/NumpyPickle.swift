@@ -246,8 +246,10 @@ struct NumpyPickle {
       throw failure("damaged: a tensor without a storage")
     }
     let (shape, strides) = (try naturals(arguments[2]), try naturals(arguments[3]))
-    let storage = StorageReference(key: "", type: type, count: content.count / type.size)
-    let reference = TensorReference(storage: storage, offset: offset, shape: shape, strides: strides)
+    let storage = StorageReference(
+      key: "", type: type, elementSize: type.size, count: content.count / type.size)
+    let reference = TensorReference(
+      storage: storage, type: type, offset: offset, shape: shape, strides: strides)
     guard shape.count == strides.count, shape.count <= highestRank, let last = reference.last,
       (0..<storage.count).contains(last),
       reference.isContiguous, let count = reference.count, let numbers = type.numpy
@@ -385,7 +387,7 @@ struct NumpyPickle {
 }
 
 extension ElementType {
-  /// The same type in numpy; nil for bfloat16, which numpy has not.
+  /// The same type in numpy; nil for bfloat16 and floats of 8 bits, which numpy has not.
   fileprivate var numpy: NumpyType? {
     switch self {
     case .float: .float
@@ -396,8 +398,12 @@ extension ElementType {
     case .int32: .signed(4)
     case .int16: .signed(2)
     case .int8: .signed(1)
+    case .uint64: .unsigned(8)
+    case .uint32: .unsigned(4)
+    case .uint16: .unsigned(2)
     case .uint8: .unsigned(1)
     case .boolean: .boolean
+    case .float8e4m3Finite, .float8e5m2, .float8e4m3UnsignedZero, .float8e5m2UnsignedZero: nil
     }
   }
 }

@@ -12,10 +12,13 @@ extension PyTorchCheckpoint {
     guard case .storage(let reference) = content.root else {
       throw Failure(.data, "a tensor's storage holds something else", file: source.name)
     }
+    guard let type = reference.type else {
+      throw Failure(.data, "a tensor's storage does not say what its elements are", file: source.name)
+    }
     let place = try content.locate(reference)
-    guard place.size % reference.type.size == 0, place.size / reference.type.size == reference.count else {
+    guard place.size % type.size == 0, place.size / type.size == reference.count else {
       throw Failure(.data, "a tensor's storage is cut short or damaged", file: source.name)
     }
-    return (reference.type, try source.read(place.offset, place.size, "storage")[...])
+    return (type, try source.read(place.offset, place.size, "storage")[...])
   }
 }
