@@ -42,10 +42,17 @@ public enum AtomicFile {
 
   /// Creates `path` and the folders above it; not an error where it exists.
   public static func createFolder(_ path: String) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw Failure(.cannotCreate, "cannot create the folder (\(String(cString: strerror(errno))))", file: path)
+    var folder = ""
+    for part in path.split(separator: "/") {
+      folder += folder.isEmpty && !path.hasPrefix("/") ? part : "/\(part)"
+      // By hand, because Foundation's error does not tell what the system said.
+      guard mkdir(folder, 0o777) != 0 else { continue }
+      let code = errno
+      var isFolder: ObjCBool = false
+      guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+        let reason = code == EEXIST ? "\(folder) is no folder" : "\(folder): \(String(cString: strerror(code)))"
+        throw Failure(.cannotCreate, "cannot create the folder (\(reason))", file: path)
+      }
     }
   }
 

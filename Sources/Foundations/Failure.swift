@@ -40,7 +40,7 @@ public struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
     self.init(kind, "expected \(expected), found \(found)", file: file, item: item)
   }
 
-  /// `FILE: ITEM: MESSAGE` on one line; control characters in any part are escaped.
+  /// `FILE: ITEM: MESSAGE` on one line; control characters in any part are escaped, and a part over 4,000 bytes is cut: names come from files.
   public var description: String {
     [file, item, message].compactMap { $0 }.map(Self.printable).joined(separator: ": ")
   }
@@ -51,7 +51,13 @@ public struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
   /// The same failure, said of `file` where none is named yet.
   public func of(file: String) -> Failure { Failure(kind, message, file: self.file ?? file, item: item) }
 
+  private static let longestPart = 4000
+
   private static func printable(_ text: String) -> String {
-    text.unicodeScalars.map { $0.value < 32 || $0.value == 127 ? $0.escaped(asASCII: true) : String($0) }.joined()
+    let size = text.utf8.count
+    if size > longestPart {
+      return printable(String(decoding: text.utf8.prefix(longestPart - 100), as: UTF8.self)) + "... (\(size) bytes)"
+    }
+    return text.unicodeScalars.map { $0.value < 32 || $0.value == 127 ? $0.escaped(asASCII: true) : String($0) }.joined()
   }
 }

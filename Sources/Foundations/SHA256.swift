@@ -43,8 +43,14 @@ public struct SHA256: Sendable {
 
   /// The digest of a file's content, read in pieces of 1 MiB.
   public static func hexadecimal(ofFile path: String) throws -> String {
-    guard let handle = FileHandle(forReadingAtPath: path) else { throw Failure(.noInput, "no such file, or it cannot be read", file: path) }
-    defer { try? handle.close() }
+    let descriptor = open(path, O_RDONLY | O_NONBLOCK)
+    guard descriptor >= 0 else { throw Failure(.noInput, "cannot open: \(String(cString: strerror(errno)))", file: path) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw Failure(.noInput, "expected a plain file, found a folder, pipe or device", file: path)
+    }
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
     var digest = SHA256()
     do {
       while let piece = try handle.read(upToCount: 1 << 20), !piece.isEmpty { digest.update(piece) }

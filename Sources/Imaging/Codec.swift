@@ -9,6 +9,7 @@ enum Codec {
     let width: Int
     let height: Int
     let description: String
+    let orientation: Orientation
     let text: [(String, String)]
   }
 
@@ -18,15 +19,23 @@ enum Codec {
 
   static func header(_ bytes: [UInt8], file: String?) throws -> Header {
     try decoding(bytes, file: file, expected: "an image", image_read_header) { decoded in
-      Header(width: Int(decoded.width), height: Int(decoded.height), description: Self.description(decoded), text: Self.text(decoded))
+      Header(
+        width: Int(decoded.width), height: Int(decoded.height), description: Self.description(decoded), orientation: Self.orientation(decoded),
+        text: Self.text(decoded))
     }
   }
 
-  static func rgb(_ bytes: [UInt8], file: String?) throws -> RGBImage {
+  /// The pixels as stored, and the orientation that they are meant to be shown in.
+  static func rgb(_ bytes: [UInt8], file: String?) throws -> (image: RGBImage, orientation: Orientation) {
     try decoding(bytes, file: file, expected: "a PNG or JPEG image", image_read_rgb) { decoded in
-      RGBImage(width: Int(decoded.width), height: Int(decoded.height), pixels: Self.pixels(decoded))
+      (RGBImage(width: Int(decoded.width), height: Int(decoded.height), pixels: Self.pixels(decoded)), Self.orientation(decoded))
     }
   }
+
+  /// The orientation that a file gives, of which these are the first bytes; nil where it takes more of them to tell.
+  static func orientation(_ bytes: [UInt8]) -> Orientation? { Orientation(rawValue: Int(image_orientation(bytes, bytes.count))) }
+
+  private static func orientation(_ decoded: image_decoded) -> Orientation { Orientation(rawValue: Int(decoded.orientation)) ?? .upright }
 
   static func labels(_ bytes: [UInt8], file: String?) throws -> (LabelMask, Palette?, [(String, String)]) {
     let expected = "a mask as palette PNG or grey PNG of at most 8 bits"
@@ -56,28 +65,7 @@ enum Codec {
   }
 
   /// The bytes of a file; a failure tells what the system said.
-  static func contents(of path: String) throws -> [UInt8] {
-    let descriptor = open(path, O_RDONLY)
-    guard descriptor >= 0 else { throw Failure(.noInput, "cannot open: \(String(cString: strerror(errno)))", file: path) }
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw AtomicFile.failure("cannot read", path: path) }
-    guard status.st_mode & S_IFMT == S_IFREG else { throw Failure(.noInput, "not a plain file", file: path) }
-    guard status.st_size <= 1 << 30 else { throw Failure(.data, "the file is over 1 GiB, too large for an image", file: path) }
-    let size = Int(status.st_size)
-    var code: Int32 = 0
-    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-      while count < size {
-        let got = read(descriptor, buffer.baseAddress.map { $0 + count }, size - count)
-        if got < 0, errno == EINTR { continue }
-        if got < 0 { code = errno }
-        if got <= 0 { break }
-        count += got
-      }
-    }
-    guard code == 0 else { throw AtomicFile.failure("cannot read", path: path, code: code) }
-    return bytes
-  }
+  static func contents(of path: String) throws -> [UInt8] { try InputFile.bytes(of: path, what: "image") }
 
   private static func decoding<R>(
     _ bytes: [UInt8], file: String?, expected: String, _ read: Reader, _ use: (image_decoded) throws -> R

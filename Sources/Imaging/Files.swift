@@ -4,6 +4,8 @@ import Foundations
 public struct ImageHeader: Sendable {
   public let width: Int
   public let height: Int
+  /// How the file says that it is to be shown; width and height are as stored.
+  public let orientation: Orientation
   /// For messages: `RGB JPEG of 8 bits a channel`.
   public let kind: String
   /// Text chunks of a PNG that stand before its pixels, in file order; empty for a JPEG.
@@ -11,7 +13,7 @@ public struct ImageHeader: Sendable {
 
   public init(contentsOf path: String) throws {
     let header = try Codec.header(try Codec.contents(of: path), file: path)
-    (width, height, kind) = (header.width, header.height, header.description)
+    (width, height, kind, orientation) = (header.width, header.height, header.description, header.orientation)
     text = header.text.map { (key: $0.0, value: $0.1) }
   }
 }
@@ -24,13 +26,18 @@ extension RGBImage {
   /// Reads a PNG or JPEG, told apart by its first bytes and not by its name.
   ///
   /// Grey is repeated over the channels, a palette applied, alpha dropped, 16 bits keep the high byte, CMYK is converted by the simple
-  /// formula; colour profiles, gamma and EXIF orientation are ignored (as Pillow's `convert("RGB")`).
+  /// formula; colour profiles and gamma are ignored (as Pillow's `convert("RGB")`), the EXIF orientation as `policy` says.
   /// Throws a `Failure` for a missing, truncated, damaged or other file and for one over 30,000 pixels a side or 256 million in all.
   /// A JPEG whose data end early is an error, not a half-grey picture.
-  public init(contentsOf path: String) throws { try self.init(encoded: try Codec.contents(of: path), file: path) }
+  public init(contentsOf path: String, orientation policy: OrientationPolicy = .ignore) throws {
+    try self.init(encoded: try Codec.contents(of: path), orientation: policy, file: path)
+  }
 
   /// The same from bytes in memory. `file` only serves messages.
-  public init(encoded bytes: [UInt8], file: String? = nil) throws { self = try Codec.rgb(bytes, file: file) }
+  public init(encoded bytes: [UInt8], orientation policy: OrientationPolicy = .ignore, file: String? = nil) throws {
+    let (image, orientation) = try Codec.rgb(bytes, file: file)
+    self = policy == .apply ? image.turned(orientation) : image
+  }
 
   /// The image as PNG, lossless. Text pairs (keys: 1 to 79 printable ASCII characters) are stored before the pixels.
   public func pngBytes(text: [(String, String)] = [], compression: Int = 6, file: String? = nil) throws -> [UInt8] {

@@ -107,10 +107,13 @@ private enum Fixture {
   @Test func otherFilesAreNamed() throws {
     let folder = try TemporaryFolder()
     let missing = folder.file("missing.jpg")
-    #expect(failure { _ = try RGBImage(contentsOf: missing) } == "\(missing): cannot open: No such file or directory")
-    #expect(failure { _ = try RGBImage(contentsOf: folder.path) } == "\(folder.path): not a plain file")
+    #expect(failure { _ = try RGBImage(contentsOf: missing) } == "\(missing): there is no such image")
+    #expect(failure { _ = try RGBImage(contentsOf: folder.path) } == "\(folder.path): expected a plain file as image, found a folder")
     let expected = "expected a PNG or JPEG image, found"
-    #expect(failure { _ = try RGBImage(encoded: Array("GIF89a...".utf8), file: "a") } == "a: \(expected) neither PNG nor JPEG")
+    #expect(
+      failure { _ = try RGBImage(encoded: Array("GIF89a...".utf8), file: "a") }
+        == "a: \(expected) a GIF image; convert it to PNG, such as with ImageMagick: magick OLD NEW.png")
+    #expect(failure { _ = try RGBImage(encoded: Array("plain text".utf8), file: "a") } == "a: \(expected) neither PNG nor JPEG")
     #expect(failure { _ = try RGBImage(encoded: [], file: "a") } == "a: \(expected) the file is empty")
   }
 }
@@ -159,10 +162,10 @@ private enum Fixture {
 
   @Test func sizeIsChecked() throws {
     let mask = LabelMask(width: 4, height: 3)
-    #expect(failure { try mask.requireSize(width: 4, height: 3, of: "image") } == nil)
+    #expect(failure { try mask.requireSize(width: 4, height: 3, of: "a.jpg") } == nil)
     #expect(
-      failure { try mask.requireSize(width: 3, height: 4, of: "image", file: "m.png", item: "x") }
-        == "m.png: x: expected a mask of the image's size 3 x 4, found 4 x 3")
+      failure { try mask.requireSize(width: 3, height: 5, of: "a.jpg", file: "m.png", item: "x") }
+        == "m.png: x: the mask is 4 x 3, a.jpg is 3 x 5")
   }
 }
 

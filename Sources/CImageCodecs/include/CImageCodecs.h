@@ -39,6 +39,7 @@ typedef struct {
   image_kind kind;
   int bits;  ///< per channel in the file
   uint32_t width, height;
+  int orientation;  ///< of EXIF, 1...8; 1 where the file says nothing. Not applied: width, height and pixels are as stored
   uint8_t *pixels;          ///< height x width x channels, no padding; NULL where only the header was read
   int channels;             ///< 3 for image_read_rgb, 1 for image_read_labels
   int palette_count;        ///< entries of the palette, 0 without one (image_read_labels)
@@ -52,13 +53,17 @@ typedef struct {
 image_status image_read_header(const uint8_t *data, size_t length, image_decoded *out);
 
 /// 8-bit RGB of any PNG or JPEG: grey is repeated, a palette applied, alpha dropped, 16 bits lose the low byte, CMYK is read as
-/// Adobe's inverted CMYK and converted by the simple formula. No gamma or colour profile is applied; EXIF orientation is ignored.
+/// Adobe's inverted CMYK and converted by the simple formula. No gamma or colour profile is applied, nor the EXIF orientation, which is told.
 image_status image_read_rgb(const uint8_t *data, size_t length, image_decoded *out);
 
 /// The values of a PNG as stored: palette indices, or grey of at most 8 bits. Anything else is IMAGE_UNSUPPORTED with `kind`, `bits` filled in.
 image_status image_read_labels(const uint8_t *data, size_t length, image_decoded *out);
 
 void image_release(image_decoded *image);
+
+/// The EXIF orientation, 1...8, of a PNG or JPEG, of which `data` may be a first part: 0 where more of the file is needed to tell. 1 where the file says
+/// nothing or something that is no orientation, and for other files.
+int image_orientation(const uint8_t *data, size_t length);
 
 /// Encoded bytes. Owns `data`: give it to image_release_bytes exactly once, also after a failure.
 typedef struct {

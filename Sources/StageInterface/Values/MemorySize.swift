@@ -13,9 +13,15 @@ public struct MemorySize: Sendable, Hashable, CustomStringConvertible {
     self.bytes = Int(bytes)
   }
 
-  /// In G or M, to three figures.
+  /// In G, M or K, to three figures; below 1 K in bytes.
   public var description: String {
-    let (value, unit) = bytes < 1 << 30 ? (Double(bytes) / 0x1p20, "M") : (Double(bytes) / 0x1p30, "G")
+    if bytes < 1 << 10 { return "\(bytes) bytes" }
+    let (value, unit) =
+      switch bytes {
+      case ..<(1 << 20): (Double(bytes) / 0x1p10, "K")
+      case ..<(1 << 30): (Double(bytes) / 0x1p20, "M")
+      default: (Double(bytes) / 0x1p30, "G")
+      }
     let digits = value < 9.995 ? 100.0 : value < 99.95 ? 10 : 1
     let rounded = (value * digits).rounded() / digits
     return (digits == 1 ? "\(Int(rounded))" : "\(rounded)") + unit
