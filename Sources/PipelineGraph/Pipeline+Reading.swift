@@ -1,6 +1,7 @@
 import Foundation
 import Foundations
 import StageInterface
+import YAMLText
 import Yams
 
 extension Pipeline {
@@ -139,16 +140,16 @@ struct PipelineReader {
     yaml.report("manifest: expected a step without a matrix, found \"\(name)\" with the axes \(axes.map(\.name).joined(separator: ", "))", at: node)
   }
 
-  /// The table that the manifest names: beside the data, or beside the manifest.
+  /// The table that the manifest names: beside the manifest, or beside the data.
   private mutating func findItems(manifest: String, data: String, at node: Node) -> String? {
-    guard let text = try? String(contentsOfFile: manifest, encoding: .utf8), let root = try? Yams.compose(yaml: text),
+    guard let text = try? String(contentsOfFile: manifest, encoding: .utf8), let root = try? composeYAML(text),
       let table = root.mapping?["items"]?.scalar?.string
     else {
       yaml.report("manifest: expected YAML with `items: TABLE` in \(manifest)", at: node, kind: .data)
       return nil
     }
     let folder = (manifest as NSString).deletingLastPathComponent
-    let places = table.hasPrefix("/") ? [table] : ["\(data)/\(table)", folder.isEmpty ? table : "\(folder)/\(table)"]
+    let places = table.hasPrefix("/") ? [table] : [folder.isEmpty ? table : "\(folder)/\(table)", "\(data)/\(table)"]
     guard let path = places.first(where: isFile) else {
       yaml.report("manifest: \(manifest) names the table \(table), which is missing: looked for \(places.joined(separator: " and "))", at: node, kind: .noInput)
       return nil

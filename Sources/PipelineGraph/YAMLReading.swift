@@ -1,5 +1,6 @@
 import Foundation
 import Foundations
+import YAMLText
 import Yams
 
 /// A YAML file being read: substitutes variables and collects what is wrong instead of stopping at the first error.
@@ -24,11 +25,13 @@ struct YAMLReading {
       ])
     }
     do {
-      guard let node = try Yams.compose(yaml: text) else { throw self.problem(.configuration, "expected a pipeline, found an empty file") }
+      guard let node = try composeYAML(text) else { throw self.problem(.configuration, "expected a pipeline, found an empty file") }
       guard let mapping = node.mapping else { throw self.problem(.configuration, "expected keys such as `steps:`, found \(kind(of: node))", at: node) }
       return mapping
     } catch let error as YamlError {
       throw syntaxProblem(error)
+    } catch let failure as Failure {
+      throw problem(.configuration, "\(failure)")
     }
   }
 
