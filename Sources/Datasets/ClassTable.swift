@@ -42,7 +42,8 @@ public struct ClassTable: Sendable, Equatable {
   private let indexOfName: [String: Int]
 
   /// Throws `Failure(.data)` with the item `class NAME` where the table contradicts itself: the first class must have value 0, names and values
-  /// must be unique and differ from void, names are made of `A-Z a-z 0-9 . _ -`, and there are 1 to 254 classes beside the background.
+  /// must be unique and differ from void, names keep to `SafeName.problem(withClassName:)`, no class but the background is called `none`, which says that
+  /// an image shows no class, and there are 1 to 254 classes beside the background.
   public init(_ entries: [Entry], void: UInt8 = 255, unlisted: UnlistedPolicy = .error) throws {
     guard entries.count >= 2, entries.count <= 255 else {
       throw Failure(.data, expected: "the background and 1 to 254 classes", found: "\(entries.count) classes in all", item: "classes")
@@ -52,7 +53,10 @@ public struct ClassTable: Sendable, Equatable {
     var taken: [UInt8: String] = [void: "void"]
     for (index, entry) in entries.enumerated() {
       let item = "class \(entry.name)"
-      if let problem = SafeName.problem(with: entry.name) { throw Failure(.data, "class name \(problem)", item: item) }
+      if let problem = SafeName.problem(withClassName: entry.name) { throw Failure(.data, "class name \(problem)", item: item) }
+      if index > 0, entry.name.lowercased() == LabelCell.none {
+        throw Failure(.data, "\"\(LabelCell.none)\" says that an image shows no class; give the class another name", item: item)
+      }
       if index == 0, entry.value != 0 {
         throw Failure(.data, expected: "value 0 for the first class, the background", found: "\(entry.value)", item: item)
       }
@@ -75,6 +79,18 @@ public struct ClassTable: Sendable, Equatable {
   public var objectCount: Int { entries.count - 1 }
   /// Names by index, background first.
   public var names: [String] { entries.map(\.name) }
+
+  /// Whether a name has a space in it, so that commas alone can separate names.
+  public var haveSpaces: Bool { entries.contains { $0.name.contains(" ") } }
+
+  /// What looks like a mistake and may be none, each a sentence: names that differ in case only.
+  public var warnings: [String] {
+    var first: [String: String] = [:]
+    return names.compactMap { name in
+      guard let other = first.updateValue(name, forKey: name.lowercased()) else { return nil }
+      return "the classes \"\(other)\" and \"\(name)\" differ in upper and lower case only: one class or two?"
+    }
+  }
 
   /// The palette for written masks: the colours of the classes and of void at their values, PASCAL VOC's elsewhere.
   public var palette: Palette {
@@ -123,6 +139,7 @@ public struct ClassTable: Sendable, Equatable {
 
   private func refusal(of value: UInt8, x: Int, y: Int) -> Failure {
     let known = entries.map { "\($0.value) (\($0.name))" }.joined(separator: ", ")
-    return Failure(.data, expected: "a mask value among \(known) or \(void) (void)", found: "\(value) at x \(x), y \(y)")
+    let remedy = "; with `unlisted: void` in the manifest such pixels do not count"
+    return Failure(.data, expected: "a mask value among \(known) or \(void) (void)", found: "\(value) at x \(x), y \(y)\(remedy)")
   }
 }

@@ -8,9 +8,12 @@ import Imaging
 /// that no training code names it. A test of the architecture does.
 public struct EvaluationMasks: Sendable {
   private let classes: ClassTable
+  private let ignoringPalette: Bool
 
-  public init(_ manifest: Manifest) {
+  /// - Parameter ignoringPalette: take a mask's values as they are, even where its palette says that they mean other classes.
+  public init(_ manifest: Manifest, ignoringPalette: Bool = false) {
     classes = manifest.classes
+    self.ignoringPalette = ignoringPalette
   }
 
   /// Path of the truth mask. `Failure(.data)` where the manifest has no masks.
@@ -37,15 +40,15 @@ public struct EvaluationMasks: Sendable {
   /// - Parameters:
   ///   - width: the width of the image, which the mask must have; nil to take the mask's as it is.
   ///   - height: the same.
-  /// - Throws: `Failure(.data)` with path and id where the size differs or a value is neither in the class table nor excused by its policy.
+  /// - Throws: `Failure(.data)` with path and id where the size differs, a value is neither in the class table nor excused by its policy, or the
+  ///   palette contradicts the class table.
   public func mask(of item: Manifest.Item, width: Int? = nil, height: Int? = nil) throws -> LabelMask {
     let path = try path(of: item)
     do {
-      let values = try LabelMask(contentsOf: path)
-      let (expectedWidth, expectedHeight) = (width ?? item.size?[0] ?? values.width, height ?? item.size?[1] ?? values.height)
-      guard values.width == expectedWidth, values.height == expectedHeight else {
-        throw Failure(.data, "mask is \(values.width)x\(values.height), image is \(expectedWidth)x\(expectedHeight)")
-      }
+      let (values, palette, _) = try LabelMask.readAll(contentsOf: path)
+      if let width, let height { try values.requireSize(width: width, height: height, of: item.imagePath) }
+      if let size = item.size { try values.requireSize(width: size[0], height: size[1], of: "the manifest's row") }
+      if !ignoringPalette { try classes.checkPalette(palette, of: values) }
       return try classes.indices(ofValues: values)
     } catch let failure as Failure {
       throw failure.of(file: path).of(item: item.id)

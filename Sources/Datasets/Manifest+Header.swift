@@ -1,6 +1,7 @@
 import Foundation
 import Foundations
 import Imaging
+import YAMLText
 import Yams
 
 /// What the YAML file of a manifest holds.
@@ -15,14 +16,14 @@ struct ManifestHeader {
   /// Path templates below the data root with `{id}`.
   var image = ""
   var mask: String?
+  var orientation = OrientationPolicy.apply
 
-  static let keys = ["name", "description", "classes", "void", "unlisted", "items", "items_sha256", "image", "mask"]
+  /// Class tables of some thousand bytes; a longer text is no manifest.
+  private static let sizeLimit = 1 << 20
+  static let keys = ["name", "description", "classes", "void", "unlisted", "items", "items_sha256", "image", "mask", "orientation"]
 
   init(contentsOf path: String) throws {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw Failure(.noInput, "no such manifest, or it cannot be read", file: path)
-    }
-    guard let text = String(data: data, encoding: .utf8) else { throw Failure(.data, "not UTF-8 text", file: path) }
+    let text = try InputFile.text(of: path, what: "manifest", limit: Self.sizeLimit)
     let reader = YAMLReader(file: path)
     let fields = try reader.mapping(try reader.compose(text), keys: Self.keys, required: ["name", "classes", "items", "image"])
     classes = try reader.classTable(fields)
@@ -36,6 +37,7 @@ struct ManifestHeader {
       case "items_sha256": itemsDigest = try reader.digest(node, key)
       case "image": image = try reader.template(node, key)
       case "mask": mask = try reader.template(node, key)
+      case "orientation": orientation = try reader.choice(node, key)
       default: break
       }
     }
@@ -52,8 +54,10 @@ private struct YAMLReader {
 
   func compose(_ text: String) throws -> Node {
     do {
-      guard let node = try Yams.compose(yaml: text) else { throw Failure(.data, "the manifest is empty", file: file) }
+      guard let node = try composeYAML(text) else { throw Failure(.data, "the manifest is empty", file: file) }
       return node
+    } catch let failure as Failure {
+      throw failure.of(file: file)
     } catch let error as YamlError {
       throw failure(error)
     }
@@ -92,6 +96,16 @@ private struct YAMLReader {
     return scalar
   }
 
+  /// One of the words of an enumeration.
+  func choice<Choice: RawRepresentable<String> & CaseIterable>(_ node: Node, _ key: String) throws -> Choice {
+    let text = try string(node, key)
+    guard let value = Choice(rawValue: text) else {
+      let words = Choice.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: " or ")
+      throw failure("expected \(words) for \"\(key)\", found \"\(text)\"", at: node)
+    }
+    return value
+  }
+
   func byte(_ node: Node, _ key: String) throws -> UInt8 {
     guard let text = node.scalar?.string, let value = UInt8(text) else {
       throw failure("expected an integer of 0...255 for \"\(key)\", found \(node.scalar.map { "\"\($0.string)\"" } ?? "a list or mapping")", at: node)
@@ -123,12 +137,7 @@ private struct YAMLReader {
     for (key, node) in fields {
       switch key {
       case "void": void = try byte(node, key)
-      case "unlisted":
-        let text = try string(node, key)
-        guard let value = ClassTable.UnlistedPolicy(rawValue: text) else {
-          throw failure("expected \"error\" or \"void\" for \"unlisted\", found \"\(text)\"", at: node)
-        }
-        policy = value
+      case "unlisted": policy = try choice(node, key)
       case "classes":
         place = node
         guard let list = node.sequence else { throw failure("expected a list of classes", at: node) }

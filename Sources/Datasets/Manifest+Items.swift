@@ -12,21 +12,23 @@ struct ItemTable {
   private let header: ManifestHeader
   private let path: String
   private let dataRoot: String
+  private let separatesByCommas: Bool
   /// Position in a row of each of `columns`, nil where the table lacks it.
   private var position: [Int?] = []
 
   init(header: ManifestHeader, path: String, dataRoot: String) throws {
     self.header = header
+    separatesByCommas = header.classes.haveSpaces
     self.path = path
     self.dataRoot = dataRoot
-    guard let data = FileManager.default.contents(atPath: path) else { throw Failure(.noInput, "cannot be read", file: path) }
+    let bytes = try InputFile.bytes(of: path, what: "table of items")
     if let expected = header.itemsDigest {
-      let found = SHA256.hexadecimal(of: data)
+      let found = SHA256.hexadecimal(of: bytes)
       guard found == expected else {
         throw Failure(.data, "expected SHA-256 \(expected) (items_sha256 of the manifest), found \(found)", file: path)
       }
     }
-    guard let text = String(data: data, encoding: .utf8) else { throw Failure(.data, "not UTF-8 text", file: path) }
+    guard let text = String(validating: bytes, as: UTF8.self) else { throw Failure(.data, "not UTF-8 text", file: path) }
     try read(text)
   }
 
@@ -66,7 +68,7 @@ struct ItemTable {
     for (index, name) in names.enumerated() {
       guard Self.columns.contains(String(name)) else {
         let hint = nearestName(to: String(name), among: Self.columns).map { "; did you mean \"\($0)\"?" } ?? ""
-        throw failure("unknown column \"\(name)\"\(hint) (known: \(Self.columns.joined(separator: ", ")))", line: 1)
+        throw failure("unknown column \"\(SafeName.shown(name))\"\(hint) (known: \(Self.columns.joined(separator: ", ")))", line: 1)
       }
       if names[..<index].contains(name) { throw failure("column \"\(name)\" is given twice", line: 1) }
     }
@@ -80,13 +82,16 @@ struct ItemTable {
 
   private func item(_ cells: [Substring], line: Int) throws -> Manifest.Item {
     let id = String(cell(0, cells) ?? "")
-    if let problem = SafeName.problem(with: id) { throw failure("the id \"\(id)\" \(problem)", line: line) }
+    if let problem = SafeName.problem(with: id) {
+      throw failure("the id \"\(SafeName.shown(id))\" \(problem); a file of any name can stand in the column \"image\"", line: line)
+    }
     let split = String(cell(1, cells) ?? "")
-    if let problem = SafeName.problem(with: split) { throw failure("the split \"\(split)\" of \(id) \(problem)", line: line) }
+    if let problem = SafeName.problem(with: split) { throw failure("the split \"\(SafeName.shown(split))\" of \(id) \(problem)", line: line) }
     let mask = try filePath(cell(4, cells), header.mask, id, line)
     return Manifest.Item(
       id: id, split: split, imagePath: try filePath(cell(3, cells), header.image, id, line) ?? "", labels: try labels(cell(2, cells), id, line),
-      size: try size(cells, id, line), maskPath: mask, imageDigest: try digest(5, cells, id, line), maskDigest: try digest(6, cells, id, line))
+      size: try size(cells, id, line), orientation: header.orientation, maskPath: mask, imageDigest: try digest(5, cells, id, line),
+      maskDigest: try digest(6, cells, id, line))
   }
 
   private func filePath(_ cell: Substring?, _ template: String?, _ id: String, _ line: Int) throws -> String? {
@@ -98,20 +103,23 @@ struct ItemTable {
   }
 
   private func labels(_ cell: Substring?, _ id: String, _ line: Int) throws -> [Int]? {
-    guard let cell else { throw failure("\(id) has no label: give class names separated by spaces, or \"-\" where they are not known", line: line) }
-    if cell == "-" { return nil }
-    var labels: [Int] = []
-    for name in cell.utf8.split(separator: UInt8(ascii: " ")).map({ String(Substring($0)) }) {
+    let names: [String]?
+    do {
+      names = try LabelCell.names(cell ?? "", byCommas: separatesByCommas)
+    } catch let error as Failure {
+      throw failure("\(id) has \(error.message)", line: line)
+    }
+    guard let names else { return nil }
+    let labels = try names.map { name in
       guard let index = header.classes.index(ofName: name) else {
-        let names = header.classes.names.dropFirst()
-        let hint = nearestName(to: name, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
-        throw failure("\(id) has the unknown class \"\(name)\"\(hint) (classes: \(names.joined(separator: ", ")))", line: line)
+        let known = header.classes.names.dropFirst()
+        let hint = nearestName(to: name, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
+        let commas = separatesByCommas && name.contains(" ") ? "; commas separate names here, because some hold spaces" : ""
+        throw failure("\(id) has the unknown class \"\(SafeName.shown(name))\"\(hint)\(commas) (classes: \(known.joined(separator: ", ")))", line: line)
       }
       if index == 0 { throw failure("\(id) lists the background \"\(name)\", which every image has", line: line) }
-      if labels.contains(index) { throw failure("\(id) lists the class \"\(name)\" twice", line: line) }
-      labels.append(index)
+      return index
     }
-    if labels.isEmpty { throw failure("\(id) has no label", line: line) }
     return labels.sorted()
   }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Foundations
+import Imaging
 
 /// What a data set is: its classes, its images with their image-level labels, and where the files lie. Read from a YAML file and a table.
 ///
@@ -16,10 +17,12 @@ public struct Manifest: Sendable {
     public let split: String
     /// Path of the image, data root included.
     public let imagePath: String
-    /// Class indices 1...C, ascending; nil where the table says `-`: not known.
+    /// Class indices 1...C, ascending: empty where the table says `none`, nil where it says `-`: not known.
     public let labels: [Int]?
-    /// Width and height, where the table has them.
+    /// Width and height, where the table has them: of the image as `orientation` has it.
     public let size: [Int]?
+    /// Whether the image is turned as its EXIF data say.
+    public let orientation: OrientationPolicy
 
     /// Path of the truth mask: for `EvaluationMasks` alone.
     let maskPath: String?
@@ -42,18 +45,16 @@ public struct Manifest: Sendable {
 
   /// Reads and checks `path` and its table of items. Image files are not touched: see `items(split:)` and `verifyDigests`.
   ///
-  /// - Parameter dataRoot: the folder of images and masks; by default the manifest's own. The table of items is looked for below it,
-  ///   then beside the manifest.
-  /// - Throws: `Failure(.noInput)` for a missing file, `Failure(.data)` with file and line for everything wrong in it.
+  /// - Parameter dataRoot: the folder of images and masks; by default the manifest's own. The table of items is looked for beside the manifest and
+  ///   below the data root.
+  /// - Throws: `Failure(.noInput)` for a missing file, `Failure(.data)` with file and line for everything wrong in it, and where there are two
+  ///   different tables and no `items_sha256` says which of them is meant.
   public init(contentsOf path: String, dataRoot: String? = nil) throws {
     let folder = (path as NSString).deletingLastPathComponent
     let beside = folder.isEmpty ? "." : folder
     let root = dataRoot ?? beside
     let header = try ManifestHeader(contentsOf: path)
-    let candidates = ["\(root)/\(header.items)", "\(beside)/\(header.items)"]
-    guard let itemsPath = candidates.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
-      throw Failure(.noInput, "no table of items: neither \(candidates[0]) nor \(candidates[1]) exists", file: path)
-    }
+    let itemsPath = try Self.table(of: header, beside: beside, root: root, manifest: path)
     self.path = path
     self.itemsPath = itemsPath
     self.dataRoot = root
@@ -62,6 +63,23 @@ public struct Manifest: Sendable {
     classes = header.classes
     items = try ItemTable(header: header, path: itemsPath, dataRoot: root).items
   }
+
+  /// Where the table of items lies.
+  private static func table(of header: ManifestHeader, beside: String, root: String, manifest: String) throws -> String {
+    let candidates = ["\(beside)/\(header.items)", "\(root)/\(header.items)"]
+    let found = candidates.filter { FileManager.default.fileExists(atPath: $0) }
+    guard let first = found.first else {
+      throw Failure(.noInput, "no table of items: neither \(candidates[0]) nor \(candidates[1]) exists", file: manifest)
+    }
+    guard found.count == 2, FileManager.default.contentsEqual(atPath: found[0], andPath: found[1]) == false else { return first }
+    if let expected = header.itemsDigest { return try found.first { try SHA256.hexadecimal(ofFile: $0) == expected } ?? first }
+    throw Failure(
+      .data, "there are two different tables of items, \(found[0]) beside the manifest and \(found[1]) in the data root: remove or rename one",
+      file: manifest)
+  }
+
+  /// What looks like a mistake in the manifest and may be none, each a sentence.
+  public var warnings: [String] { classes.warnings }
 
   /// The names of the splits, in the order in which the table has them first.
   public var splits: [String] {
@@ -82,7 +100,7 @@ public struct Manifest: Sendable {
       throw Failure(.usage, "no split \"\(split)\"\(hint) (splits: \(splits.joined(separator: ", ")))", file: itemsPath)
     }
     if labelled, let item = chosen.first(where: { $0.labels == nil }) {
-      throw Failure(.data, "its labels are not known (\"-\"), but they are needed here", file: itemsPath, item: item.id)
+      throw Failure(.data, "its labels are not known (\"-\"), but they are needed here; \"none\" says that it shows no class", file: itemsPath, item: item.id)
     }
     if checkingFiles {
       for item in chosen where !FileManager.default.fileExists(atPath: item.imagePath) {

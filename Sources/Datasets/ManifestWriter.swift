@@ -1,5 +1,6 @@
 import Foundation
 import Foundations
+import Imaging
 
 /// Writes a manifest and its table of items, so that `Manifest(contentsOf:)` reads the same back.
 public struct ManifestWriter {
@@ -7,8 +8,8 @@ public struct ManifestWriter {
   public struct Row: Sendable, Equatable {
     public var id: String
     public var split: String
-    /// Class names; empty is written as `-`, not known.
-    public var labels: [String]
+    /// Class names; empty is written as `none`, nil as `-`: not known.
+    public var labels: [String]?
     /// Paths below the data root, in place of the templates.
     public var image: String?
     public var mask: String?
@@ -18,7 +19,7 @@ public struct ManifestWriter {
     public var width: Int?
     public var height: Int?
 
-    public init(id: String, split: String, labels: [String]) {
+    public init(id: String, split: String, labels: [String]?) {
       self.id = id
       self.split = split
       self.labels = labels
@@ -31,6 +32,8 @@ public struct ManifestWriter {
   /// Path templates below the folder, with `{id}`.
   public var image: String
   public var mask: String?
+  /// What becomes of the EXIF orientation of the images; nil leaves it to the reader's default, to apply it.
+  public var orientation: OrientationPolicy?
 
   public init(name: String, description: String, classes: ClassTable, image: String = "images/{id}.png", mask: String? = "masks/{id}.png") {
     self.name = name
@@ -45,20 +48,20 @@ public struct ManifestWriter {
   /// Returns the path of the manifest. Rows are checked on reading, not here.
   @discardableResult
   public func write(_ rows: [Row], to folder: String) throws -> String {
-    let table = Self.table(rows)
+    let table = table(rows)
     try AtomicFile.write(table, to: "\(folder)/items.tsv")
     let path = "\(folder)/manifest.yaml"
     try AtomicFile.write(header(itemsDigest: SHA256.hexadecimal(of: table.utf8)), to: path)
     return path
   }
 
-  private static func table(_ rows: [Row]) -> String {
+  private func table(_ rows: [Row]) -> String {
     // Columns of paths only where there is one.
     let (hasImages, hasMasks) = (rows.contains { $0.image != nil }, rows.contains { $0.mask != nil })
     let paths = (hasImages ? ["image"] : []) + (hasMasks ? ["mask"] : [])
     var lines = [(["id", "split", "labels"] + paths + ["image_sha256", "mask_sha256", "width", "height"]).joined(separator: "\t")]
     for row in rows {
-      let labels = row.labels.isEmpty ? "-" : row.labels.joined(separator: " ")
+      let labels = LabelCell.text(row.labels, byCommas: classes.haveSpaces)
       let paths = (hasImages ? [row.image ?? ""] : []) + (hasMasks ? [row.mask ?? ""] : [])
       let size = [row.width, row.height].map { $0.map(String.init) ?? "" }
       lines.append(([row.id, row.split, labels] + paths + [row.imageDigest, row.maskDigest] + size).joined(separator: "\t"))
@@ -77,6 +80,7 @@ public struct ManifestWriter {
     lines += ["void: \(classes.void)", "unlisted: \(classes.unlisted.rawValue)", "items: items.tsv", "items_sha256: \(itemsDigest)"]
     lines.append("image: \(Self.quoted(image))")
     if let mask { lines.append("mask: \(Self.quoted(mask))") }
+    if let orientation { lines.append("orientation: \(orientation.rawValue)") }
     return lines.joined(separator: "\n") + "\n"
   }
 

@@ -173,7 +173,7 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
     #expect(batch.input.batch(1..<2).values == batch.samples[1].input.values)
     #expect(batch.targets(objectCount: 2).values == [0, 1, 1, 1])
     #expect(batch.samples[0].small.width == 4)
-    expectFailure(.data, "photographs/c.png: c: image is 20x16, the manifest says 20x17") {
+    expectFailure(.data, "photographs/c.png: c: the image is 20 x 16, the manifest's row is 20 x 17") {
       _ = try TrainingSample(items[2], policy: policy, seed: 1, epoch: 0)
     }
     try folder.write("no picture", "photographs/a.png")

@@ -69,7 +69,9 @@ import Testing
     try expectHeaderFailure("value: 3", "value: 7", "line 5", "already taken by beech")
     try expectHeaderFailure("value: 3", "value: 255", "line 5", "already taken by void")
     try expectHeaderFailure("name: birch", "name: beech", "two classes have this name")
-    try expectHeaderFailure("name: birch", "name: 'silver birch'", "line 5", "characters other than")
+    try expectHeaderFailure("name: birch", "name: 'silver, birch'", "line 5", "class name holds \",\"")
+    try expectHeaderFailure("name: birch", "name: None", "line 5", "says that an image shows no class")
+    try expectHeaderFailure("name: garden", "name: garden\norientation: turn", "line 2", "\"apply\" or \"ignore\"", "turn")
     try expectHeaderFailure("value: 0", "value: 1", "value 0 for the first class")
     try expectHeaderFailure("[1, 2, 3]", "[1, 2]", "line 4", "[red, green, blue]")
     try expectHeaderFailure("items: items.tsv", "", "the key \"items\" is missing")
@@ -153,11 +155,11 @@ import Testing
     (row.imageDigest, row.maskDigest) = (String(repeating: "a", count: 64), String(repeating: "0", count: 64))
     (row.width, row.height) = (12, 34)
     let writer = ManifestWriter(name: "own", description: "a \"quoted\" # line\n\u{1}: \\", classes: classes)
-    let path = try writer.write([row, .init(id: "x2", split: "test", labels: [])], to: folder.path)
+    let path = try writer.write([row, .init(id: "x2", split: "test", labels: nil), .init(id: "x3", split: "test", labels: [])], to: folder.path)
     let manifest = try Manifest(contentsOf: path)
     #expect(manifest.classes == classes)
     #expect(manifest.description == writer.description)
-    #expect(manifest.items.map(\.labels) == [[1, 2], nil])
+    #expect(manifest.items.map(\.labels) == [[1, 2], nil, []])
     #expect(manifest.items[0].size == [12, 34])
     #expect(manifest.items[0].imagePath == "\(folder.path)/images/x1.png")
     expectFailure(.noInput, "x1") { try manifest.verifyDigests() }
@@ -203,7 +205,9 @@ import Testing
     let mask = try masks.mask(of: manifest.items[0], width: 2, height: 2)
     #expect(mask.labels == [0, 1, 255, 1])
     #expect(manifest.classes.values(ofIndices: mask).labels == [0, 8, 9, 8])
-    expectFailure(.data, "masks/a.png: a: mask is 2x2, image is 3x2") { _ = try masks.mask(of: manifest.items[0], width: 3, height: 2) }
+    expectFailure(.data, "masks/a.png: a: the mask is 2 x 2, \(folder.path)/images/a.png is 3 x 2") {
+      _ = try masks.mask(of: manifest.items[0], width: 3, height: 2)
+    }
   }
 
   @Test func refusesOrExcusesUnlistedValues() throws {

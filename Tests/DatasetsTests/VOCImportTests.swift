@@ -136,6 +136,19 @@ import Testing
   }
 }
 
+@Suite struct VOCListTests {
+  @Test func aListOfImageSetsMainIsRefused() throws {
+    let tree = try VOCTree()
+    try tree.write("2007_01 -1\n2007_02  1\n", "ImageSets/Segmentation/train.txt")
+    let problem = try tree.look().problems.first
+    #expect(problem?.item == "line 1")
+    #expect(
+      problem?.message
+        == "expected an id, or an image and a mask (.png), found \"2007_01 -1\"; lists in ImageSets/Main say which images show a class, not which belong to a set"
+    )
+  }
+}
+
 @Suite struct VOCAnnotationTests {
   private func read(_ text: String) throws -> VOCAnnotation {
     let folder = try Folder()
@@ -232,6 +245,50 @@ import Testing
     #expect(found.splits.map(\.name) == ["train", "unlabelled"] && found.splits.map(\.count) == [1, 3])
   }
 
+  @Test func aRowTakesItsOwnImageAlone() throws {
+    let folder = try Folder()
+    for name in ["scene.jpg", "scene.3.png", "b.png"] { try folder.write(name, "photographs/\(name)") }
+    let found = try look(folder, "id\tlabels\nscene.2\toak\nscene.3\toak\nb.jpg\toak\n")
+    #expect(found.deviations == ["2 rows of the table have no image: left out: scene.2, b.jpg"])
+    #expect(found.rows.map(\.id) == ["scene.3", "b", "scene"] && found.rows.map(\.split) == ["train", "unlabelled", "unlabelled"])
+  }
+
+  @Test func namesWithSpacesFoldersAndOtherFormats() throws {
+    let folder = try Folder()
+    for name in ["my photo.jpg", "trips/größe 1.JPG", "trips/a.png", "old.webp", "old.tif"] { try folder.write(name, "photographs/\(name)") }
+    let table = "id\tlabels\nmy photo\ttraffic light\ntrips/größe 1.JPG\ttraffic light, oak\ntrips/a\tnone\n"
+    let found = try look(folder, table)
+    #expect(
+      found.deviations == [
+        "2 images are of a format that is not read (.tif, .webp); convert them to PNG, such as with ImageMagick (magick OLD NEW.png): old.tif, old.webp: left out"
+      ])
+    let manifest = try Manifest(contentsOf: try found.write(to: "\(folder.path)/out"), dataRoot: "\(folder.path)/photographs")
+    #expect(manifest.items.map(\.id) == ["my_photo", "trips__gru00f6u00dfe_1", "trips__a"])
+    #expect(manifest.items.map(\.labels) == [[1], [1, 2], []])
+    #expect(try manifest.items(split: "train").map(\.imagePath).last == "\(folder.path)/photographs/trips/a.png")
+    #expect(manifest.items[0].orientation == .apply)
+    let commas = "id\tlabels\nmy photo\toak beech\ntrips/a\toak, beech\n"
+    expectFailure(.data, "labels.tsv: oak beech: a class of this name, but its words are classes too") { _ = try look(folder, commas) }
+    try folder.write("x", "photographs/my_photo.jpg")
+    expectFailure(.data, "my photo.jpg and my_photo.jpg would have the same id: rename one") { _ = try look(folder, table) }
+    let foreign = try Folder()
+    try foreign.write("x", "photographs/a.bmp")
+    expectFailure(.noInput, "no image (.jpg, .jpeg, .png) in this folder; 1 images are of a format that is not read (.bmp); convert them") {
+      _ = try look(foreign, table)
+    }
+  }
+
+  @Test func aFolderWithoutLabelsIsTakenWhole() throws {
+    let folder = try folder()
+    let images = "\(folder.path)/photographs"
+    let training = try look(folder, "id\tlabels\nIMG_1\toak, Bär\n").write(to: "\(folder.path)/training")
+    let found = try DatasetImport.folder(images: images, labels: nil, classes: training, name: "new")
+    #expect(found.classes.names == ["background", "oak", "Bär"] && found.deviations == [] && found.notes == [])
+    let manifest = try Manifest(contentsOf: try found.write(to: "\(folder.path)/out"), dataRoot: images)
+    #expect(manifest.splits == ["unlabelled"] && manifest.items.count == 4 && manifest.items.allSatisfy { $0.labels == nil })
+    expectFailure(.usage, "the classes are not known: give --classes") { _ = try DatasetImport.folder(images: images, labels: nil, name: "new") }
+  }
+
   @Test func refuses() throws {
     let folder = try folder()
     func expect(_ table: String, classes: String? = nil, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation) {
@@ -241,9 +298,9 @@ import Testing
     expect("id\tlabels\nIMG_1\tbeech\nIMG_1.jpg\tbeech\n", "line 3", "IMG_1 occurs twice, first in line 2")
     expect("id\tlabels\nIMG_1\n", "line 2", "expected 2 columns")
     expect("id\tlabels\nIMG_1\t\n", "line 2", "has no label")
-    expect("id\tlabels\nIMG_1\tbeech beech\n", "line 2", "a label twice")
+    expect("id\tlabels\nIMG_1\tbeech beech\n", "line 2", "IMG_1 has the class \"beech\" twice")
     expect("id\tlabels\nIMG_1\tbackground oak\n", "line 2", "lists the background")
-    expect("id\tlabels\nIMG_1\tbe/ech\n", "labels.tsv", "characters other than")
+    expect("id\tlabels\nIMG_1\tbe/ech\n", "labels.tsv", "class name holds \"/\"")
     expect("id\tlabels\tsplit\nIMG_1\toak\t../x\n", "line 2", "the split \"../x\" of IMG_1")
     expect("id,labels\nIMG_1,oak\n", "line 1", "separated by tabs")
     expect("id\tlabels\nIMG_1\t-\n", "expected 1 to 254 classes, found 0")

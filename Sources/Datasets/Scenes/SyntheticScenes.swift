@@ -29,9 +29,15 @@ public struct SyntheticScenes: Sendable, Equatable {
   public var seed: UInt64
   public var splits: [Split]
 
-  /// Precondition: both sides are at least 32, and width is 1/2 to 4 times the height.
+  /// The most scenes that a split may have: their ids have four digits or more, and each takes some milliseconds and a row in memory.
+  public static let mostScenes = 1_000_000
+
+  /// Whether scenes can have this size: both sides are at least 32, and the width is half to four times the height.
+  public static func isPossible(width: Int, height: Int) -> Bool { width >= 32 && height >= 32 && 2 * width >= height && width <= 4 * height }
+
+  /// Precondition: `isPossible(width:height:)`.
   public init(width: Int = 160, height: Int = 120, seed: UInt64 = 1, splits: [Split] = [Split("train", 400), Split("val", 100)]) {
-    precondition(width >= 32 && height >= 32 && 2 * width >= height && width <= 4 * height, "scenes of \(width)x\(height)")
+    precondition(Self.isPossible(width: width, height: height), "scenes of \(width)x\(height)")
     self.width = width
     self.height = height
     self.seed = seed

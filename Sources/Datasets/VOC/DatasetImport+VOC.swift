@@ -54,7 +54,7 @@ private struct VOCSurvey {
     self.published = published
     found = DatasetImport(
       dataRoot: root, name: name, description: "PASCAL VOC 2012 with SBD: image-level labels from VOC's annotations", classes: classes,
-      image: "JPEGImages/{id}.jpg")
+      image: "JPEGImages/{id}.jpg", orientation: .ignore)
     images = Self.ids(in: "\(root)/JPEGImages", suffix: ".jpg")
     annotations = Self.ids(in: "\(root)/Annotations", suffix: ".xml")
     masks = Self.ids(in: "\(root)/SegmentationClass", suffix: ".png")
@@ -84,6 +84,7 @@ private struct VOCSurvey {
     let known = held.union(trainAug)
     drop(test.filter(known.contains), "of test.txt are in train_aug or val: left out of test")
     add(test.filter { !known.contains($0) }, to: "test", published: published.test, isLabelled: false, masksIn: [])
+    found.countOrientations()
     found.notes.append("labels: objects marked difficult count, as in PSA; \(difficultOnly) labels rest on such objects alone")
     found.notes.append("test: no labels (\"-\"), no masks: results are scored by VOC's evaluation server")
   }
@@ -199,8 +200,9 @@ private struct VOCSurvey {
         withoutImage.append(id)
         continue
       }
-      var row = ManifestWriter.Row(id: id, split: split, labels: isLabelled ? labels(of: id) : [])
-      if isLabelled, row.labels.isEmpty {
+      let names = isLabelled ? labels(of: id) : []
+      var row = ManifestWriter.Row(id: id, split: split, labels: names.isEmpty ? nil : names)
+      if isLabelled, names.isEmpty {
         withoutLabels.append(id)
         if split == "train_aug" { continue }
       }

@@ -1,5 +1,6 @@
 import Foundation
 import Foundations
+import Imaging
 import Tensors
 
 /// A data set as it was found on a disk: what its manifest would hold, and everything that is not as it should be. Nothing is written before `write`.
@@ -26,6 +27,8 @@ public struct DatasetImport: Sendable {
   public internal(set) var classes: ClassTable
   /// Path template of images.
   public internal(set) var image: String
+  /// What becomes of the EXIF orientation of the images.
+  public internal(set) var orientation: OrientationPolicy
   /// Rows in the order of the table; paths of masks are in them where there are masks.
   public internal(set) var rows: [ManifestWriter.Row] = []
   public internal(set) var splits: [Split] = []
@@ -37,12 +40,13 @@ public struct DatasetImport: Sendable {
   /// What was done, where there is a choice.
   public internal(set) var notes: [String] = []
 
-  init(dataRoot: String, name: String, description: String, classes: ClassTable, image: String) {
+  init(dataRoot: String, name: String, description: String, classes: ClassTable, image: String, orientation: OrientationPolicy) {
     self.dataRoot = dataRoot
     self.name = name
     self.description = description
     self.classes = classes
     self.image = image
+    self.orientation = orientation
   }
 
   /// Whether `write` would succeed as far as the data are concerned.
@@ -70,7 +74,7 @@ public struct DatasetImport: Sendable {
     var lines = splits.map { split in
       "\(split.name): \(split.count) images" + (split.published.map { split.count == $0 ? ", as published" : ", published are \($0)" } ?? "")
     }
-    let labels = classes.names.dropFirst().map { name in "\(name) \(rows.count { $0.labels.contains(name) })" }
+    let labels = classes.names.dropFirst().map { name in "\(name) \(rows.count { $0.labels?.contains(name) == true })" }
     lines.append("images of each class: \(labels.joined(separator: ", "))")
     let masks = Dictionary(grouping: rows.compactMap { $0.mask?.split(separator: "/").dropLast().joined(separator: "/") }) { $0 }
     lines += masks.sorted { $0.key < $1.key }.map { "masks of \($0.key): \($0.value.count)" }
@@ -86,7 +90,8 @@ public struct DatasetImport: Sendable {
   @discardableResult
   public func write(to folder: String, digests: Bool = false, strict: Bool = false, threads: Int = 1) throws -> String {
     if let obstacle = obstacle(strict: strict) { throw obstacle }
-    let writer = ManifestWriter(name: name, description: description, classes: classes, image: image, mask: nil)
+    var writer = ManifestWriter(name: name, description: description, classes: classes, image: image, mask: nil)
+    writer.orientation = orientation
     return try writer.write(digests ? try digestedRows(threads: threads) : rows, to: folder)
   }
 
@@ -102,7 +107,7 @@ public struct DatasetImport: Sendable {
 
   private func digested(_ row: ManifestWriter.Row) throws -> ManifestWriter.Row {
     var row = row
-    let imagePath = row.image ?? image.replacing("{id}", with: row.id)
+    let imagePath = path(of: row)
     do {
       row.imageDigest = try SHA256.hexadecimal(ofFile: "\(dataRoot)/\(imagePath)")
       if let mask = row.mask { row.maskDigest = try SHA256.hexadecimal(ofFile: "\(dataRoot)/\(mask)") }
@@ -110,6 +115,21 @@ public struct DatasetImport: Sendable {
       throw failure.of(item: row.id)
     }
     return row
+  }
+
+  private func path(of row: ManifestWriter.Row) -> String { row.image ?? image.replacing("{id}", with: row.id) }
+
+  /// Notes how many images their EXIF data turn, and what becomes of that. Files that are no images are told when they are read.
+  mutating func countOrientations() {
+    let turned = rows.filter { row in
+      let orientation = try? Orientation.read(from: "\(dataRoot)/\(path(of: row))")
+      return orientation != nil && orientation != .upright
+    }
+    guard !turned.isEmpty else { return }
+    let consequence =
+      orientation == .apply
+      ? "they are turned as viewers show them (orientation: apply)" : "it is ignored, as by the authors of the masks (orientation: ignore)"
+    notes.append("\(turned.count) images have an EXIF orientation: \(consequence): \(Self.listed(turned.map(\.id)))")
   }
 
   /// `a, b, c and 7 more`.

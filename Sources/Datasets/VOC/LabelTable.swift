@@ -4,11 +4,11 @@ import Foundations
 /// A table that says what images show: tab-separated text with a line of column names first; `id`, `labels` and, if there are several, `split`.
 struct LabelTable {
   struct Row {
-    /// As written: an id or the name of an image file.
+    /// As written: the path of an image file below the folder of images, with or without its suffix, or an id.
     let name: String
     let split: String
-    /// Empty where the table says `-`.
-    let labels: [String]
+    /// Empty where the table says `none`, nil where it says `-`.
+    let labels: [String]?
     let line: Int
   }
 
@@ -16,9 +16,9 @@ struct LabelTable {
 
   static let columns = ["id", "labels", "split"]
 
-  init(contentsOf path: String) throws {
-    guard let data = FileManager.default.contents(atPath: path) else { throw Failure(.noInput, "no such table, or it cannot be read", file: path) }
-    guard let text = String(data: data, encoding: .utf8) else { throw Failure(.data, "not UTF-8 text", file: path) }
+  /// - Parameter byCommas: class names are separated by commas alone; nil to find out: they are where any cell has a comma.
+  init(contentsOf path: String, byCommas: Bool?) throws {
+    let text = try InputFile.text(of: path, what: "table of labels")
     let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map {
       $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
     }
@@ -31,13 +31,15 @@ struct LabelTable {
       throw failure("expected the columns id and labels once each, found \"\(names.joined(separator: " "))\"", 1)
     }
     let split = names.firstIndex(of: "split")
+    let byCommas = byCommas ?? lines.dropFirst().contains { $0.indices.contains(labels) && $0[labels].contains(",") }
     for (index, cells) in lines.enumerated().dropFirst() where cells != [""] && !cells.isEmpty {
       let line = index + 1
       guard cells.count == names.count else { throw failure("expected \(names.count) columns separated by tabs, found \(cells.count)", line) }
-      let words = cells[labels].split(separator: " ").map(String.init)
-      guard !words.isEmpty else { throw failure("\(cells[id]) has no label: give class names separated by spaces, or \"-\" where they are not known", line) }
-      if words.count > Set(words).count { throw failure("\(cells[id]) has a label twice", line) }
-      rows.append(Row(name: cells[id], split: split.map { cells[$0] } ?? "train", labels: words == ["-"] ? [] : words, line: line))
+      let words: [String]?
+      do { words = try LabelCell.names(Substring(cells[labels]), byCommas: byCommas) } catch let error as Failure {
+        throw failure("\(cells[id]) has \(error.message)", line)
+      }
+      rows.append(Row(name: cells[id], split: split.map { cells[$0] } ?? "train", labels: words, line: line))
     }
     if rows.isEmpty { throw Failure(.data, "the table holds no image", file: path) }
   }

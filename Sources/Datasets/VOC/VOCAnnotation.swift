@@ -16,11 +16,8 @@ public struct VOCAnnotation: Sendable, Equatable {
   /// - Throws: `Failure(.noInput)` for a missing file, `Failure(.data)` with path and line for one that is not an annotation: not well formed, a root
   ///   other than `<annotation>`, an object without exactly one name, more than 1 MiB.
   public init(contentsOf path: String) throws {
-    guard let data = FileManager.default.contents(atPath: path) else { throw Failure(.noInput, "no such annotation, or it cannot be read", file: path) }
-    guard data.count <= Self.sizeLimit else {
-      throw Failure(.data, expected: "an annotation of at most \(Self.sizeLimit) bytes", found: "\(data.count)", file: path)
-    }
-    do { try self.init([UInt8](data)) } catch let failure as Failure { throw failure.of(file: path) }
+    let bytes = try InputFile.bytes(of: path, what: "annotation", limit: Self.sizeLimit)
+    do { try self.init(bytes) } catch let failure as Failure { throw failure.of(file: path) }
   }
 
   /// The content of such a file; failures name no path.

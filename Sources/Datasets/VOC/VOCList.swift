@@ -13,14 +13,21 @@ struct VOCList {
   ///
   /// - Throws: `Failure(.noInput)` for a missing file, `Failure(.data)` with the line where there is no id.
   init(contentsOf path: String) throws {
-    guard let data = FileManager.default.contents(atPath: path) else { throw Failure(.noInput, "no such list, or it cannot be read", file: path) }
-    guard let text = String(data: data, encoding: .utf8) else { throw Failure(.data, "not UTF-8 text", file: path) }
+    let text = try InputFile.text(of: path, what: "list")
     var (seen, twice): (Set<String>, Set<String>) = ([], [])
     for (number, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
       let words = line.split { $0 == " " || $0 == "\t" }
       guard let first = words.first else { continue }
       let item = "line \(number + 1)"
       guard words.count <= 2 else { throw Failure(.data, expected: "an id, or an image and a mask", found: "\(words.count) words", file: path, item: item) }
+      if words.count == 2, !words[1].lowercased().hasSuffix(".png") {
+        let isOfMain = ["-1", "0", "1"].contains(words[1])
+        throw Failure(
+          .data,
+          expected: "an id, or an image and a mask (.png)",
+          found: "\"\(words[0]) \(words[1])\"" + (isOfMain ? "; lists in ImageSets/Main say which images show a class, not which belong to a set" : ""),
+          file: path, item: item)
+      }
       let id = Self.stem(first)
       if let problem = SafeName.problem(with: id) { throw Failure(.data, "the id \"\(id)\" \(problem)", file: path, item: item) }
       if seen.insert(id).inserted {
