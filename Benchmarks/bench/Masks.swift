@@ -38,7 +38,7 @@ private final class MasksWork: Workload {
       }
       return matrix
     }
-    matrix = ConfusionMatrix.merged(shares) ?? matrix
+    matrix = try ConfusionMatrix.merged(shares) ?? matrix
   }
 
   func check() throws -> String {

@@ -59,18 +59,24 @@ public struct ConfusionMatrix: Sendable, Equatable {
     images += 1
   }
 
-  /// Adds the counts of `other`. Precondition: as many classes.
-  public mutating func merge(_ other: ConfusionMatrix) {
+  /// The most pixels and images that a matrix may count: every number up to here is exact as a `Double` too, so scores are, and no sum overflows.
+  public static let mostCounted = 1 << 53
+
+  /// Adds the counts of `other`. Precondition: as many classes. Throws a `Failure`, and adds nothing, where the sum has more than `mostCounted` pixels.
+  public mutating func merge(_ other: ConfusionMatrix) throws {
     precondition(classes == other.classes, "merging matrices of \(classes) and \(other.classes) classes")
+    guard total + other.total <= Self.mostCounted, images + other.images <= Self.mostCounted else {
+      throw Failure(.data, expected: "at most \(Self.mostCounted) pixels and images in all", found: "more")
+    }
     for i in counts.indices { counts[i] += other.counts[i] }
     images += other.images
   }
 
-  /// The sum of `matrices`; nil of none.
-  public static func merged(_ matrices: some Sequence<ConfusionMatrix>) -> ConfusionMatrix? {
+  /// The sum of `matrices`; nil of none. Throws as `merge` does.
+  public static func merged(_ matrices: some Sequence<ConfusionMatrix>) throws -> ConfusionMatrix? {
     var sum: ConfusionMatrix?
     for matrix in matrices {
-      if sum == nil { sum = matrix } else { sum?.merge(matrix) }
+      if sum == nil { sum = matrix } else { try sum?.merge(matrix) }
     }
     return sum
   }
@@ -120,7 +126,7 @@ extension ConfusionMatrix: Codable {
     case classes, images, counts
   }
 
-  /// Throws where the counts do not fit the number of classes or one is negative.
+  /// Throws where the counts do not fit the number of classes, one is negative, or they count more than `mostCounted` pixels or images.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
     let classes = try container.decode(Int.self, forKey: .classes)
@@ -128,6 +134,13 @@ extension ConfusionMatrix: Codable {
     let images = try container.decode(Int.self, forKey: .images)
     guard (1...255).contains(classes), counts.count == classes * classes, counts.allSatisfy({ $0 >= 0 }), images >= 0 else {
       throw Failure(.data, "a confusion matrix of \(classes) classes with \(counts.count) counts, one negative or too few")
+    }
+    let total = counts.reduce((sum: 0, overflow: false)) { sum, count in
+      let (next, overflow) = sum.sum.addingReportingOverflow(count)
+      return (next, sum.overflow || overflow)
+    }
+    guard !total.overflow, total.sum <= Self.mostCounted, images <= Self.mostCounted else {
+      throw Failure(.data, expected: "a confusion matrix of at most \(Self.mostCounted) pixels and images", found: "more")
     }
     self.classes = classes
     self.counts = counts

@@ -27,26 +27,42 @@ public struct EvaluationPart: Sendable, Equatable {
   /// one is damaged.
   public static func all(in folder: String) throws -> [EvaluationPart] {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else { throw Failure(.noInput, "no such folder of parts", file: folder) }
-    let found = names.compactMap { name in name.wholeMatch(of: /part-[0-9]+-of-([0-9]+)\.json/).flatMap { Int($0.output.1) } }
-    guard let shards = found.first else { throw Failure(.noInput, "holds no parts (part-I-of-N.json)", file: folder) }
-    guard Set(found).count == 1 else {
-      let divisions = Set(found).sorted().map(String.init).joined(separator: " and of ")
-      throw Failure(.data, "holds parts of more than one division (of \(divisions)); remove the old one", file: folder)
-    }
-    let missing = found.count >= shards ? [] : (1...shards).map { fileName(shard: $0, shards: shards) }.filter { !names.contains($0) }
-    guard missing.isEmpty else {
-      let list = missing.prefix(5).joined(separator: ", ") + (missing.count > 5 ? " and \(missing.count - 5) more" : "")
-      throw Failure(.noInput, "is incomplete: \(list) missing", file: folder)
-    }
+    let shards = try division(of: names, in: folder)
     return try (1...shards).map { shard in
       let path = "\(folder)/\(fileName(shard: shard, shards: shards))"
-      guard let data = FileManager.default.contents(atPath: path) else { throw Failure(.noInput, "no such part, or it cannot be read", file: path) }
-      let part = try EvaluationPart(json: data, file: path)
+      let bytes = try InputFile.bytes(of: path, what: "part", limit: EvaluationReport.sizeLimit)
+      let part = try EvaluationPart(json: bytes, file: path)
       guard part.shard == shard, part.shards == shards else {
         throw Failure(.data, "says that it is part \(part.shard) of \(part.shards)", file: path)
       }
       return part
     }
+  }
+
+  /// The number of shards whose parts are all among the files of a folder. Whatever the names say, no more is counted through than there are files.
+  private static func division(of names: [String], in folder: String) throws -> Int {
+    let parts = try names.sorted().compactMap { name -> (shard: Int, shards: Int)? in
+      guard let match = name.wholeMatch(of: /part-([0-9]+)-of-([0-9]+)\.json/) else { return nil }
+      guard let shard = Int(match.output.1), let shards = Int(match.output.2), shard >= 1, shard <= shards, name == fileName(shard: shard, shards: shards)
+      else {
+        throw Failure(.data, "is no part of a division: expected part-I-of-N.json with I from 1 to N", file: "\(folder)/\(name)")
+      }
+      return (shard, shards)
+    }
+    guard let shards = parts.first?.shards else { throw Failure(.noInput, "holds no parts (part-I-of-N.json)", file: folder) }
+    let divisions = Set(parts.map(\.shards))
+    guard divisions.count == 1 else {
+      let list = divisions.sorted().map(String.init).joined(separator: " and of ")
+      throw Failure(.data, "holds parts of more than one division (of \(list)); remove the old one", file: folder)
+    }
+    guard parts.count == shards else {
+      let found = Set(parts.map(\.shard))
+      let first = (1...shards).lazy.filter { !found.contains($0) }.prefix(5).map { fileName(shard: $0, shards: shards) }
+      let rest = shards - parts.count - first.count
+      let list = Array(first).joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+      throw Failure(.noInput, "is incomplete: \(list) missing", file: folder)
+    }
+    return shards
   }
 
   /// Removes from a folder the parts of a division into another number of shards.

@@ -8,10 +8,21 @@ public struct EvaluationReport: Sendable, Equatable {
   /// What made it, by key; empty where nothing is told.
   public let provenance: [String: String]
 
-  /// Throws a `Failure` where the number of names is not the number of classes.
+  private static let longestName = 200
+  /// A matrix of 255 classes takes about a MiB.
+  static let sizeLimit = 16 << 20
+
+  /// Throws a `Failure` where the number of names is not the number of classes, or two are equal, one is empty, over 200 bytes or has a control character.
   public init(names: [String], matrix: ConfusionMatrix, provenance: [String: String] = [:]) throws {
     guard names.count == matrix.classes else {
       throw Failure(.data, expected: "\(matrix.classes) class names", found: "\(names.count)")
+    }
+    var seen: Set<String> = []
+    for name in names {
+      guard !name.isEmpty, name.utf8.count <= Self.longestName, !name.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }) else {
+        throw Failure(.data, expected: "class names of 1 to \(Self.longestName) bytes in one line", found: "\"\(name)\"")
+      }
+      guard seen.insert(name).inserted else { throw Failure(.data, "two classes are called \"\(name)\"") }
     }
     self.names = names
     self.matrix = matrix
@@ -27,7 +38,7 @@ public struct EvaluationReport: Sendable, Equatable {
     if let key = keys.first(where: { provenance[$0] != other.provenance[$0] }) {
       throw Failure(.data, "was made otherwise: `\(key)` is \(provenance[key] ?? "not told") in the first part and \(other.provenance[key] ?? "not told") here")
     }
-    matrix.merge(other.matrix)
+    try matrix.merge(other.matrix)
   }
 
   /// One row a class: IoU, precision and recall in per cent, pixels in truth and prediction; `-` where undefined.
@@ -81,6 +92,15 @@ public struct EvaluationReport: Sendable, Equatable {
     return classTable.aligned + "\n" + lines.map { $0 + "\n" }.joined() + "\n" + shareTable.aligned
   }
 
+  /// The classes that the mean is without, as a sentence, if there are any.
+  public var leftOut: [String] {
+    guard matrix.images > 0 else { return [] }
+    let absent = zip(names, matrix.intersectionOverUnion).filter { $0.1 == nil }.map(\.0)
+    if absent.isEmpty { return [] }
+    let classes = absent.count == 1 ? "class \(absent[0]) is" : "classes \(absent.joined(separator: ", ")) are"
+    return ["\(classes) left out of the mean: no pixel of truth or masks shows \(absent.count == 1 ? "it" : "them")"]
+  }
+
   /// The class table as CSV, its last row the mean over the classes that occur and all pixels.
   public var csv: String {
     var table = classTable
@@ -107,10 +127,19 @@ public struct EvaluationReport: Sendable, Equatable {
     return String(decoding: try encoder.encode(content), as: UTF8.self) + "\n"
   }
 
+  /// Reads a file that `json()` wrote, of at most 16 MiB. Throws a `Failure` that names it.
+  public init(contentsOf path: String) throws {
+    try self.init(json: try InputFile.bytes(of: path, what: "evaluation", limit: Self.sizeLimit), file: path)
+  }
+
   /// Reads what `json()` wrote. Throws a `Failure` that names `file`.
   public init(json: some Sequence<UInt8>, file: String? = nil) throws {
     let content = try Self.decoded(Content.self, from: Data(json), file: file)
-    try self.init(names: content.classes.map(\.name), matrix: content.matrix, provenance: content.provenance ?? [:])
+    do {
+      try self.init(names: content.classes.map(\.name), matrix: content.matrix, provenance: content.provenance ?? [:])
+    } catch let failure as Failure {
+      throw file.map { failure.of(file: $0) } ?? failure
+    }
   }
 
   static func decoded<Value: Decodable>(_ type: Value.Type, from data: Data, file: String?) throws -> Value {
@@ -133,6 +162,8 @@ public struct EvaluationReport: Sendable, Equatable {
     case DecodingError.keyNotFound(let key, _): "no \"\(key.stringValue)\""
     case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
       "wrong type at \(context.codingPath.map(\.stringValue).joined(separator: "."))"
+    case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
+      "a number out of range at \(context.codingPath.map(\.stringValue).joined(separator: "."))"
     default: "not JSON"
     }
   }

@@ -36,10 +36,10 @@ private let prediction: [UInt8] = [0, 0, 0, 1, 1, 1, 2, 0, 1, 77]
     let parts = [
       try matrix(classes: 4, truth: truth, prediction: prediction), try matrix(classes: 4, truth: truth, prediction: other),
     ]
-    let merged = try #require(ConfusionMatrix.merged(parts))
+    let merged = try #require(try ConfusionMatrix.merged(parts))
     #expect(merged.counts == whole.counts)
     #expect(merged.images == 2)
-    #expect(ConfusionMatrix.merged([]) == nil)
+    #expect(try ConfusionMatrix.merged([]) == nil)
   }
 
   @Test func groupsOfPixelsCountAsSinglePixelsDo() throws {

@@ -30,7 +30,7 @@ import Testing
     let read = try EvaluationPart.all(in: folder.path)
     #expect(read == parts)
     var whole = ConfusionMatrix(classes: 3)
-    for part in parts { whole.merge(part.report.matrix) }
+    for part in parts { try whole.merge(part.report.matrix) }
     let merged = try EvaluationPart.merged(read)
     #expect(merged.matrix == whole && merged.matrix.images == 6 && merged.provenance == ["stage": "evaluate"])
   }

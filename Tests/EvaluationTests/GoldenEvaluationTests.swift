@@ -23,7 +23,7 @@ import Testing
       var one = ConfusionMatrix(classes: classes)
       try one.add(truth: mask("\(pair)/gt"), prediction: mask("\(pair)/pred"))
       #expect(try one.counts == golden.integers("\(pair)/confusion"))
-      total.merge(one)
+      try total.merge(one)
     }
     #expect(try total.counts == golden.integers("confusion"))
     #expect(try (0..<classes).map { total.union(of: $0) } == golden.integers("union"))
