@@ -42,9 +42,9 @@ public struct MakeRules: Sendable {
     if let stamped = StepState.modified(stamp) {
       let madeUnderIt = pipeline.targets(of: step).contains { StepState.modified($0).map { $0 >= stamped } ?? false }
       if madeUnderIt {
-        guard rename(stamp, previous) == 0 else { throw Failure(.io, "cannot rename to \(previous)", file: stamp) }
+        guard rename(stamp, previous) == 0 else { throw AtomicFile.failure("cannot rename to \(previous)", path: stamp) }
       } else if (try? String(contentsOfFile: previous, encoding: .utf8)) == content {
-        guard rename(previous, stamp) == 0 else { throw Failure(.io, "cannot rename to \(stamp)", file: previous) }
+        guard rename(previous, stamp) == 0 else { throw AtomicFile.failure("cannot rename to \(stamp)", path: previous) }
         return
       }
     }

@@ -12,6 +12,9 @@ public struct AffinitySample: Sendable {
   public let input: Tensor
   /// (1, crop / 8, crop / 8): 255 where neither CRF is confident.
   public let labels: LabelBatch
+
+  /// Whether any cell has a label: without one there is no pair to learn from.
+  public var hasLabels: Bool { labels.labels.contains { $0 != LabelBatch.void } }
 }
 
 extension AffinitySample {

@@ -3,6 +3,7 @@ import Foundation
 import Foundations
 import Imaging
 import PSA
+import StageInterface
 import TensorStore
 import Tensors
 
@@ -37,7 +38,8 @@ public struct SeedScores: Sendable {
   public func scores(of item: Manifest.Item, width: Int, height: Int) throws -> Scores {
     let map = try reader.scores(item.id)
     guard map.width == width, map.height == height else {
-      throw Failure(.data, "probability map is \(map.width)x\(map.height), image is \(width)x\(height)", file: reader.path, item: item.id)
+      let message = LabelMask.sizeMessage("the probability map", (map.width, map.height), item.imagePath, (width, height))
+      throw Failure(.data, message, file: reader.path, item: item.id)
     }
     func cells(_ side: Int) -> Int { side / map.stride + (side % map.stride == 0 ? 0 : 1) }
     guard map.stride <= max(width, height), map.scores.shape[1] == cells(height), map.scores.shape[2] == cells(width) else {
@@ -55,25 +57,78 @@ public struct SeedScores: Sendable {
 public struct SeedMasks: Sendable {
   private let folder: String
   private let classes: ClassTable
+  private let ignoringPalette: Bool
 
   /// - Parameters:
   ///   - path: a step's folder, or a folder of PNG masks.
-  ///   - variant: `masks` or `masks-crf` within a step's folder.
-  /// - Throws: `Failure(.noInput)` for the first item without a mask.
-  public init(_ path: String, variant: String = "masks", for items: [Manifest.Item], classes: ClassTable) throws {
-    let inner = "\(path)/\(variant)"
-    folder = FileManager.default.fileExists(atPath: inner) ? inner : path
+  ///   - variant: which masks of a step's folder: `masks` or `masks-crf`; nil for `masks` of a step's folder and for those of a folder of PNG masks.
+  ///   - ignoringPalette: take a mask's values as they are, even where its palette says that they mean other classes.
+  /// - Throws: `Failure(.noInput)` where the folder has not the variant that is asked for, or for the first item without a mask.
+  public init(_ path: String, variant: String? = nil, for items: [Manifest.Item], classes: ClassTable, ignoringPalette: Bool = false) throws {
+    folder = try Self.folder(path, variant: variant)
     self.classes = classes
+    self.ignoringPalette = ignoringPalette
     for item in items where !FileManager.default.fileExists(atPath: "\(folder)/\(item.id).png") {
       throw Failure(.noInput, "there is no mask of this image", file: "\(folder)/\(item.id).png", item: item.id)
     }
   }
 
-  /// The mask of an image: class indices, 255 void. A `Failure` where it has another size than the image or a value outside the class table.
-  public func mask(of item: Manifest.Item, width: Int, height: Int) throws -> LabelMask {
-    let path = "\(folder)/\(item.id).png"
-    let mask = try LabelMask(contentsOf: path)
-    try mask.requireSize(width: width, height: height, of: "image", file: path, item: item.id)
-    do { return try classes.indices(ofValues: mask) } catch let failure as Failure { throw failure.of(file: path).of(item: item.id) }
+  private static func folder(_ path: String, variant: String?) throws -> String {
+    func isFolder(_ name: String) -> Bool {
+      var isFolder: ObjCBool = false
+      return FileManager.default.fileExists(atPath: "\(path)/\(name)", isDirectory: &isFolder) && isFolder.boolValue
+    }
+    guard let variant else { return isFolder("masks") ? "\(path)/masks" : path }
+    guard isFolder(variant) else {
+      let others = ["masks", "masks-crf"].filter(isFolder)
+      let found = others.isEmpty ? "no folder of masks; a plain folder of PNG masks has no variants" : others.joined(separator: " and ")
+      throw Failure(.noInput, expected: "a folder \(variant) in it", found: found, file: path)
+    }
+    return "\(path)/\(variant)"
   }
+
+  /// Where the mask of an image lies.
+  public func path(of item: Manifest.Item) -> String { "\(folder)/\(item.id).png" }
+
+  /// The mask of an image: class indices, 255 void.
+  ///
+  /// - Parameter other: the file that width and height were taken from; nil for the image.
+  /// - Throws: a `Failure` where it has another size, a value outside the class table, or a palette that contradicts the class table.
+  public func mask(of item: Manifest.Item, width: Int, height: Int, from other: String? = nil) throws -> LabelMask {
+    try mask(of: item) { try $0.requireSize(width: width, height: height, of: other ?? item.imagePath) }
+  }
+
+  private func mask(of item: Manifest.Item, check: (LabelMask) throws -> Void = { _ in }) throws -> LabelMask {
+    let path = path(of: item)
+    do {
+      let (mask, palette, _) = try LabelMask.readAll(contentsOf: path)
+      try check(mask)
+      if !ignoringPalette { try classes.checkPalette(palette, of: mask) }
+      return try classes.indices(ofValues: mask)
+    } catch let failure as Failure {
+      throw failure.of(file: path).of(item: item.id)
+    }
+  }
+
+  /// Reads all masks once before a training on them: a wrong one is told now and not after hours, as is what contradicts the image-level labels.
+  ///
+  /// - Throws: what reading a mask throws; `Failure(.data)` where no mask has a pixel to train on, all being void.
+  public func checkTargets(of items: [Manifest.Item], run: StageRun) throws {
+    let shares = try Parallel.results(items.count, threads: run.threads) { range in
+      var agreement = LabelAgreement(classes)
+      for item in items[range] { agreement.add(try mask(of: item), labels: item.labels) }
+      return agreement
+    }
+    var agreement = LabelAgreement(classes)
+    for share in shares { agreement.merge(share) }
+    guard agreement.countedPixels > 0 else {
+      throw Failure(.data, "there is nothing to train on: all pixels of all \(items.count) masks are void", file: folder)
+    }
+    if agreement.imagesWithObjects == 0 { run.log.warning("\(folder): no mask shows any class: the network will learn the background alone") }
+  }
+}
+
+extension EvaluateOptions.Variant {
+  /// The folder that a step's folder must have; nil for `masks`, which may be those of a plain folder too.
+  public var folder: String? { self == .masks ? nil : rawValue }
 }

@@ -30,6 +30,7 @@ extension StageRun {
 
   private func data(manifest: String, root: String?, split: String, labelled: Bool) throws -> StageData {
     let manifest = try Manifest(contentsOf: manifest, dataRoot: root)
+    for warning in manifest.warnings { log.warning("\(manifest.path): \(warning)") }
     return StageData(manifest: manifest, items: try manifest.items(split: split, labelled: labelled))
   }
 }

@@ -27,6 +27,15 @@ public struct MapResult: Sendable {
   }
 }
 
+extension MapResult {
+  /// What a map stage gives for an image that shows no class (`none` in the table): a map of the background, 1 everywhere, and its mask.
+  public static func backgroundAlone(width: Int, height: Int, classes: ClassTable) -> MapResult {
+    MapResult(
+      scores: ScoreMap(scores: Tensor(repeating: 1, [1, height, width]), labels: classes.values(of: [0]), height: height, width: width),
+      masks: [("masks", LabelMask(width: width, height: height))])
+  }
+}
+
 /// `part-I-of-N.json`: says that a shard is done, of which images and by what. Written last.
 struct PartIndex: Codable {
   var shard: Int

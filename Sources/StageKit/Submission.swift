@@ -54,14 +54,8 @@ public struct Submission: Sendable {
   }
 
   private func write(_ masks: SeedMasks, of item: Manifest.Item, to path: String) throws {
-    let size: [Int]
-    if let known = item.size {
-      size = known
-    } else {
-      let header = try ImageHeader(contentsOf: item.imagePath)
-      size = [header.width, header.height]
-    }
-    let mask = try masks.mask(of: item, width: size[0], height: size[1])
+    let size = try item.imageSize()
+    let mask = try masks.mask(of: item, width: size.width, height: size.height)
     guard !mask.presentLabels.contains(LabelMask.void) else {
       throw Failure(.data, "the mask leaves pixels void; the server wants a class at each", item: item.id)
     }

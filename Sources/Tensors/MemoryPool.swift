@@ -1,4 +1,5 @@
 import Foundation
+import Foundations
 
 /// Memory for tensors, kept for reuse: a training step needs the same sizes as the one before, and the page faults of fresh memory cost
 /// several times what a simple kernel does.
@@ -130,7 +131,7 @@ private final class AddressSpace {
         return
       }
       bytes /= 2
-      precondition(bytes >= Self.step, "out of memory: the system refuses an address space")
+      if bytes < Self.step { endOutOfMemory(bytes: bytes, held: 0, for: "tensors") }
     }
   }
 
@@ -149,7 +150,7 @@ private final class AddressSpace {
     guard bytes > end else { return }
     let next = min((bytes + Self.step - 1) / Self.step * Self.step, limit)
     guard bytes <= next, mprotect(base + end, next - end, PROT_READ | PROT_WRITE) == 0 else {
-      preconditionFailure("out of memory: the system refuses \(bytes) bytes")
+      endOutOfMemory(bytes: bytes - end, held: end, for: "tensors")
     }
     #if os(Linux)
       if isHuge { madvise(base + end, next - end, MADV_HUGEPAGE) }
@@ -160,7 +161,7 @@ private final class AddressSpace {
   /// Gives the memory of a block back; it reads as zero again.
   func clear(_ block: MemoryPool.Block) {
     guard let area = mmap(block.base, block.bytes, PROT_READ | PROT_WRITE, Self.flags | MAP_FIXED, -1, 0), area != MAP_FAILED else {
-      preconditionFailure("out of memory: the system refuses \(block.bytes) bytes")
+      endOutOfMemory(bytes: block.bytes, held: end, for: "tensors")
     }
   }
 }

@@ -21,11 +21,13 @@ struct CAMInfer: Stage {
       weights: weights, options: maps, classes: data.classes, kernels: run.inferenceKernels(memory: maps.memory))
     try run.writeMaps(data, hasMaps: true, provenance: try run.provenance(inputs: [("weights", weights)])) { item in
       let image = try item.image()
+      guard item.labels?.isEmpty != true else {
+        return .backgroundAlone(width: image.width, height: image.height, classes: data.classes)
+      }
       let scores = try activations.scores(of: image, labels: item.labels ?? [])
       let background =
-        options.backgroundThreshold < 0
-        ? withBackground(scores, alpha: Float(options.backgroundPower))
-        : withConstantBackground(scores, threshold: Float(options.backgroundThreshold))
+        options.backgroundPower.map { withBackground(scores, alpha: Float($0)) }
+        ?? withConstantBackground(scores, threshold: Float(options.backgroundThreshold))
       return MapResult(
         scores: ScoreMap(scores: scores, labels: data.classes.values(of: item.labels ?? []), height: image.height, width: image.width),
         masks: [("masks", LabelMask(ofScores: background, labels: item.presentClasses))])

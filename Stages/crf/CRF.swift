@@ -33,6 +33,8 @@ struct CRF: Stage {
   }
 
   private func addBackground(to map: inout SeedScores.Scores) throws {
+    // An image without classes has background alone, whatever the others need.
+    if map.labels == [0] { return }
     let (hasBackground, scores) = (map.labels.contains(0), options.inputs.scores)
     guard options.backgroundPower > 0 else {
       guard hasBackground else {

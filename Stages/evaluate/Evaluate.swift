@@ -25,13 +25,20 @@ struct Evaluate: Stage {
     keepImageMemory()
     let data = try run.data(options.data, split: options.split, labelled: false)
     let items = run.shard.select(data.items)
-    let truths = EvaluationMasks(data.manifest)
+    let truths = EvaluationMasks(data.manifest, ignoringPalette: options.ignorePalette)
     // The test images' truth is the server's alone.
     let isScored = options.submission == nil || truths.areGiven(for: data.items)
     if isScored { try truths.checkFiles(of: items) }
-    let predictions = try SeedMasks(masks, variant: options.variant.rawValue, for: items, classes: data.classes)
+    let predictions = try SeedMasks(
+      masks, variant: options.variant.folder, for: items, classes: data.classes,
+      ignoringPalette: options.ignorePalette)
     var matrix = ConfusionMatrix(classes: data.classes.count)
-    if isScored { matrix = try confusion(items, truths: truths, predictions: predictions, threads: run.threads, into: matrix) }
+    if isScored {
+      let (counts, agreement) = try confusion(
+        items, truths: truths, predictions: predictions, classes: data.classes, threads: run.threads)
+      matrix = counts
+      warn(of: agreement, items.count, run)
+    }
     let provenance = Dictionary(try run.provenance(inputs: [("masks", masks)]).pairs) { $1 }
     let report = try EvaluationReport(names: data.classes.names, matrix: matrix, provenance: provenance)
     if let submission = options.submission {
@@ -45,7 +52,15 @@ struct Evaluate: Stage {
     try AtomicFile.write(try part.json(), to: "\(run.out)/\(part.fileName)")
   }
 
+  private func warn(of agreement: LabelAgreement, _ images: Int, _ run: StageRun) {
+    if let contradictions = agreement.contradictions(of: "truth masks") { run.log.warning("\(contradictions)") }
+    if images > 0, agreement.imagesWithObjects == 0 {
+      run.log.warning("no truth mask shows any class: do the manifest's values, and its value for void, fit these masks?")
+    }
+  }
+
   private func finish(_ report: EvaluationReport, split: String, _ run: StageRun) throws {
+    for note in report.leftOut { run.log.warning("\(note)") }
     try AtomicFile.write(report.csv, to: "\(run.out)/evaluation.csv")
     try AtomicFile.write(report.confusionTable.csv, to: "\(run.out)/confusion.csv")
     try AtomicFile.write(report.text, to: "\(run.out)/evaluation.txt")
@@ -58,17 +73,24 @@ struct Evaluate: Stage {
 
   /// Every thread reads its share of the images and counts into a matrix of its own.
   private func confusion(
-    _ items: [Manifest.Item], truths: EvaluationMasks, predictions: SeedMasks, threads: Int, into empty: ConfusionMatrix
-  ) throws -> ConfusionMatrix {
+    _ items: [Manifest.Item], truths: EvaluationMasks, predictions: SeedMasks, classes: ClassTable, threads: Int
+  ) throws -> (ConfusionMatrix, LabelAgreement) {
     let shares = try Parallel.results(items.count, threads: threads) { range in
-      var matrix = empty
+      var (matrix, agreement) = (ConfusionMatrix(classes: classes.count), LabelAgreement(classes))
       for item in items[range] {
         let truth = try truths.mask(of: item)
-        let prediction = try predictions.mask(of: item, width: truth.width, height: truth.height)
-        try matrix.add(truth: truth, prediction: prediction, item: item.id)
+        let truthPath = try truths.path(of: item)
+        let prediction = try predictions.mask(of: item, width: truth.width, height: truth.height, from: truthPath)
+        try matrix.add(truth: truth, prediction: prediction, item: item.id, names: (truthPath, predictions.path(of: item)))
+        agreement.add(truth, labels: item.labels)
       }
-      return matrix
+      return (matrix, agreement)
     }
-    return ConfusionMatrix.merged(shares) ?? empty
+    var (matrix, agreement) = (ConfusionMatrix(classes: classes.count), LabelAgreement(classes))
+    for share in shares {
+      try matrix.merge(share.0)
+      agreement.merge(share.1)
+    }
+    return (matrix, agreement)
   }
 }

@@ -30,8 +30,8 @@ struct ImportVOC: Stage {
     if let problem = SafeName.problem(with: name) {
       throw Failure(.usage, "\"\(name)\" \(problem)", item: "--name")
     }
-    if let images = inputs.images, let labels = inputs.labels {
-      return try DatasetImport.folder(images: images, labels: labels, classes: inputs.classes, name: name)
+    if let images = inputs.images {
+      return try DatasetImport.folder(images: images, labels: inputs.labels, classes: inputs.classes, name: name)
     }
     return try DatasetImport.voc2012(root: inputs.root ?? "", trainAugList: inputs.trainAug, name: name)
   }

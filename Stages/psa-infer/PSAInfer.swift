@@ -33,10 +33,11 @@ struct PSAInfer: Stage {
       let cam: Tensor
       if let stored {
         let map = try stored.scores(of: item, width: image.width, height: image.height)
-        guard map.labels == labels else {
+        guard map.labels == (labels.isEmpty ? [0] : labels) else {
           throw Failure(.data, "expected maps of the image's classes \(labels), without background, found \(map.labels)", file: scores, item: item.id)
         }
-        cam = map.values
+        // Of an image without classes the map is one of background.
+        cam = labels.isEmpty ? Tensor(zeros: [0, image.height, image.width]) : map.values
       } else if let activations {
         cam = try activations.scores(of: image, labels: labels)
       } else {

@@ -12,16 +12,24 @@ struct Summarize: Stage {
   @OptionGroup var options: SummarizeOptions
 
   func execute(_ run: StageRun) throws {
-    if !options.inputs.masks.isEmpty && options.images > 0 { try drawPictures(run) }
-    let reports = try options.inputs.evaluations.map { entry in
-      guard let data = FileManager.default.contents(atPath: entry.path) else { throw Failure(.noInput, "no such evaluation", file: entry.path) }
-      return (name: entry.name, report: try EvaluationReport(json: data, file: entry.path))
+    let inputs = options.inputs
+    if options.images > 0 {
+      if !inputs.masks.isEmpty { try drawPictures(of: inputs.masks, split: options.split, variant: nil, run) }
+      if !inputs.predictions.isEmpty {
+        let variant = options.predictionsVariant.folder
+        try drawPictures(of: inputs.predictions, split: options.predictionsSplit, variant: variant, run)
+      }
     }
+    let reports = try inputs.evaluations.map { (name: $0.name, report: try EvaluationReport(contentsOf: $0.path)) }
+    for (name, report) in reports { for note in report.leftOut { run.log.warning("\(name): \(note)") } }
     let table = try Self.table(reports)
-    let note = "IoU in %. Training read image-level labels only; pixel masks, of training images too, served this evaluation alone.\n"
+    let note =
+      reports.isEmpty
+      ? "Nothing was scored: there is no evaluation.\n"
+      : "IoU in %. Training read image-level labels only; pixel masks, of training images too, served this evaluation alone.\n"
     try AtomicFile.write(table.csv, to: "\(run.out)/table.csv")
     try AtomicFile.write(try Self.json(reports), to: "\(run.out)/table.json")
-    try AtomicFile.write(table.aligned + note, to: "\(run.out)/table.txt")
+    try AtomicFile.write(reports.isEmpty ? note : table.aligned + note, to: "\(run.out)/table.txt")
   }
 
   private static func table(_ reports: [(name: String, report: EvaluationReport)]) throws -> TextTable {
@@ -57,26 +65,42 @@ struct Summarize: Stage {
     return String(decoding: try encoder.encode(rows), as: UTF8.self) + "\n"
   }
 
-  /// `pictures/seeds.png`: a row an image, with the masks of each step laid over it, and the truth where there is one.
-  private func drawPictures(_ run: StageRun) throws {
-    let (split, masks) = (options.split, options.inputs.masks)
+  /// `pictures/SPLIT.png`: one row per image, with the masks of each step laid over it, and the truth where there is one.
+  private func drawPictures(of sources: [NamedPath], split: String, variant: String?, _ run: StageRun) throws {
     let data = try run.data(options.data, split: split, labelled: false)
-    let truths = EvaluationMasks(data.manifest)
-    let count = min(options.images, data.items.count)
-    // Evenly spread, one further each time: data sets are often ordered by class in a regular way.
-    let chosen = (0..<count).map { data.items[($0 * data.items.count / count + $0) % data.items.count] }
-    let sources = try masks.map { (name: $0.name, masks: try SeedMasks($0.path, for: chosen, classes: data.classes)) }
-    var montage = Montage(columns: ["image"] + sources.map(\.name) + ["truth"])
+    let truths = EvaluationMasks(data.manifest, ignoringPalette: options.ignorePalette)
+    let chosen = Self.spread(options.images, over: data.items.count).map { data.items[$0] }
+    let masks = try sources.map { try SeedMasks($0.path, variant: variant, for: chosen, classes: data.classes, ignoringPalette: options.ignorePalette) }
+    let hasTruth = truths.areGiven(for: chosen)
+    var montage = Montage(columns: ["image"] + sources.map(\.name) + (hasTruth ? ["truth"] : []))
+    var agreement = LabelAgreement(data.classes)
     for item in chosen {
       let image = try item.image()
       func overlay(_ mask: LabelMask) -> RGBImage {
         image.overlaid(with: data.classes.values(ofIndices: mask), palette: data.classes.palette, transparent: [0, data.classes.void])
       }
-      var row = [image]
-      for source in sources { row.append(overlay(try source.masks.mask(of: item, width: image.width, height: image.height))) }
-      row.append(overlay(try truths.mask(of: item, width: image.width, height: image.height)))
+      var row: [RGBImage?] = [image]
+      for source in masks { row.append(overlay(try source.mask(of: item, width: image.width, height: image.height))) }
+      if hasTruth {
+        let truth = truths.areGiven(for: [item]) ? try truths.mask(of: item, width: image.width, height: image.height) : nil
+        if let truth { agreement.add(truth, labels: item.labels) }
+        row.append(truth.map(overlay))
+      }
       montage.add(row: item.id, row)
     }
+    if let contradictions = agreement.contradictions(of: "truth masks in the pictures") { run.log.warning("\(contradictions)") }
     try montage.rendered().writePNG(to: "\(run.out)/pictures/\(split).png")
+  }
+
+  /// `wanted` different places of `count`, or all, ascending: evenly spread and one further each time, because data sets are often ordered by class in a
+  /// regular way.
+  private static func spread(_ wanted: Int, over count: Int) -> [Int] {
+    let number = min(wanted, count)
+    var taken: Set<Int> = []
+    for position in 0..<number {
+      var place = (position * count / number + position) % count
+      while !taken.insert(place).inserted { place = (place + 1) % count }
+    }
+    return taken.sorted()
   }
 }

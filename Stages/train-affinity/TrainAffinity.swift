@@ -34,12 +34,16 @@ struct TrainAffinity: Stage {
     let plan = TrainingPlan(items: data.items.count, training: training)
     let schedule = PolySchedule(base: training.learningRate)
     let groups = ParameterGroups.affinity(network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
+    let watch = TargetWatch("cells in which --low or --high is sure of a class")
     let step = AffinityStep(network: network, pairs: pairs)
     let job = TrainingJob<AffinitySample>(
       module: network, optimizer: SGD(groups, momentum: Float(training.momentum)), plan: plan, memory: training.memory,
       rate: { schedule.rate(step: $0.step, of: plan.steps) },
       prepare: { try AffinitySample(images.sample($0, epoch: $1), low: lowScores, high: highScores, kernels: single) },
-      accumulate: { try step.run($0, position: $1, kernels: $2, seed: seed) })
+      accumulate: { samples, position, kernels in
+        try watch.note(position, kernels: kernels, isTarget: samples.contains { $0.hasLabels })
+        return try step.run(samples, position: position, kernels: kernels, seed: seed)
+      })
     try run.train(
       job, kind: .affinity, specification: specification.json, data: data, inputs: [("weights", weights), ("low", low), ("high", high)])
   }

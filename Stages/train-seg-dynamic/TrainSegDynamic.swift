@@ -24,7 +24,9 @@ struct TrainSegDynamic: Stage {
     var policy = training.policy(square: options.square)
     policy.smallRounding = parameters.thumbnailRounding == .down ? .down : .nearest
     let images = TrainingImages(data.items, policy: policy, seed: run.seed)
-    let masks = try SeedMasks(seeds, for: data.items, classes: data.classes)
+    let masks = try SeedMasks(
+      seeds, for: data.items, classes: data.classes, ignoringPalette: options.ignorePalette)
+    try masks.checkTargets(of: data.items, run: run)
     let plan = TrainingPlan(items: data.items.count, training: training)
     let schedule = CosineSchedule(base: training.learningRate, epochs: training.epochs, stretch: parameters.scheduleStretch)
     let groups = ParameterGroups.segmentation(network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))

@@ -26,7 +26,9 @@ struct TrainSeg: Stage {
     network.backbone.freeze(.firstConvolution)
 
     let images = TrainingImages(data.items, policy: training.policy(square: options.square), seed: run.seed)
-    let masks = try SeedMasks(seeds, for: data.items, classes: data.classes)
+    let masks = try SeedMasks(
+      seeds, for: data.items, classes: data.classes, ignoringPalette: options.ignorePalette)
+    try masks.checkTargets(of: data.items, run: run)
     let plan = TrainingPlan(items: data.items.count, training: training)
     let schedule = CosineSchedule(base: training.learningRate, epochs: training.epochs)
     let groups = ParameterGroups.segmentation(network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))

@@ -115,6 +115,7 @@ import Testing
   @Test(arguments: try FileManager.default.contentsOfDirectory(atPath: "\(projectRoot)/pipelines").filter { $0.hasSuffix(".yaml") }.sorted())
   func shippedPipelinesAreRight(_ name: String) throws {
     try bench.write("id\tsplit\tlabels\n", to: "data/labels.tsv")
+    try bench.write("items: labels.tsv\n", to: "data/manifest.yaml")
     for file in ["res38_cls.pth", "res38_aff.pth", "ilsvrc-cls_rna-a1_cls1000_ep-0001.params"] { try bench.write("weights", to: "weights/\(file)") }
     let pipeline = try Pipeline(
       contentsOf: "\(projectRoot)/pipelines/\(name)",

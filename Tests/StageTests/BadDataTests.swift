@@ -13,11 +13,19 @@ extension StageSuites {
     // MARK: Manifest
 
     @Test(arguments: [
-      ("outside", "id", "a/../../x", "the id \"a/../../x\" holds characters other than A-Z a-z 0-9 . _ -"),
-      ("above", "id", "../x", "the id \"../x\" starts with \".\""),
-      ("shell", "id", "x;touch hacked", "the id \"x;touch hacked\" holds characters other than A-Z a-z 0-9 . _ -"),
-      ("dollar", "id", "$(touch hacked)", "the id \"$(touch hacked)\" holds characters other than A-Z a-z 0-9 . _ -"),
-      ("option", "id", "-rf", "the id \"-rf\" starts with \"-\""),
+      (
+        "outside", "id", "a/../../x", "the id \"a/../../x\" holds characters other than A-Z a-z 0-9 . _ -; a file of any name can stand in the column \"image\""
+      ),
+      ("above", "id", "../x", "the id \"../x\" starts with \".\"; a file of any name can stand in the column \"image\""),
+      (
+        "shell", "id", "x;touch hacked",
+        "the id \"x;touch hacked\" holds characters other than A-Z a-z 0-9 . _ -; a file of any name can stand in the column \"image\""
+      ),
+      (
+        "dollar", "id", "$(touch hacked)",
+        "the id \"$(touch hacked)\" holds characters other than A-Z a-z 0-9 . _ -; a file of any name can stand in the column \"image\""
+      ),
+      ("option", "id", "-rf", "the id \"-rf\" starts with \"-\"; a file of any name can stand in the column \"image\""),
       (
         "class", "labels", "kite fisch",
         "train-0001 has the unknown class \"fisch\"; did you mean \"fish\"? (classes: beetle, fish, kite, lantern, mushroom)"
@@ -56,7 +64,7 @@ extension StageSuites {
 
     @Test func noManifest() throws {
       try workshop.expectFailure(
-        "cam", ["--manifest", "none.yaml"], status: 66, "cam-infer: none.yaml: no such manifest, or it cannot be read")
+        "cam", ["--manifest", "none.yaml"], status: 66, "cam-infer: none.yaml: there is no such manifest")
     }
 
     // MARK: Images
@@ -89,7 +97,7 @@ extension StageSuites {
       try RGBImage(width: 32, height: 40, colour: .white).writePNG(to: workshop.path("\(scenes)/images/train-0002.png"))
       try workshop.expectFailure(
         "cam", ["--manifest", "\(scenes)/manifest.yaml"], status: 65,
-        "cam-infer: size/images/train-0002.png: train-0002: image is 32x40, the manifest says 64x48")
+        "cam-infer: size/images/train-0002.png: train-0002: the image is 32 x 40, the manifest's row is 64 x 48")
     }
 
     /// Maps that were made of images of another size.
@@ -102,7 +110,7 @@ extension StageSuites {
       }
       try workshop.expectFailure(
         "psa-crf", ["--manifest", "\(scenes)/manifest.yaml"], status: 65,
-        "crf: psa: train-0000: probability map is 64x48, image is 32x40")
+        "crf: psa: train-0000: the probability map is 64 x 48, resized/images/train-0000.png is 32 x 40")
     }
 
     // MARK: Masks
@@ -112,7 +120,7 @@ extension StageSuites {
       try LabelMask(width: 20, height: 10).write(to: workshop.path("\(seeds)/masks/train-0005.png"), palette: .voc)
       try workshop.expectFailure(
         "seg", ["--seeds", seeds], status: 65,
-        "train-seg: small-seed/masks/train-0005.png: train-0005: expected a mask of the image's size 64 x 48, found 20 x 10")
+        "train-seg: small-seed/masks/train-0005.png: train-0005: the mask is 20 x 10, scenes/images/train-0005.png is 64 x 48")
     }
 
     @Test func scoredMaskOfAnotherSize() throws {
@@ -120,7 +128,7 @@ extension StageSuites {
       try LabelMask(width: 20, height: 10).write(to: workshop.path("\(masks)/masks/val-0002.png"), palette: .voc)
       try workshop.expectFailure(
         "evaluation", ["--masks", masks], status: 65,
-        "evaluate: small-mask/masks/val-0002.png: val-0002: expected a mask of the image's size 64 x 48, found 20 x 10")
+        "evaluate: small-mask/masks/val-0002.png: val-0002: the mask is 20 x 10, scenes/masks/val-0002.png is 64 x 48")
     }
 
     @Test func truthMaskOfAnotherSize() throws {
@@ -128,7 +136,7 @@ extension StageSuites {
       try LabelMask(width: 20, height: 10).write(to: workshop.path("\(scenes)/masks/val-0000.png"), palette: .voc)
       try workshop.expectFailure(
         "evaluation", ["--manifest", "\(scenes)/manifest.yaml"], status: 65,
-        "evaluate: small-truth/masks/val-0000.png: val-0000: mask is 20x10, image is 64x48")
+        "evaluate: small-truth/masks/val-0000.png: val-0000: the mask is 20 x 10, the manifest's row is 64 x 48")
     }
 
     private static let values = "expected a mask value among 0 (background), 1 (beetle), 2 (fish), 3 (kite), 4 (lantern), 5 (mushroom) or 255 (void)"
@@ -140,7 +148,8 @@ extension StageSuites {
       try mask.write(to: workshop.path("\(seeds)/masks/train-0000.png"), palette: .voc)
       try workshop.expectFailure(
         "seg", ["--seeds", seeds], status: 65,
-        "train-seg: odd-seed/masks/train-0000.png: train-0000: \(Self.values), found 77 at x 5, y 7")
+        "train-seg: odd-seed/masks/train-0000.png: train-0000: \(Self.values), found 77 at x 5, y 7; with `unlisted: void` in the manifest such pixels do not count"
+      )
     }
 
     @Test func truthMaskValueOutsideTheClassTable() throws {
@@ -148,7 +157,7 @@ extension StageSuites {
       try LabelMask(width: 64, height: 48, label: 6).write(to: workshop.path("\(scenes)/masks/val-0000.png"), palette: .voc)
       try workshop.expectFailure(
         "evaluation", ["--manifest", "\(scenes)/manifest.yaml"], status: 65,
-        "evaluate: odd-truth/masks/val-0000.png: val-0000: \(Self.values), found 6 at x 0, y 0")
+        "evaluate: odd-truth/masks/val-0000.png: val-0000: \(Self.values), found 6 at x 0, y 0; with `unlisted: void` in the manifest such pixels do not count")
     }
 
     @Test func missingSeedMask() throws {

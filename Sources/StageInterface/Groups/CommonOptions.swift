@@ -62,3 +62,11 @@ extension Declared where Value == String {
 func require(_ condition: Bool, _ option: String, _ expected: String, found: @autoclosure () -> Any) throws {
   if !condition { throw ValidationError("--\(option): \(WrongValue(expected: expected, found: "\(found())"))") }
 }
+
+extension Declared where Value == Bool {
+  /// Not recorded: where the masks are taken at all, the outputs are the same.
+  static let ignorePalette = Declared(
+    "ignore-palette", .flag, default: .value(false), isRecorded: false,
+    help: "Take the masks' values as they are, even where their palette has them as other classes.",
+    text: { "\($0)" }, read: { $0 == "true" })
+}

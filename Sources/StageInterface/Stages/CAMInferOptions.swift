@@ -55,9 +55,9 @@ public struct CAMInferOptions: StageOptions {
 
   @Option(
     .number(
-      "background-power", NumberRange(above: 0, to: 1024), default: .value(SeedDefaults.backgroundPower),
+      "background-power", NumberRange(above: 0, to: 1024), default: .depends("\(SeedDefaults.backgroundPower) without --background-threshold"),
       "Masks: background where (1 - max CAM)^POWER beats every class (alpha; PSA's is 16)."))
-  public var backgroundPower: Double
+  public var backgroundPower: Double?
   @Option(
     .number(
       "background-threshold", NumberRange(0...1, or: -1), default: -1,
@@ -65,4 +65,11 @@ public struct CAMInferOptions: StageOptions {
   public var backgroundThreshold: Double
 
   public init() {}
+
+  public mutating func validate() throws {
+    guard backgroundPower == nil || backgroundThreshold < 0 else {
+      throw ValidationError("give either --background-power or --background-threshold")
+    }
+    if backgroundThreshold < 0 { backgroundPower = backgroundPower ?? SeedDefaults.backgroundPower }
+  }
 }

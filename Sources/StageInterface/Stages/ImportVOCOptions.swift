@@ -8,12 +8,15 @@ public struct ImportVOCOptions: StageOptions {
       compared with the published ones.
 
       Own images: import-voc --images photographs --labels labels.tsv --out manifests. The table has the columns id, \
-      labels and, if wanted, split.
+      labels and, if wanted, split; labels are class names, "none" where an image shows no class, "-" where that is not \
+      known. Without --labels all images are to be segmented: import-voc --images new --classes manifests/manifest.yaml \
+      --out new-manifest, then the split unlabelled.
 
       Later stages get the folder of --root or --images as --data.
       """,
     example: "--root VOCdevkit/VOC2012 --out runs/voc2012",
-    output: StageOutput([.scenes], .file("manifest.yaml")), manifest: .never)
+    output: StageOutput([.scenes], .file("manifest.yaml")), manifest: .never,
+    algorithmVersion: 2)
 
   public struct Inputs: ParsableArguments, Sendable {
     @Option(
@@ -27,14 +30,17 @@ public struct ImportVOCOptions: StageOptions {
         SegmentationClassAug.
         """))
     public var trainAug: String?
-    @Option(.input("images", [.externalFile], "In place of --root: a folder of own images."))
+    @Option(.input("images", [.externalFile], "In place of --root: a folder of own images, in folders within it too."))
     public var images: String?
     @Option(.input("labels", [.externalFile], "What the own images show: a tab-separated table."))
     public var labels: String?
     @Option(
       .input(
         "classes", [.externalFile],
-        "Names of the own classes, one per line. Without it in the order in which the table has them."))
+        """
+        Names of the own classes, one per line, or a manifest (.yaml) that has them. Without it in the order in which \
+        the table has them.
+        """))
     public var classes: String?
 
     public init() {}
@@ -58,8 +64,12 @@ public struct ImportVOCOptions: StageOptions {
     guard (inputs.root == nil) != (inputs.images == nil) else {
       throw ValidationError("give either --root or --images")
     }
-    guard (inputs.images == nil) == (inputs.labels == nil) else {
-      throw ValidationError("--images and --labels belong together")
+    guard inputs.images != nil || inputs.labels == nil else {
+      throw ValidationError("--labels is for own images: give --images too")
+    }
+    guard inputs.images == nil || inputs.labels != nil || inputs.classes != nil else {
+      throw ValidationError(
+        "give --labels, what the images show, or --classes, for images that are only to be segmented")
     }
     guard inputs.root == nil || inputs.classes == nil else {
       throw ValidationError("--classes is for own images; VOC has its own")

@@ -9,13 +9,13 @@ public struct MakeScenesOptions: StageOptions {
 
   @OptionGroup(title: "Running") public var common: CommonOptions
 
-  @Option(.integer("train", 1...10_000_000, unit: "scenes", default: 400, "Number of training scenes."))
+  @Option(.integer("train", 1...1_000_000, unit: "scenes", default: 400, "Number of training scenes."))
   public var train: Int
-  @Option(.integer("val", 1...10_000_000, unit: "scenes", default: 100, "Number of held-out scenes."))
+  @Option(.integer("val", 1...1_000_000, unit: "scenes", default: 100, "Number of held-out scenes."))
   public var val: Int
   @Option(
     .integer(
-      "close-ups", 0...10_000_000, unit: "pictures", default: 0,
+      "close-ups", 0...1_000_000, unit: "pictures", default: 0,
       "Number of pictures of one large object each, in a split close-up: what a network can learn classes from first."))
   public var closeUps: Int
   @Option(.integer("width", 32...4096, unit: "pixels", default: 160, "Width of a scene."))
@@ -24,4 +24,12 @@ public struct MakeScenesOptions: StageOptions {
   public var height: Int
 
   public init() {}
+
+  public func validate() throws {
+    // Objects are drawn for pictures of usual shapes: `SyntheticScenes.isPossible`.
+    guard 2 * width >= height, width <= 4 * height else {
+      throw ValidationError(
+        "expected a width of half to four times the height, found --width \(width) --height \(height)")
+    }
+  }
 }

@@ -45,6 +45,8 @@ public struct TrainSegDynamicOptions: StageOptions, TrainingStage, BiasedStage {
   @Flag(.square) public var givenSquare: Bool?
   @Flag(.channelDropout) public var channelDropout: Bool
 
+  @Flag(.ignorePalette) public var ignorePalette: Bool
+
   public init() {}
 
   public var square: Bool { givenSquare ?? (MethodDefaults(difference.preset).trainingResize == .square) }

@@ -27,6 +27,8 @@ public struct TrainSegOptions: StageOptions, TrainingStage {
   @Flag(.flag("square", default: false, "Resize to a square instead of keeping the ratio of the sides."))
   public var square: Bool
 
+  @Flag(.ignorePalette) public var ignorePalette: Bool
+
   public init() {}
 
   public func validate() throws { try heads.requireCrop(training.crop) }
