@@ -115,7 +115,8 @@ bench:
 	$(build_bench)
 	$(benchmark) --json $(RESULTS)/bench.json
 
-# The peers live in a virtual environment of their own. Where PyPI has no build for CPU alone, PyTorch's own index has.
+# The peers live in a virtual environment of their own. Packages come from where pip is set up to look (pip.conf, PIP_INDEX_URL, PIP_EXTRA_INDEX_URL);
+# an index with builds of PyTorch for CPU alone saves some GB.
 bench-peers: $(BUILD)/peers/ready
 	$(build_bench)
 	$(benchmark) --peer $(BUILD)/peers/bin/python --json $(RESULTS)/peers.json
@@ -133,8 +134,7 @@ bench-docs:
 
 $(BUILD)/peers/ready: Benchmarks/peers/requirements.txt
 	python3 -m venv $(BUILD)/peers
-	$(BUILD)/peers/bin/pip install --quiet -r $< \
-	  || $(BUILD)/peers/bin/pip install --quiet --extra-index-url https://download.pytorch.org/whl/cpu -r $<
+	$(BUILD)/peers/bin/pip install --quiet -r $<
 	@touch $@
 
 lint:
@@ -174,5 +174,6 @@ help:
 	@echo '  WEIGHTS=PATH        pretrained weights, a file or a folder of them, for pipelines that read $$WEIGHTS'
 	@echo '  OUT=DIR             folder for outputs; default: runs'
 	@echo '  THREADS=N           threads of each step; default: every core'
+	@echo '  INSTALL=no          only tell which packages are missing and the command that installs them'
 	@echo '  FILTER=NAME         with make test: only the suites that match'
 	@echo '  SSDD_MARCH=NAME     processor to compile for, as the compiler calls it, such as native; another one builds everything again'
