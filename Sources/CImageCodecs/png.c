@@ -139,6 +139,13 @@ static image_status read_with(png_state *state, image_purpose purpose, image_dec
   image_status status = image_check_size(out->width, out->height, out->message);
   if (status != IMAGE_OK) return status;
   if (purpose == FOR_HEADER) return copy_text(state, out);
+  // Deflate packs at most 1032:1, so a file that is shorter cannot hold the pixels: no memory is taken for them.
+  uint64_t bits = (uint64_t)out->width * out->height * out->bits * png_get_channels(state->png, state->info);
+  if (bits / 8 / 1032 > state->length) {
+    image_message(
+        out->message, "damaged PNG: the file of %zu bytes cannot hold %u x %u pixels", state->length, out->width, out->height);
+    return IMAGE_DAMAGED;
+  }
   out->channels = purpose == FOR_RGB ? 3 : 1;
   if (purpose == FOR_RGB) {
     ask_for_rgb(state->png, out);

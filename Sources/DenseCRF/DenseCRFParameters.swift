@@ -40,18 +40,38 @@ public struct DenseCRFParameters: Sendable, Hashable, Codable {
     self.clip = clip
   }
 
+  /// The largest weight of a kernel. A degree is the square root of at least 1e-20, so a point's factor is at most
+  /// sqrt(w) 1e10 and the product of two at most w 1e20. Summed over at most 2^31 points that is 2.2e29 w, which
+  /// single precision, up to 3.4e38, holds for w <= 1e9; a thousandth of that is let pass, far more than decides any
+  /// pixel: exp(-100) is 0 beside 1 in single precision.
+  public static let mostWeight: Float = 1_000_000
+  /// The smallest clip. Marginals are divided by their sum, which may be as small as a clipped probability: its
+  /// inverse is finite from 2.9e-39 on, and numbers below 1.2e-38 lose bits.
+  public static let leastClip: Float = 1e-37
+
   /// Throws a `Failure` of kind `.usage` that names the first value out of its range.
   public func validate() throws {
     for (name, value) in [
-      ("gaussianSpread", gaussianSpread), ("bilateralSpread", bilateralSpread), ("colourSpread", colourSpread), ("scaleFactor", scaleFactor),
+      ("gaussianSpread", gaussianSpread), ("bilateralSpread", bilateralSpread), ("colourSpread", colourSpread),
+      ("scaleFactor", scaleFactor),
       ("clip", clip),
     ] where !(value > 0 && value.isFinite) {
       throw Failure(.usage, "CRF parameter \(name) must be positive, found \(value)")
     }
-    for (name, value) in [("gaussianWeight", gaussianWeight), ("bilateralWeight", bilateralWeight)] where !(value >= 0 && value.isFinite) {
+    for (name, value) in [("gaussianWeight", gaussianWeight), ("bilateralWeight", bilateralWeight)]
+    where !(value >= 0 && value.isFinite) {
       throw Failure(.usage, "CRF parameter \(name) must not be negative, found \(value)")
     }
+    for (name, value) in [("gaussianWeight", gaussianWeight), ("bilateralWeight", bilateralWeight)]
+    where value > Self.mostWeight {
+      throw Failure(.usage, "CRF parameter \(name) must be at most \(Int(Self.mostWeight)), found \(value)")
+    }
+    guard clip >= Self.leastClip else {
+      throw Failure(.usage, "CRF parameter clip must be at least \(Self.leastClip), found \(clip)")
+    }
     guard clip <= 1 else { throw Failure(.usage, "CRF parameter clip must be at most 1, found \(clip)") }
-    guard iterations >= 0 else { throw Failure(.usage, "CRF parameter iterations must not be negative, found \(iterations)") }
+    guard iterations >= 0 else {
+      throw Failure(.usage, "CRF parameter iterations must not be negative, found \(iterations)")
+    }
   }
 }

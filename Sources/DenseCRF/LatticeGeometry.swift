@@ -27,6 +27,9 @@ struct LatticeGeometry: Sendable {
     var origin: UInt64 = 0
     var bits = 0
     let margin = 3 * Double(d + 1)
+    // A bound that is infinite or not a number is refused too.
+    let reach = (0..<d).reduce(0.0) { $0 + Double($1 + 1) * Double(largest[$1]) * Double(scales[$1]) }
+    guard reach <= Self.mostReach else { throw Self.tooFine }
     for j in 0..<d {
       let upper = (j..<d).reduce(margin) { $0 + Double(largest[$1]) * Double(scales[$1]) }
       let lower = (j == 0 ? 0 : Double(j) * Double(largest[j - 1]) * Double(scales[j - 1])) + margin
@@ -43,6 +46,24 @@ struct LatticeGeometry: Sendable {
     self.units = units
     self.origin = origin
   }
+
+  /// The largest |e_j| for which `SimplexFinder`, which computes in single precision, finds a simplex.
+  ///
+  /// Let E bound |e_j| and all sums and products that e_j is made of. Single precision has 24 significant bits, so an
+  /// operation on such numbers errs by at most 2^-24 E; e_j takes at most 2 (d + 1) of them, so it errs by at most u
+  /// = 2 (d + 1) 2^-24 E.
+  /// 1. Rounding e_j / (d + 1) by adding 1.5 * 2^23 and taking it away is right for quotients up to 2^22: E <= 2^22
+  ///    (d + 1).
+  /// 2. One turn makes the ranks a permutation of 0...d where the excess, the sum of the d + 1 rounded quotients, is
+  ///    at most d. The exact e_j have the sum 0
+  ///    and rounding moves a quotient by at most 1/2, so |excess| <= u + (d + 1) / 2, which is below d + 1 for u < (d
+  ///    + 1) / 2: E < 2^22. Beyond that a rank
+  ///    may be outside of the arrays that it is an index into.
+  /// 3. Weights are remainders over d + 1. They are to be known to an eighth: u <= (d + 1) / 8, so E <= 2^20.
+  ///
+  /// The third holds the others. A kernel that it refuses is narrower than 2^-19 of the image's side, far narrower
+  /// than a pixel of any image.
+  static let mostReach = Double(1 << 20)
 
   private static let tooFine = Failure(.usage, "the spreads of the CRF are too small for an image of this size: the lattice has too many cells")
 }

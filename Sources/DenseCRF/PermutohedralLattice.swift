@@ -26,6 +26,11 @@ final class PermutohedralLattice: Sendable {
   ) throws {
     let geometry = try LatticeGeometry(largest: largest)
     let d = geometry.dimension
+    // Vertices, at most d + 1 new ones a point, and the empty one are numbered by Int32.
+    let (most, overflow) = pointCount.multipliedReportingOverflow(by: d + 1)
+    guard !overflow, most < Int32.max else {
+      throw Failure(.data, "an image of \(pointCount) pixels is too large for the CRF: at most \(Int(Int32.max) / (d + 1)) pixels")
+    }
     dimension = d
     self.pointCount = pointCount
     vertices = AlignedBuffer(count: pointCount * (d + 1))

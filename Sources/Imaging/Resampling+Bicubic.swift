@@ -1,3 +1,5 @@
+import Foundations
+
 // Bicubic resampling with Pillow's arithmetic: Keys' cubic with a = -1/2, widened by the scale when shrinking (antialias), 8-bit values
 // between the horizontal and the vertical pass, coefficients in fixed point of 22 bits, sums in 32 bits. Every step is an integer except
 // the coefficients, so results are equal to Pillow's to the last bit.
@@ -164,17 +166,25 @@ extension RGBImage {
     return Bicubic.resize(self, width: width, height: height)
   }
 
-  /// The sides times `scale`, each rounded to the nearest integer, halves to even (as Python's `round`), at least 1. Precondition: `scale` is
-  /// positive.
-  public func scaledSize(by scale: Double) -> (width: Int, height: Int) {
-    precondition(scale > 0, "scaling by \(scale)")
-    func scaled(_ side: Int) -> Int { max(1, Int((Double(side) * scale).rounded(.toNearestOrEven))) }
-    return (scaled(width), scaled(height))
+  /// The sides times `scale`, each rounded to the nearest integer, halves to even (as Python's `round`), at least 1.
+  ///
+  /// - Throws: `Failure(.usage)` where `scale` is not above 0, or the result has more than `mostPixels`.
+  public func scaledSize(by scale: Double) throws -> (width: Int, height: Int) {
+    func scaled(_ side: Int) -> Double { max(1, (Double(side) * scale).rounded(.toNearestOrEven)) }
+    // Compared as numbers that cannot overflow; one that is not a number is refused too.
+    guard scale > 0, scaled(width) * scaled(height) <= Double(Self.mostPixels) else {
+      throw Failure(.usage, expected: "a scale above 0 that makes at most \(Self.mostPixels) pixels of \(width)x\(height)", found: "\(scale)")
+    }
+    return (Int(scaled(width)), Int(scaled(height)))
   }
 
+  /// Pixels that an image may be enlarged to. A network's input has three floats for each, 12 bytes: 2^28 of them
+  /// take 3 GiB, and every element's number is within 32 bits.
+  public static let mostPixels = 1 << 28
+
   /// The image at `scaledSize(by: scale)`, by `resizedBicubic`.
-  public func scaledBicubic(by scale: Double) -> RGBImage {
-    let size = scaledSize(by: scale)
+  public func scaledBicubic(by scale: Double) throws -> RGBImage {
+    let size = try scaledSize(by: scale)
     return resizedBicubic(width: size.width, height: size.height)
   }
 }

@@ -1,3 +1,4 @@
+import Foundations
 import MethodChoices
 import Tensors
 
@@ -26,6 +27,27 @@ public struct SeedParameters: Sendable, Hashable, Codable {
   }
 }
 
+extension SeedParameters {
+  /// Fails with `.usage`, naming the first value out of its range.
+  ///
+  /// `RandomWalk.walk` counts 2^logt steps, up to 2^30. A cell has about pi r^2 neighbours and a coefficient of 4
+  /// bytes for each: at a radius of 64 cells that is 51 KB a cell, 180 MB for the 3,500 cells of a photograph of 500
+  /// x 448.
+  public func validate() throws {
+    guard alpha > 0, alpha.isFinite else {
+      throw Failure(.usage, expected: "a finite exponent above 0", found: "\(alpha)", item: "alpha")
+    }
+    guard beta >= 0, beta.isFinite else {
+      throw Failure(.usage, expected: "a finite exponent, 0 or more", found: "\(beta)", item: "beta")
+    }
+    guard (0...30).contains(logt) else { throw Failure(.usage, expected: "0 to 30", found: "\(logt)", item: "logt") }
+    guard (1...64).contains(radius) else {
+      throw Failure(.usage, expected: "1 to 64 cells", found: "\(radius)", item: "radius")
+    }
+    guard stride >= 1 else { throw Failure(.usage, expected: "at least 1 pixel", found: "\(stride)", item: "stride") }
+  }
+}
+
 /// The random walk over an image: scores of pixels to scores of cells.
 ///
 /// - Parameters:
@@ -36,14 +58,17 @@ public struct SeedParameters: Sendable, Hashable, Codable {
 public func walkedCells(
   _ scores: Tensor, features: Tensor, parameters: SeedParameters = SeedParameters(), kernels: any Kernels
 ) throws -> Tensor {
+  try parameters.validate()
   let cells = pooledScores(scores, stride: parameters.stride, kernels: kernels)
   precondition(
-    features.shape.rank == 4 && features.shape[0] == 1 && features.shape[2] == cells.shape[1] && features.shape[3] == cells.shape[2],
+    features.shape.rank == 4 && features.shape[0] == 1 && features.shape[2] == cells.shape[1]
+      && features.shape[3] == cells.shape[2],
     "features \(features.shape) for cells \(cells.shape)")
   // An image of few cells has fewer neighbours.
   let pairs = AffinityPairs(radius: parameters.radius).fitting(height: cells.shape[1], width: cells.shape[2])
   let walk = try RandomWalk(
-    affinities: affinities(features, pairs: pairs, threads: kernels.threads), height: cells.shape[1], width: cells.shape[2], pairs: pairs,
+    affinities: affinities(features, pairs: pairs, threads: kernels.threads), height: cells.shape[1],
+    width: cells.shape[2], pairs: pairs,
     beta: parameters.beta)
   return walk.walk(cells, logt: parameters.logt, threads: kernels.threads)
 }
@@ -55,7 +80,11 @@ public func walkedCells(
 ///   - features: as for `walkedCells`.
 /// - Returns: (1 + present classes, height, width), background first. They are scores, not probabilities: their sum is not 1.
 /// - Throws: `Failure` `.data` where features are not finite.
-public func refinedSeeds(_ maps: Tensor, features: Tensor, parameters: SeedParameters = SeedParameters(), kernels: any Kernels) throws -> Tensor {
-  let cells = try walkedCells(withBackground(maps, alpha: parameters.alpha), features: features, parameters: parameters, kernels: kernels)
-  return upsampledScores(cells, height: maps.shape[1], width: maps.shape[2], stride: parameters.stride, kernels: kernels)
+public func refinedSeeds(
+  _ maps: Tensor, features: Tensor, parameters: SeedParameters = SeedParameters(), kernels: any Kernels
+) throws -> Tensor {
+  let cells = try walkedCells(
+    withBackground(maps, alpha: parameters.alpha), features: features, parameters: parameters, kernels: kernels)
+  return upsampledScores(
+    cells, height: maps.shape[1], width: maps.shape[2], stride: parameters.stride, kernels: kernels)
 }

@@ -31,21 +31,21 @@ public struct ActivationMaps {
 
   /// (k, H, W), each class scaled to 0..<1, for the class indices in `labels`, each in 1...C.
   ///
-  /// - Throws: `Failure(.usage)` where the image is too large for the memory.
+  /// - Throws: `Failure(.usage)` where the image is too large for the memory, or a scale makes it so.
   public func scores(of image: RGBImage, labels: [Int]) throws -> Tensor {
     var passes = self
     passes.isTogether = try memory.fitsTogether(image, threads: kernels.threads) { isTogether, kernels in
       var rehearsal = self
       (rehearsal.isTogether, rehearsal.kernels, rehearsal.scales) = (isTogether, kernels, scales.max().map { [$0] } ?? [])
-      _ = rehearsal.fused(image, labels: labels)
+      _ = try rehearsal.fused(image, labels: labels)
     }
     return try passes.fused(image, labels: labels).normalised()
   }
 
-  private func fused(_ image: RGBImage, labels: [Int]) -> CAMFusion {
+  private func fused(_ image: RGBImage, labels: [Int]) throws -> CAMFusion {
     var fusion = CAMFusion(width: image.width, height: image.height, present: labels.map { $0 - 1 }, kernels: kernels)
     for scale in scales {
-      let input = image.scaledBicubic(by: scale).networkInput
+      let input = try image.scaledBicubic(by: scale).networkInput
       for pass in networkPasses(input, flip: flip, isTogether: isTogether, kernels: kernels) {
         let maps = network.activationMaps(Context(kernels: kernels, mode: .inference).constant(pass.input)).value
         for (n, isMirrored) in pass.isMirrored.enumerated() { fusion.add(maps.batch(n..<(n + 1)), flipped: isMirrored) }

@@ -64,7 +64,7 @@ public struct MultiScaleSegmentation {
   private func meanKeepingRatio(of image: RGBImage, classes: [Int]) throws -> Tensor {
     var sum = Tensor(zeros: [classes.count, image.height, image.width])
     for scale in scales {
-      let resized = image.scaledBicubic(by: scale)
+      let resized = try image.scaledBicubic(by: scale)
       let seen = bordered(resized)
       for (softmax, isMirrored) in softmaxes(of: seen.networkInput) {
         // Maps end at a multiple of 8; what lies beyond the input is cut off before mirroring back, and a border after it.

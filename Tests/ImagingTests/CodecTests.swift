@@ -153,6 +153,28 @@ private enum Fixture {
     #expect(try RGBImage(encoded: file).pixels == [255, 255, 255, 1, 2, 3, 0, 0, 0])
   }
 
+  /// A mask of one value packs as well as deflate can.
+  @Test func constantMasksOf12MegapixelsComeBack() throws {
+    for label in [0, 255] as [UInt8] {
+      let mask = LabelMask(width: 4000, height: 3000, label: label)
+      #expect(try LabelMask(encoded: mask.pngBytes(palette: Palette.voc, text: [])) == mask)
+    }
+  }
+
+  /// Pixels take memory only where the file is long enough to hold them.
+  @Test func aShortFileThatClaimsManyPixelsIsRefused() throws {
+    var bytes = try LabelMask(width: 4, height: 3).pngBytes(palette: nil, text: [])
+    // The width and the height, 16000 each, and the checksum of the chunk that they are in.
+    bytes.replaceSubrange(16..<24, with: [0, 0, 0x3E, 0x80, 0, 0, 0x3E, 0x80])
+    let checksum = bytes[12..<29].reduce(~UInt32(0)) { crc, byte in
+      (0..<8).reduce(crc ^ UInt32(byte)) { crc, _ in crc >> 1 ^ (crc & 1 == 1 ? 0xEDB8_8320 : 0) }
+    }
+    for index in 0..<4 { bytes[29 + index] = UInt8(truncatingIfNeeded: ~checksum >> UInt32(24 - 8 * index)) }
+    let message = failure { _ = try LabelMask(encoded: bytes) }
+    #expect(
+      message?.contains("the file of \(bytes.count) bytes cannot hold 16000 x 16000 pixels") == true, "\(message ?? "")")
+  }
+
   @Test func wrongTextIsRefused() throws {
     let mask = LabelMask(width: 1, height: 1)
     #expect(failure { _ = try mask.pngBytes(palette: nil, text: [("", "x")]) } != nil)

@@ -21,7 +21,7 @@ struct GoldenCAMTests {
     let present = try golden.file.integers("present")
     var fusion = CAMFusion(width: size[1], height: size[0], present: Array(present.indices), kernels: kernels)
     for (index, scale) in scales.enumerated() {
-      let resized = image.scaledBicubic(by: scale)
+      let resized = try image.scaledBicubic(by: scale)
       #expect(try golden.mismatch(resized.pixels, shape: [resized.height, resized.width, 3], "scaled_u8/\(index)") == nil)
       for flipped in [false, true] {
         let maps = try golden.tensor("raw_cam_present/\(2 * index + (flipped ? 1 : 0))")

@@ -35,7 +35,7 @@ import Testing
 
   @Test func keepingTheRatioIsTheMeanOverScalesAndMirrorImages() throws {
     // Scale 2 makes sides that are multiples of 8: nothing to cut off.
-    let large = image.scaledBicubic(by: 2)
+    let large = try image.scaledBicubic(by: 2)
     let passes = [softmax(large), kernels.flipHorizontally(softmax(large.flippedHorizontally()))]
     let maps = passes.map { kernels.resizeBilinear($0.reshaped(Shape([1] + $0.shape.dimensions)), height: image.height, width: image.width).values }
     let expected = Tensor([3, image.height, image.width], zip(maps[0], maps[1]).map { ($0 + $1) / 2 })
@@ -70,7 +70,7 @@ import Testing
 
   @Test func aNarrowImageGetsABorderOfTheMeanColour() throws {
     // A quarter of 44 x 36 is 11 x 9; a head of dilation 2 wants 17 pixels, which three cells of 8 hold.
-    let small = image.scaledBicubic(by: 0.25)
+    let small = try image.scaledBicubic(by: 0.25)
     let bordered = small.cropped(x: 0, y: 0, width: 17, height: 17, padding: Normalisation.standard.meanColour)
     func inner(_ map: Tensor) -> Tensor {
       Tensor([3, 9, 11], (0..<3).flatMap { c in (0..<9).flatMap { y in (0..<11).map { x in map[c, y, x] } } })
