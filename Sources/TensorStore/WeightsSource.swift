@@ -45,9 +45,14 @@ public struct WeightsSource {
   public let format: Format?
   /// The file, for messages.
   public let path: String?
+  /// Where in the file the tensors were, and what else was there, for who chose none of it; nil where nothing needs
+  /// to be said.
+  public let remark: String?
 
   /// Fails where a name is there twice.
-  init(_ items: [Item], attributes: [String: AttributeValue] = [:], format: Format?, path: String?) throws {
+  init(
+    _ items: [Item], attributes: [String: AttributeValue] = [:], format: Format?, path: String?, remark: String? = nil
+  ) throws {
     var names: Set<String> = []
     for item in items where !names.insert(item.name).inserted {
       throw Failure(.data, "two tensors have this name", file: path, item: item.name)
@@ -56,25 +61,34 @@ public struct WeightsSource {
     self.attributes = attributes
     self.format = format
     self.path = path
+    self.remark = remark
   }
 
   /// Opens a file of `format`, by default of the one that its first bytes tell.
   ///
   /// `keepingNames`: leave MXNet's names as they are; otherwise they become PyTorch's (`MXNetParameters`).
-  /// - Throws: `Failure(.noInput)` where there is no such file, `.data` where its content is damaged or of no known format.
-  public init(_ path: String, format: Format? = nil, keepingNames: Bool = false) throws {
-    try self.init(ByteSource(path: path), format: format, keepingNames: keepingNames)
+  /// `key`: where in a PyTorch file the weights are (`StateDictionarySearch`).
+  /// - Throws: `Failure(.noInput)` where there is no such file, `.data` where its content is damaged or of no known
+  ///   format, `.usage` for a key where the format has none.
+  public init(_ path: String, format: Format? = nil, keepingNames: Bool = false, key: String? = nil) throws {
+    try self.init(ByteSource(path: path), format: format, keepingNames: keepingNames, key: key)
   }
 
   /// The same from memory, except HDF5; `name` stands for the path in messages.
-  package init(bytes: [UInt8], name: String) throws { try self.init(ByteSource(bytes: bytes, name: name)) }
+  package init(bytes: [UInt8], name: String, key: String? = nil) throws {
+    try self.init(ByteSource(bytes: bytes, name: name), key: key)
+  }
 
-  private init(_ source: ByteSource, format: Format? = nil, keepingNames: Bool = false) throws {
+  private init(_ source: ByteSource, format: Format? = nil, keepingNames: Bool = false, key: String? = nil) throws {
     guard let format = try format ?? Self.format(of: source) else {
-      throw Failure(.data, "is none of the formats that can be read: PyTorch, safetensors, MXNet, HDF5", file: source.name)
+      throw Failure(
+        .data, "is none of the formats that can be read: PyTorch, safetensors, MXNet, HDF5", file: source.name)
+    }
+    if key != nil, format != .pytorch {
+      throw Failure(.usage, "has no keys: only PyTorch's files have", file: source.name, item: "--key")
     }
     switch format {
-    case .pytorch: self = try PyTorchCheckpoint.open(source)
+    case .pytorch: self = try PyTorchCheckpoint.open(source, key: key)
     case .safetensors: self = try Safetensors.open(source)
     case .mxnet: self = try MXNetParameters.open(source, keepingNames: keepingNames)
     case .hdf5: self = try WeightsFile.open(source.name)
@@ -87,6 +101,7 @@ public struct WeightsSource {
     attributes = weights.attributes
     format = nil
     path = weights.source
+    remark = nil
   }
 
   private static func format(of source: ByteSource) throws -> Format? {
@@ -107,13 +122,16 @@ public struct WeightsSource {
 
   /// The same with names changed; nil leaves a tensor out. A failure where two tensors would have one name.
   public func renamed(_ change: (String) -> String?) throws -> WeightsSource {
-    try WeightsSource(items.compactMap { item in change(item.name).map(item.named) }, attributes: attributes, format: format, path: path)
+    try WeightsSource(
+      items.compactMap { item in change(item.name).map(item.named) }, attributes: attributes, format: format,
+      path: path, remark: remark)
   }
 
   /// The tensors of these names in this order; names that the file does not have are left out.
   public func selecting(_ names: [String]) throws -> WeightsSource {
     let byName = Dictionary(items.map { ($0.name, $0) }) { $1 }
-    return try WeightsSource(names.compactMap { byName[$0] }, attributes: attributes, format: format, path: path)
+    return try WeightsSource(
+      names.compactMap { byName[$0] }, attributes: attributes, format: format, path: path, remark: remark)
   }
 
   /// The same without the attributes that tell what made the file.

@@ -53,19 +53,18 @@ struct PyTorchCheckpointTests {
     #expect(try read(file.zip).count == 2)
   }
 
-  @Test func whatAStateDictDoesNotNeedIsRefusedByName() throws {
+  @Test func namesThatRunCommandsAreRefused() throws {
     var file = CheckpointBytes.small
+    func refused(_ name: String) -> String {
+      "refused: the pickle asks for `\(name)`, which no checkpoint needs and attacks use; nothing was executed"
+    }
     file.extra = CheckpointBytes.global("posix", "system") + CheckpointBytes.tuple([CheckpointBytes.text("true")]) + [0x52]
-    #expect(message(file.zip) == "w.pth: archive/data.pkl: refused: the pickle asks for `posix.system`, which no state dict needs")
-    #expect(message(file.legacy) == "w.pth: pickle: refused: the pickle asks for `posix.system`, which no state dict needs")
+    #expect(message(file.zip) == "w.pth: archive/data.pkl: \(refused("posix.system"))")
+    #expect(message(file.legacy) == "w.pth: pickle: \(refused("posix.system"))")
     file.extra = CheckpointBytes.text("builtins") + CheckpointBytes.text("eval") + [0x93]
-    #expect(message(file.zip)?.contains("`builtins.eval`") == true)
+    #expect(message(file.zip)?.hasSuffix(refused("builtins.eval")) == true)
     file.extra = Array("(iposix\nsystem\n".utf8)
-    #expect(message(file.zip)?.contains("the opcode INST") == true)
-    file.extra = CheckpointBytes.global("torch", "load") + [0x29, 0x52]
-    #expect(message(file.zip)?.contains("`torch.load`") == true)
-    file.extra = CheckpointBytes.global("collections", "OrderedDict") + CheckpointBytes.tuple([[0x4E], [0x4E]]) + [0x52]
-    #expect(message(file.zip)?.contains("calling `collections.OrderedDict` with 2 arguments") == true)
+    #expect(message(file.zip)?.hasSuffix(refused("posix.system")) == true)
   }
 
   @Test func compressedEntriesAreRefusedByName() {

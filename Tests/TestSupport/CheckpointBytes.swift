@@ -11,7 +11,10 @@ package struct CheckpointBytes {
     package var shape: [Int]
     package var strides: [Int]
 
-    package init(name: String, storageType: String = "FloatStorage", key: String, elements: Int, offset: Int = 0, shape: [Int], strides: [Int]) {
+    package init(
+      name: String, storageType: String = "FloatStorage", key: String, elements: Int, offset: Int = 0, shape: [Int],
+      strides: [Int]
+    ) {
       (self.name, self.storageType, self.key, self.elements) = (name, storageType, key, elements)
       (self.offset, self.shape, self.strides) = (offset, shape, strides)
     }
@@ -22,8 +25,12 @@ package struct CheckpointBytes {
   package var storages: [(key: String, bytes: [UInt8])]
   /// Put before the STOP of the pickle's dictionary, as a value under the key "extra".
   package var extra: [UInt8] = []
+  /// The pickled object in place of a dictionary of the items; empty for that.
+  package var root: [UInt8] = []
 
-  package init(items: [Item], storages: [(key: String, bytes: [UInt8])]) { (self.items, self.storages) = (items, storages) }
+  package init(items: [Item], storages: [(key: String, bytes: [UInt8])]) {
+    (self.items, self.storages) = (items, storages)
+  }
 
   /// Two tensors: a 2x3 matrix, and its transpose on the same storage.
   package static var small: CheckpointBytes {
@@ -45,17 +52,37 @@ package struct CheckpointBytes {
   package static func global(_ module: String, _ name: String) -> [UInt8] { Array("c\(module)\n\(name)\n".utf8) }
   package static func tuple(_ parts: [[UInt8]]) -> [UInt8] { [0x28] + parts.flatMap { $0 } + [0x74] }
 
-  package static func tensor(_ item: Item, legacy: Bool) -> [UInt8] {
-    var identifier = [text("storage"), global("torch", item.storageType), text(item.key), text("cpu"), integer(item.elements)]
-    if legacy { identifier.append([0x4E]) }
+  package static func dictionary(_ entries: [(String, [UInt8])]) -> [UInt8] {
+    [0x7D, 0x28] + entries.flatMap { text($0.0) + $0.1 } + [0x75]
+  }
+
+  package static func storage(_ type: String, key: String, count: Int, legacy: Bool = false) -> [UInt8] {
+    let identifier = [text("storage"), global("torch", type), text(key), text("cpu"), integer(count)]
+    return tuple(identifier + (legacy ? [[0x4E]] : [])) + [0x51]
+  }
+
+  /// A tensor of a type that has no storage of its own, on `bytes` bytes.
+  package static func tensorVersion3(_ type: String, key: String, bytes: Int, shape: [Int]) -> [UInt8] {
+    let strides = shape.indices.map { shape[($0 + 1)...].reduce(1, *) }
     let arguments = tuple([
-      tuple(identifier) + [0x51], integer(item.offset), tuple(item.shape.map(integer)), tuple(item.strides.map(integer)), [0x89],
+      storage("UntypedStorage", key: key, count: bytes), integer(0), tuple(shape.map(integer)),
+      tuple(strides.map(integer)), [0x89], [0x4E],
+      global("torch", type),
+    ])
+    return global("torch._utils", "_rebuild_tensor_v3") + arguments + [0x52]
+  }
+
+  package static func tensor(_ item: Item, legacy: Bool) -> [UInt8] {
+    let arguments = tuple([
+      storage(item.storageType, key: item.key, count: item.elements, legacy: legacy), integer(item.offset),
+      tuple(item.shape.map(integer)), tuple(item.strides.map(integer)), [0x89],
       global("collections", "OrderedDict") + [0x29, 0x52],
     ])
     return global("torch._utils", "_rebuild_tensor_v2") + arguments + [0x52]
   }
 
   package func pickle(legacy: Bool = false) -> [UInt8] {
+    if !root.isEmpty { return [0x80, 2] + root + [0x2E] }
     var bytes: [UInt8] = [0x80, 2] + Self.global("collections", "OrderedDict") + [0x29, 0x52, 0x28]
     for item in items { bytes += Self.text(item.name) + Self.tensor(item, legacy: legacy) }
     if !extra.isEmpty { bytes += Self.text("extra") + extra }
@@ -77,20 +104,26 @@ package struct CheckpointBytes {
   package var zip: [UInt8] { Self.zip(entries) }
 
   package var entries: [(name: String, bytes: [UInt8])] {
-    [("archive/data.pkl", pickle()), ("archive/byteorder", Array("little".utf8))] + storages.map { ("archive/data/\($0.key)", $0.bytes) }
+    [("archive/data.pkl", pickle()), ("archive/byteorder", Array("little".utf8))]
+      + storages.map { ("archive/data/\($0.key)", $0.bytes) }
   }
 
   /// `wide`: sizes and offsets in ZIP64 fields. `method`: what the headers claim. `checksum`: instead of that of an entry's bytes.
-  package static func zip(_ entries: [(name: String, bytes: [UInt8])], wide: Bool = false, method: Int = 0, checksum: UInt32? = nil) -> [UInt8] {
+  package static func zip(
+    _ entries: [(name: String, bytes: [UInt8])], wide: Bool = false, method: Int = 0, checksum: UInt32? = nil
+  ) -> [UInt8] {
     var file: [UInt8] = []
     var directory: [UInt8] = []
     for (name, bytes) in entries {
       let offset = file.count
       let common = little(method, 2) + little(0, 4) + little(checksum ?? bytes.withUnsafeBytes(CRC32.checksum), 4)
       let size = little(bytes.count, 4)
-      file += little(0x0403_4B50, 4) + little(20, 2) + little(0, 2) + common + size + size + little(name.utf8.count, 2) + little(3, 2)
+      file +=
+        little(0x0403_4B50, 4) + little(20, 2) + little(0, 2) + common + size + size + little(name.utf8.count, 2)
+        + little(3, 2)
       file += Array(name.utf8) + [0, 0, 0] + bytes
-      let extra = wide ? little(1, 2) + little(24, 2) + little(bytes.count, 8) + little(bytes.count, 8) + little(offset, 8) : []
+      let extra =
+        wide ? little(1, 2) + little(24, 2) + little(bytes.count, 8) + little(bytes.count, 8) + little(offset, 8) : []
       directory += little(0x0201_4B50, 4) + little(20, 2) + little(20, 2) + little(0, 2) + common
       directory += wide ? little(0xFFFF_FFFF, 4) + little(0xFFFF_FFFF, 4) : size + size
       directory += little(name.utf8.count, 2) + little(extra.count, 2) + little(0, 10)
@@ -104,7 +137,9 @@ package struct CheckpointBytes {
       file += little(entries.count, 8) + little(entries.count, 8) + little(directory.count, 8) + little(start, 8)
       file += little(0x0706_4B50, 4) + little(0, 4) + little(record, 8) + little(1, 4)
     }
-    file += little(0x0605_4B50, 4) + little(0, 4) + little(wide ? 0xFFFF : entries.count, 2) + little(wide ? 0xFFFF : entries.count, 2)
+    file +=
+      little(0x0605_4B50, 4) + little(0, 4) + little(wide ? 0xFFFF : entries.count, 2)
+      + little(wide ? 0xFFFF : entries.count, 2)
     file += little(wide ? 0xFFFF_FFFF : directory.count, 4) + little(wide ? 0xFFFF_FFFF : start, 4) + little(0, 2)
     return file
   }

@@ -6,15 +6,18 @@ public enum PyTorchCheckpoint {
   /// The tensors of a state dict, in its order, widened to float32.
   ///
   /// - Both formats: the zip archive (since PyTorch 1.6; ZIP64 too) and the older run of pickles.
-  /// - The state dict is the pickled dictionary itself, or what it holds under `state_dict`, `model_state_dict` or `model`. Entries that are not tensors are
-  ///   skipped.
-  /// - Half, bfloat16, double, integer and boolean tensors are widened (doubles and integers beyond 2^24 rounded); views of every kind, parameters and
-  ///   tensors that share a storage are read as the tensors they show.
+  /// - The state dict is found by `StateDictionarySearch`: the pickled dictionary itself, or what it holds under
+  ///   `state_dict`, `model`, `net` and the like, or under `key`. Entries that are no tensors are skipped.
+  /// - Half, bfloat16, 8-bit, double, integer and boolean tensors are widened (doubles and integers beyond 2^24
+  ///   rounded); views of every kind, parameters and tensors that share a storage are read as the tensors they show.
+  /// - Objects of any kind may stand beside the tensors: they are not made, and nothing is called. Where a wanted
+  ///   tensor is made by something unknown, the failure names both.
   /// - `strippingModulePrefix`: leave out the `module.` that DataParallel puts before every name.
   ///
-  /// Fails with `.data` and the offending name for pickles that ask for anything but what a state dict needs, for compressed entries, files cut short,
-  /// storages shorter than a tensor on them, tensors that together show more than twice the bytes of the file, and bytes that contradict the archive's
-  /// checksum (the older format has none); sizes are checked before memory is taken. With `.noInput` where there is no such file.
+  /// Fails with `.data` and the offending name for pickles that ask for what runs commands, for compressed entries,
+  /// files cut short, storages shorter than a tensor on them, tensors that together show more than twice the bytes of
+  /// the file, and bytes that contradict the archive's checksum (the older format has none); sizes are checked before
+  /// memory is taken. With `.noInput` where there is no such file.
   public static func read(_ path: String, strippingModulePrefix: Bool = false) throws -> NamedTensors {
     try open(ByteSource(path: path), strippingModulePrefix).load()
   }
@@ -28,7 +31,7 @@ public enum PyTorchCheckpoint {
   static let largestPickle = 16 << 20
 
   /// The names and shapes of the tensors, all checked; their elements are read when they are asked for.
-  static func open(_ source: ByteSource, _ stripping: Bool = false) throws -> WeightsSource {
+  static func open(_ source: ByteSource, _ stripping: Bool = false, key: String? = nil) throws -> WeightsSource {
     let start = try source.read(0, min(16, source.size), "start of the file")
     let content: Content
     if isArchive(start) {
@@ -38,7 +41,7 @@ public enum PyTorchCheckpoint {
     } else {
       throw Failure(.data, "is not a PyTorch checkpoint: neither a zip archive nor the older format", file: source.name)
     }
-    return try weights(content, source, stripping)
+    return try weights(content, source, stripping, key)
   }
 
   /// Whether a file that starts with these 16 bytes is to be read as a PyTorch checkpoint.
@@ -127,7 +130,7 @@ public enum PyTorchCheckpoint {
       guard case .string(let text) = key else { throw keyMachine.failure("damaged: a key that is \(key.kind)") }
       return text
     }
-    let places = try legacyStorages(source, keys, from: position, types: storageTypes(machine))
+    let places = try legacyStorages(source, keys, from: position, sizes: elementSizes(machine))
     let locate = { (storage: StorageReference) in
       guard let place = places[storage.key] else { throw Failure(.data, "the storage is missing", file: source.name, item: "storage \(storage.key)") }
       return place
@@ -137,25 +140,25 @@ public enum PyTorchCheckpoint {
 
   /// Storages follow the pickles in the order of their keys: the number of elements in 8 bytes, then the elements, whose size the pickle knows.
   private static func legacyStorages(
-    _ source: ByteSource, _ keys: [String], from start: Int, types: [String: ElementType]
+    _ source: ByteSource, _ keys: [String], from start: Int, sizes: [String: Int]
   ) throws -> [String: (offset: Int, size: Int)] {
     var places: [String: (offset: Int, size: Int)] = [:]
     var position = start
     for key in keys {
       let item = "storage \(key)"
-      guard let type = types[key] else { throw Failure(.data, "no tensor tells the type of its elements", file: source.name, item: item) }
+      guard let size = sizes[key] else { throw Failure(.data, "no tensor tells the type of its elements", file: source.name, item: item) }
       let count = littleEndian(try source.read(position, 8, item), 0, 8)
       position += 8
-      guard count <= (source.size - position) / type.size else {
+      guard count <= (source.size - position) / size else {
         throw Failure(.data, "the file ends before the end of this (it is cut short, or damaged)", file: source.name, item: item)
       }
-      places[key] = (position, Int(count) * type.size)
-      position += Int(count) * type.size
+      places[key] = (position, Int(count) * size)
+      position += Int(count) * size
     }
     return places
   }
 
-  private static func storageTypes(_ machine: PickleMachine) -> [String: ElementType] {
-    Dictionary(machine.storages.map { ($0.key, $0.type) }, uniquingKeysWith: { first, _ in first })
+  private static func elementSizes(_ machine: PickleMachine) -> [String: Int] {
+    Dictionary(machine.storages.map { ($0.key, $0.elementSize) }, uniquingKeysWith: { first, _ in first })
   }
 }

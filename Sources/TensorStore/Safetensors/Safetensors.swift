@@ -161,6 +161,11 @@ extension ElementType {
     case "I8": self = .int8
     case "U8": self = .uint8
     case "BOOL": self = .boolean
+    case "U64": self = .uint64
+    case "U32": self = .uint32
+    case "U16": self = .uint16
+    case "F8_E4M3": self = .float8e4m3Finite
+    case "F8_E5M2": self = .float8e5m2
     default: return nil
     }
   }

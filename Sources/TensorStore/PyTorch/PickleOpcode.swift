@@ -1,0 +1,20 @@
+/// The opcodes of pickles of all protocols, by their bytes.
+enum PickleOpcode: UInt8 {
+  case mark = 0x28, emptyTuple = 0x29, stop = 0x2E, pop = 0x30, popMark = 0x31, duplicate = 0x32, binBytes = 0x42,
+    shortBinBytes = 0x43, float = 0x46
+  case binFloat = 0x47, int = 0x49, binInt = 0x4A, binInt1 = 0x4B, long = 0x4C, binInt2 = 0x4D, none = 0x4E,
+    persistentName = 0x50, persistentID = 0x51
+  case reduce = 0x52, string = 0x53, binString = 0x54, shortBinString = 0x55, unicode = 0x56, binUnicode = 0x58,
+    emptyList = 0x5D, append = 0x61
+  case build = 0x62, global = 0x63, dictionary = 0x64, appends = 0x65, get = 0x67, binGet = 0x68, instance = 0x69,
+    longBinGet = 0x6A, list = 0x6C
+  case object = 0x6F, put = 0x70, binPut = 0x71, longBinPut = 0x72, setItem = 0x73, tuple = 0x74, setItems = 0x75,
+    emptyDictionary = 0x7D
+  case protocolVersion = 0x80, newObject = 0x81, extension1 = 0x82, extension2 = 0x83, extension4 = 0x84, tuple1 = 0x85,
+    tuple2 = 0x86, tuple3 = 0x87
+  case newTrue = 0x88, newFalse = 0x89, long1 = 0x8A, long4 = 0x8B, shortBinUnicode = 0x8C, binUnicode8 = 0x8D,
+    binBytes8 = 0x8E, emptySet = 0x8F
+  case addItems = 0x90, frozenSet = 0x91, newObjectEx = 0x92, stackGlobal = 0x93, memoize = 0x94, frame = 0x95,
+    byteArray8 = 0x96, nextBuffer = 0x97
+  case readOnlyBuffer = 0x98
+}
