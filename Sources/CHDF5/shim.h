@@ -102,6 +102,22 @@ static inline int chdf5_has_own_storage(hid_t dataset, int *is_filtered) {
   return layout != H5D_VIRTUAL && external == 0;
 }
 
+/// The first filter of a data set that this library does not have, and its name as the file has it; 0 where it has all. Negative on failure.
+static inline int chdf5_missing_filter(hid_t dataset, char *name, size_t size) {
+  hid_t properties = H5Dget_create_plist(dataset);
+  if (properties < 0) return -1;
+  int count = H5Pget_nfilters(properties), found = count < 0 ? -1 : 0;
+  for (int i = 0; i < count && found == 0; i++) {
+    unsigned flags = 0, config = 0;
+    size_t values = 0;
+    H5Z_filter_t filter = H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, size, name, &config);
+    if (filter < 0) found = -1;
+    else if (H5Zfilter_avail(filter) <= 0) found = (int)filter;
+  }
+  H5Pclose(properties);
+  return found;
+}
+
 /// The bytes of the file that an object is in; 0 where it cannot be told.
 static inline hsize_t chdf5_file_size(hid_t object) {
   hsize_t size = 0;

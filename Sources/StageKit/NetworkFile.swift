@@ -34,6 +34,10 @@ public struct NetworkFile {
   public init(_ path: String, accepting kinds: [Kind]) throws {
     self.path = path
     tensors = try WeightsFile.load(path)
+    for (name, tensor) in tensors.entries {
+      guard let (position, value) = tensor.firstNotFinite else { continue }
+      throw Failure(.data, expected: "finite weights", found: "\(value) at element \(position)", file: path, item: name)
+    }
     let name = tensors.attributes["network"]?.asString ?? Kind.imported.rawValue
     guard let kind = Kind(rawValue: name) else { throw Failure(.data, "unknown network \"\(name)\"", file: path, item: "attribute network") }
     guard kinds.contains(kind) else {

@@ -36,16 +36,26 @@ public struct SeedScores: Sendable {
 
   /// The scores of an image at its full size: a coarse map is enlarged by its stride (bilinear) and cropped.
   public func scores(of item: Manifest.Item, width: Int, height: Int) throws -> Scores {
-    let map = try reader.scores(item.id)
-    guard map.width == width, map.height == height else {
-      let message = LabelMask.sizeMessage("the probability map", (map.width, map.height), item.imagePath, (width, height))
+    // Sizes come first: a map takes no more memory than its image allows.
+    let size = try reader.imageSize(of: item.id)
+    guard size.width == width, size.height == height else {
+      let message = LabelMask.sizeMessage("the probability map", (size.width, size.height), item.imagePath, (width, height))
       throw Failure(.data, message, file: reader.path, item: item.id)
     }
+    let map = try reader.scores(item.id, of: (height, width))
     func cells(_ side: Int) -> Int { side / map.stride + (side % map.stride == 0 ? 0 : 1) }
-    guard map.stride <= max(width, height), map.scores.shape[1] == cells(height), map.scores.shape[2] == cells(width) else {
+    // A map is enlarged to whole cells before it is cropped: beyond this stride that takes far more memory than the
+    // image.
+    guard map.stride <= 256, map.scores.shape[1] == cells(height), map.scores.shape[2] == cells(width) else {
       throw Failure(.data, "scores of shape \(map.scores.shape) do not go with stride \(map.stride) and \(width)x\(height)", file: reader.path, item: item.id)
     }
-    let labels = try classes.indices(of: map.labels, item: item.id)
+    if let (position, value) = map.scores.firstNotFinite {
+      let (rest, column) = position.quotientAndRemainder(dividingBy: map.scores.shape[2])
+      let (channel, row) = rest.quotientAndRemainder(dividingBy: map.scores.shape[1])
+      throw Failure(.data, expected: "finite scores", found: "\(value) in channel \(channel), row \(row), column \(column)", file: reader.path, item: item.id)
+    }
+    let labels: [Int]
+    do { labels = try classes.indices(of: map.labels, item: item.id) } catch let failure as Failure { throw failure.of(file: reader.path) }
     return Scores(values: upsampledScores(map.scores, height: height, width: width, stride: map.stride, kernels: kernels), labels: labels)
   }
 

@@ -36,7 +36,7 @@ extension Stage {
   }
 
   public static func main() {
-    WeightsReader.prepare()
+    IsolatedHDF5.prepare()
     BLASEnvironment.prepare()
     CrashMessage.prepare(program: Options.stage.name)
     // A reader that closes the pipe early, such as `head`, is no reason to die without a word.

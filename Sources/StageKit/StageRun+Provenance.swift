@@ -16,14 +16,15 @@ extension StageRun {
       stage: stage, version: String(algorithmVersion), parameters: parameters.map { ($0.name, $0.value) }, inputs: digests, seed: seed)
   }
 
-  /// Everything that a training's result depends on, as one digest; the thread count too, because it decides the last bits.
+  /// Everything that a training's result depends on, as one digest, except the thread count, which its checkpoint
+  /// holds beside.
   ///
   /// Of the images it takes the digests that the table of items may hold, not the files.
   func fingerprint(manifest: Manifest, inputs: [(option: String, path: String)]) throws -> String {
     let files = [(option: "manifest", path: manifest.path), (option: "items", path: manifest.itemsPath)] + inputs
     let digests = try files.map { "\($0.option)=\(try Self.digest(of: $0.path))" }
     let options = parameters.map { "\($0.name)=\($0.value)" }
-    let parts = [stage, String(algorithmVersion), String(seed), String(threads)] + options + digests
+    let parts = [stage, String(algorithmVersion), String(seed)] + options + digests
     return SHA256.hexadecimal(of: parts.joined(separator: "\n").utf8)
   }
 

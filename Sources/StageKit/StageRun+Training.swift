@@ -52,7 +52,7 @@ extension StageRun {
     let fingerprint = try fingerprint(manifest: data.manifest, inputs: inputs)
     let plan = try plan(of: job)
     let kernels = kernels
-    let loop = TrainingLoop<Sample>(plan: plan, seed: seed, folder: out, fingerprint: fingerprint, rate: job.rate)
+    let loop = TrainingLoop<Sample>(plan: plan, seed: seed, folder: out, fingerprint: fingerprint, threads: threads, rate: job.rate)
     var optimizer = job.optimizer
     var progress = progress(total: plan.steps, unit: "steps")
     let resumed = { (step: Int) in
@@ -60,9 +60,10 @@ extension StageRun {
       log.info("going on after step \(step) of \(plan.steps)")
       progress = self.progress(total: plan.steps, unit: "steps", alreadyDone: step)
     }
+    let dropped = { (why: String) in log.warning("\(out)/checkpoint.h5 is not gone on with, the training starts anew: \(why)") }
     try loop.run(
       module: job.module, optimizer: &optimizer, kernels: kernels, prepare: job.prepare, accumulate: { try job.accumulate($0, $1, kernels) },
-      resumed: resumed
+      resumed: resumed, dropped: dropped
     ) { position, record in
       progress.advance(
         "epoch \(position.epoch + 1)/\(plan.epochs), " + record.entries.prefix(2).map { "\($0.name) \(Self.short($0.value))" }.joined(separator: ", "))

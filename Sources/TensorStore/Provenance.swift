@@ -68,15 +68,23 @@ public struct Provenance: Hashable, Sendable {
 
 extension HDF5File {
   /// The provenance that the root attributes tell; `none` where there is none. Parameters and inputs come by increasing name.
-  public func provenance() throws -> Provenance {
-    let texts = try attributes().compactMap { entry in entry.value.asString.map { (entry.name, $0) } }
+  public func provenance() throws -> Provenance { Provenance(attributes: try attributesByName(of: "/")) }
+}
+
+extension Provenance {
+  /// What root attributes tell; `none` where they tell nothing. Parameters and inputs come by increasing name.
+  init(attributes: [String: AttributeValue]) {
+    let texts = attributes.sorted { $0.key < $1.key }.compactMap { entry in entry.value.asString.map { (entry.key, $0) } }
     func value(_ name: String) -> String? { texts.first { $0.0 == name }?.1 }
     func named(_ prefix: String) -> [(String, String)] {
       texts.filter { $0.0.hasPrefix(prefix) }.map { (String($0.0.dropFirst(prefix.count)), $0.1) }
     }
-    guard let stage = value("stage") else { return .none }
+    guard let stage = value("stage") else {
+      self = .none
+      return
+    }
     let inputs = named("input.").map { (name: $0.0, sha256: $0.1) }
-    return Provenance(
+    self.init(
       stage: stage, version: value("version") ?? "", parameters: named("parameter."), inputs: inputs, seed: value("seed").flatMap { UInt64($0) })
   }
 }

@@ -15,10 +15,16 @@ public struct TrainingLoop<Sample: Sendable> {
   public let rate: @Sendable (TrainingPosition) -> Double
   /// Where `log.tsv` and `checkpoint.h5` live while training.
   public let folder: String
-  /// Names everything that the result depends on; a checkpoint with another fingerprint is not resumed.
+  /// Names everything that the result depends on, except the threads; a checkpoint with another fingerprint is not
+  /// resumed.
   public let fingerprint: String
+  /// How many threads compute; a checkpoint of another number is not resumed.
+  public let threads: Int
 
-  public init(plan: TrainingPlan, seed: UInt64, folder: String, fingerprint: String, rate: @escaping @Sendable (TrainingPosition) -> Double) {
+  public init(
+    plan: TrainingPlan, seed: UInt64, folder: String, fingerprint: String, threads: Int = 1, rate: @escaping @Sendable (TrainingPosition) -> Double
+  ) {
+    self.threads = threads
     self.plan = plan
     self.seed = seed
     self.folder = folder
@@ -34,16 +40,21 @@ public struct TrainingLoop<Sample: Sendable> {
   ///   - prepare: makes the sample of (item, epoch), on a background thread, some batches ahead.
   ///   - accumulate: computes the gradients of a batch, in micro-batches of the plan, and says what to log; the names must not change.
   ///   - resumed: told the step at which the run goes on, 0 for a new one.
+  ///   - dropped: told why a checkpoint that is there is not resumed.
   ///   - done: called after each update.
   /// - Throws: `Failure(.software)` where a logged loss, or a weight about to be saved, is not finite, naming step and epoch; what `prepare`, `accumulate` and the files throw.
   ///   The last checkpoint stays.
   public func run(
     module: any Module, optimizer: inout SGD, kernels: any Kernels, prepare: @escaping @Sendable (_ item: Int, _ epoch: Int) throws -> Sample,
     accumulate: (_ samples: [Sample], _ position: TrainingPosition) throws -> TrainingRecord, resumed: (Int) -> Void = { _ in },
-    done: (TrainingPosition, TrainingRecord) -> Void
+    dropped: (String) -> Void = { _ in }, done: (TrainingPosition, TrainingRecord) -> Void
   ) throws {
-    let checkpoints = CheckpointFile(path: "\(folder)/checkpoint.h5", fingerprint: fingerprint)
-    let start = try checkpoints.restore(into: module, optimizer: &optimizer) ?? 0
+    var start = 0
+    switch try checkpoints.restore(into: module, optimizer: &optimizer, steps: plan.steps) {
+    case .nothing: break
+    case .resumed(let step): start = step
+    case .other(let why): dropped(why)
+    }
     resumed(start)
     var log = try TrainingLog(path: "\(folder)/log.tsv", keepingSteps: start)
     let sampler = BatchSampler(count: plan.items, batchSize: plan.batch, seed: seed)
@@ -78,7 +89,9 @@ public struct TrainingLoop<Sample: Sendable> {
   }
 
   /// Takes away the checkpoint once the final weights are in place.
-  public func removeCheckpoint() { CheckpointFile(path: "\(folder)/checkpoint.h5", fingerprint: fingerprint).remove() }
+  public func removeCheckpoint() { checkpoints.remove() }
+
+  private var checkpoints: CheckpointFile { CheckpointFile(path: "\(folder)/checkpoint.h5", fingerprint: fingerprint, threads: threads) }
 
   private func check(_ record: TrainingRecord, _ position: TrainingPosition) throws {
     guard let bad = record.entries.first(where: { !$0.value.isFinite }) else { return }

@@ -4,50 +4,51 @@ import Testing
 
 private enum Fuzzer {
   static let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-    .appendingPathComponent("fuzz-importers")
+    .appendingPathComponent("fuzz")
   static let isBuilt = FileManager.default.isExecutableFile(atPath: program.path)
 }
 
 /// Damaged weights files never crash, hang or take much memory: at least 100,000 inputs, in a program of their own.
-@Suite(.enabled(if: Fuzzer.isBuilt, "the program fuzz-importers is not built beside the tests"))
+@Suite(.enabled(if: Fuzzer.isBuilt, "the program fuzz is not built beside the tests"))
 struct FuzzTests {
   @Test func damagedFilesAreReadOrRefused() throws {
-    try expectNoProblem(inputs: 120_000, files: [])
+    try expectNoProblem("importers", inputs: 120_000)
   }
 
   @Test(.enabled(if: Golden.isAvailable, "\(Golden.absence)")) func damagedGoldenFilesAreReadOrRefused() throws {
     let folder = Golden.path("weights")
     let files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".pth") }.sorted()
-    try expectNoProblem(inputs: 20_000, files: files.map { "\(folder)/\($0)" })
+    try expectNoProblem("importers", inputs: 20_000, files: files.map { "\(folder)/\($0)" })
   }
 
-  /// A few, since those that keep their reader busy take seconds; the module's README has the figures of many.
-  @Test func damagedHDF5IsReadOrRefused() throws {
-    try expectNoProblem(hdf5: 300, files: [])
+  /// A few, since those that keep their reader busy take seconds; docs/trust.md has the figures of many.
+  @Test(arguments: ["hdf5-weights", "maps", "checkpoints"]) func damagedHDF5IsReadOrRefused(target: String) throws {
+    try expectNoProblem(target, inputs: 300)
+  }
+
+  @Test func damagedImagesAreReadOrRefused() throws { try expectNoProblem("images", inputs: 5000) }
+
+  @Test func parametersOfKernelsAreTakenOrRefused() throws {
+    try expectNoProblem("kernels", inputs: 5000, leastRefused: 500)
   }
 
   @Test(.enabled(if: Golden.isAvailable, "\(Golden.absence)")) func damagedGoldenHDF5IsReadOrRefused() throws {
     let folder = Golden.path("weights")
     let files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasPrefix("weights") && $0.hasSuffix(".h5") }.sorted()
     try #require(!files.isEmpty)
-    try expectNoProblem(hdf5: 200, files: files.map { "\(folder)/\($0)" })
+    try expectNoProblem("hdf5-weights", inputs: 200, files: files.map { "\(folder)/\($0)" })
   }
 
-  private func expectNoProblem(hdf5 inputs: Int, files: [String]) throws {
-    let numbers = try output(["--hdf5", String(inputs)] + files)
-    try #require(numbers.count == 6, "\(numbers)")
+  /// Runs a target; the least share of inputs that it must refuse keeps it from reading none.
+  private func expectNoProblem(_ target: String, inputs: Int, leastRefused: Int? = nil, files: [String] = []) throws {
+    let numbers = try output([target, String(inputs)] + files)
+    try #require(numbers.count >= 6, "\(numbers)")
     #expect(numbers[0] == inputs)
-    #expect(numbers[1] > inputs / 4 && numbers[1] < inputs, "refused: \(numbers[1]) of \(inputs)")
-    #expect(numbers[2] < inputs / 10, "ended the reader: \(numbers[2]) of \(inputs)")
-    #expect(numbers[5] <= 2 * numbers[4], "memory: \(numbers)")
-  }
-
-  private func expectNoProblem(inputs: Int, files: [String]) throws {
-    let numbers = try output([String(inputs)] + files)
-    try #require(numbers.count == 4, "\(numbers)")
-    #expect(numbers[0] == inputs)
-    #expect(numbers[1] > inputs / 4 && numbers[1] < inputs, "refused: \(numbers[1]) of \(inputs)")
+    #expect(numbers[1] > leastRefused ?? inputs / 4 && numbers[1] < inputs, "refused: \(numbers[1]) of \(inputs)")
     #expect(numbers[3] <= 2 * numbers[2], "memory: \(numbers)")
+    guard numbers.count == 10 else { return }
+    #expect(numbers[6] < inputs / 10, "ended the reader: \(numbers[6]) of \(inputs)")
+    #expect(numbers[9] <= 2 * numbers[8], "memory of the reader: \(numbers)")
   }
 
   /// The numbers on standard output of a run that went well.

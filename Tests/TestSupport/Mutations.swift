@@ -25,6 +25,21 @@ package struct Mutations {
     return changed
   }
 
+  /// True for half of the inputs: those whose checksums are made anew.
+  package var isRenewing: Bool {
+    var copy = generator
+    return copy.chance(0.5)
+  }
+
+  /// One to three bits flipped among the first `count` bytes.
+  package mutating func withBitsFlipped(_ bytes: [UInt8], within count: Int) -> [UInt8] {
+    var changed = bytes
+    for _ in 0..<generator.integer(1...3) where !changed.isEmpty {
+      changed[generator.integer(0...min(count, changed.count) - 1)] ^= 1 << UInt8(generator.integer(0...7))
+    }
+    return changed
+  }
+
   /// A length, count, offset or shape that cannot be, or nearly can: 1, 2, 4 or 8 bytes, little-endian.
   private mutating func setNumber(_ bytes: inout [UInt8], _ at: Int) {
     let size = UInt64(bytes.count)

@@ -41,6 +41,7 @@ struct Regression {
   let folder: TemporaryFolder
   var plan = TrainingPlan(items: 20, epochs: 5, batch: 4)
   var fingerprint = "one"
+  var threads = 1
   var rate = 0.1
 
   init() throws { folder = try TemporaryFolder() }
@@ -53,6 +54,8 @@ struct Regression {
     var log: String
     /// The step that the run went on at.
     var start: Int
+    /// Why a checkpoint was not gone on with.
+    var dropped: String?
     var losses: [Double]
   }
 
@@ -60,17 +63,18 @@ struct Regression {
   func run(stoppingAt stop: Int? = nil, loss: @escaping (Int, Double) -> Double = { $1 }) throws -> Outcome {
     let line = Line()
     var optimizer = SGD([ParameterGroup(line.parameters)], momentum: 0.9)
-    let loop = TrainingLoop<Point>(plan: plan, seed: 1, folder: folder.path, fingerprint: fingerprint) { [rate] _ in rate }
+    let loop = TrainingLoop<Point>(plan: plan, seed: 1, folder: folder.path, fingerprint: fingerprint, threads: threads) { [rate] _ in rate }
     var (start, losses) = (-1, [Double]())
+    var dropped: String?
     try loop.run(
       module: line, optimizer: &optimizer, kernels: CPUKernels(threads: 1), prepare: { Point(item: $0, epoch: $1) },
       accumulate: { points, position in
         if position.step == stop { throw Stopped() }
         let record = line.accumulate(points)
         return TrainingRecord(record.entries.map { (name: $0.name, value: loss(position.step, $0.value)) })
-      }, resumed: { start = $0 }
+      }, resumed: { start = $0 }, dropped: { dropped = $0 }
     ) { losses.append($1.values[0]) }
-    return Outcome(weights: line.weight.value.values, batchesSeen: line.seen.value[0], log: try log, start: start, losses: losses)
+    return Outcome(weights: line.weight.value.values, batchesSeen: line.seen.value[0], log: try log, start: start, dropped: dropped, losses: losses)
   }
 
   var log: String { get throws { try String(contentsOfFile: folder.file("log.tsv"), encoding: .utf8) } }

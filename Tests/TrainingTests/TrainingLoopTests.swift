@@ -66,8 +66,30 @@ import Training
     #expect(throws: Regression.Stopped.self) { try regression.run(stoppingAt: 12) }
     regression.fingerprint = "two"
     let outcome = try regression.run()
-    #expect(outcome.start == 0)
+    #expect(outcome.start == 0 && outcome.dropped == "it is of other options, inputs or programs")
     #expect(outcome.log == (try Regression().run().log))
+  }
+
+  @Test func aCheckpointBeyondThePlanIsRefused() throws {
+    var regression = try Regression()
+    #expect(throws: Regression.Stopped.self) { try regression.run(stoppingAt: 12) }
+    regression.plan = TrainingPlan(items: 20, epochs: 5, batch: 4, steps: 9)
+    let path = regression.folder.file("checkpoint.h5")
+    let failure = #expect(throws: Failure.self) { try regression.run() }
+    #expect(failure?.description == "\(path): training: expected at most 9 updates, found 10; remove the file to train from the start")
+    #expect(regression.hasCheckpoint)
+  }
+
+  /// Threads decide the last bits.
+  @Test func aCheckpointOfOtherThreadsIsLeftAside() throws {
+    var regression = try Regression()
+    #expect(throws: Regression.Stopped.self) { try regression.run(stoppingAt: 12) }
+    regression.threads = 3
+    let outcome = try regression.run()
+    #expect(outcome.start == 0)
+    #expect(
+      outcome.dropped
+        == "it was computed with 1 threads, and this run has 3, which changes the last bits; give it 1 threads to go on")
   }
 
   @Test func aDamagedCheckpointIsNotThrownAway() throws {
