@@ -15,7 +15,8 @@ struct ImportWeights: Stage {
   func execute(_ run: StageRun) throws {
     let (from, prefix) = (options.inputs.from, options.stripPrefix)
     var weights = try WeightsSource(
-      from, format: WeightsSource.Format(rawValue: options.format.rawValue), keepingNames: options.keepNames)
+      from, format: WeightsSource.Format(rawValue: options.format.rawValue), keepingNames: options.keepNames,
+      key: options.key.isEmpty ? nil : options.key)
     if !prefix.isEmpty {
       weights = try weights.renamed { $0.hasPrefix(prefix) ? String($0.dropFirst(prefix.count)) : $0 }
     }
@@ -25,6 +26,7 @@ struct ImportWeights: Stage {
     } else {
       try WeightsFile.save(weights, to: "\(run.out)/weights.h5", provenance: provenance)
     }
+    if let remark = weights.remark { run.log.info("\(remark)") }
     run.log.info("\(weights.items.count) tensors, \(weights.elementCount) values")
   }
 
@@ -32,12 +34,27 @@ struct ImportWeights: Stage {
   private func saveNetwork(_ weights: WeightsSource, _ kind: NetworkFile.Kind, _ run: StageRun, _ provenance: Provenance) throws {
     let data = options.data
     let classes = try Manifest(contentsOf: try data.requireManifest(), dataRoot: data.data).classes
-    let specification = ModelSpecification(backbone: BackboneSpecification(kind: options.backbone), classes: classes.count)
+    let specification = try specification(of: weights, classes: classes.count)
     let wanted = try Self.parameters(of: kind, specification)
     try checkFit(weights.items.map { ($0.name, $0.shape) }, wanted, unexpected: .prefixes(kind == .affinity ? ["fc8."] : []), file: options.inputs.from)
     try NetworkFile.save(
       weights.selecting(wanted.map(\.name)), kind: kind, specification: specification.json, classes: classes, to: "\(run.out)/weights.h5",
       provenance: provenance)
+  }
+
+  /// As the tensors tell, where no option says otherwise.
+  private func specification(of weights: WeightsSource, classes: Int) throws -> ModelSpecification {
+    let shapes = Dictionary(weights.items.map { ($0.name, $0.shape) }) { $1 }
+    let size = options.size
+    var specification = ModelSpecification(
+      tensors: shapes, classes: classes, headDilation: size.headDilation, headStatistics: size.headStatistics)
+    if let backbone = size.backbone { specification.backbone.kind = backbone }
+    if size.width != 0 { specification.backbone.width = size.width }
+    if size.depth != 0 { specification.backbone.depth = size.depth }
+    if size.headChannels != 0 { specification.headChannels = size.headChannels }
+    if size.differenceChannels != 0 { specification.differenceChannels = size.differenceChannels }
+    try specification.validate()
+    return specification
   }
 
   /// Names and shapes; the network itself is let go, so that its memory is free for tensors.

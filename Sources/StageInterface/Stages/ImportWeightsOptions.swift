@@ -5,7 +5,7 @@ public struct ImportWeightsOptions: StageOptions {
   public static let stage = StageHeader(
     "import-weights", "Read weights of PyTorch, safetensors, MXNet or HDF5 and write them as weights.h5.",
     details: """
-      Nothing in a checkpoint is executed: only what a state dict needs is understood, anything else is refused by name.
+      Nothing in a checkpoint is executed: tensors by name are read, objects beside them are left alone.
 
       The manifest is needed with every --network but any: it says how many classes the network has.
       """,
@@ -39,6 +39,14 @@ public struct ImportWeightsOptions: StageOptions {
   @Option(.text("strip-prefix", default: "", "Taken off the front of every name that has it, such as `module.`."))
   public var stripPrefix: String
   @Option(
+    .text(
+      "key", default: "",
+      """
+      Where in a PyTorch file the weights are: a key, keys with / between, or / for the top. Without it the key that is \
+      meant without doubt.
+      """))
+  public var key: String
+  @Option(
     .choice(
       "network", default: .value(.any),
       """
@@ -46,8 +54,7 @@ public struct ImportWeightsOptions: StageOptions {
       train-seg-dynamic make. Names and shapes are checked.
       """))
   public var network: Network
-  @Option(.choice("backbone", default: .value(.resnet38), "Trunk of that network."))
-  public var backbone: BackboneKind
+  @OptionGroup(title: "Size of the network") public var size: ImportedNetworkOptions
 
   public init() {}
 
@@ -57,4 +64,49 @@ public struct ImportWeightsOptions: StageOptions {
         "--network \(network.rawValue) needs --manifest, whose classes the network is for; found none")
     }
   }
+}
+
+/// What network imported weights are of. Names and shapes of the tensors tell it, except for the dilation of the
+/// segmentation head and for what its batch norm does in training.
+public struct ImportedNetworkOptions: ParsableArguments, Sendable {
+  @Option(.choice("backbone", default: .required, "Trunk of that network. Without it as the tensors' names tell."))
+  public var backbone: BackboneKind?
+
+  @Option(
+    .number(
+      "width", NumberRange(0...ArchitectureLimits.largestFactor), default: 0,
+      "Factor on the trunk's channels (resnet38); 0: as the tensors tell."))
+  public var width: Double
+
+  @Option(
+    .number(
+      "depth", NumberRange(0...ArchitectureLimits.largestFactor), default: 0,
+      "Factor on the trunk's blocks (resnet38); 0: as the tensors tell."))
+  public var depth: Double
+
+  @Option(
+    .integer(
+      "head-channels", ArchitectureLimits.channels, or: 0, unit: "channels", default: 0,
+      "Hidden channels of the segmentation head; 0: as the tensors tell."))
+  public var headChannels: Int
+
+  @Option(
+    .integer(
+      "difference-channels", ArchitectureLimits.channels, or: 0, unit: "channels", default: 0,
+      "Channels inside the DD-Net; 0: as the tensors tell."))
+  public var differenceChannels: Int
+
+  @Option(
+    .integer(
+      "head-dilation", ArchitectureLimits.headDilation, unit: "cells", default: 12,
+      "Dilation and reflection padding of the segmentation head, which no tensor tells."))
+  public var headDilation: Int
+
+  @Option(
+    .choice(
+      "head-statistics", default: .value(.frozen),
+      "Batch norm of the heads in training: frozen as in the method, or batch."))
+  public var headStatistics: HeadStatistics
+
+  public init() {}
 }
