@@ -9,7 +9,7 @@ PROGRAMS := $(BUILD)/release
 BUILT    := $(BUILD)/programs.stamp
 
 # Goals of this file. Every other goal is a step of the pipeline (or a file that a step makes); `pipeline` refuses steps with these names.
-OWN_GOALS := all bench bench-docs bench-peers build check clean-outputs document dot explain format help lint packages same show status steps test
+OWN_GOALS := all bench bench-docs bench-peers build check clean-outputs document dot explain format help lint packages same sanitize show status steps test
 STEPS     := $(filter-out $(OWN_GOALS),$(MAKECMDGOALS))
 NAME      := $(basename $(notdir $(PIPELINE)))
 
@@ -137,6 +137,20 @@ $(BUILD)/peers/ready: Benchmarks/peers/requirements.txt
 	$(BUILD)/peers/bin/pip install --quiet -r $<
 	@touch $@
 
+# All C code, the importers, the kernels and the reading of HDF5 under AddressSanitizer and UndefinedBehaviorSanitizer. What libraries keep until the end is no leak.
+SANITIZED := $(BUILD)/sanitize
+sanitize: export ASAN_OPTIONS := detect_leaks=0:abort_on_error=1
+sanitize: export UBSAN_OPTIONS := halt_on_error=1:print_stacktrace=1
+sanitize: export SWIFT_BACKTRACE := enable=no
+sanitize:
+	@.ci/packages
+	swift build -c release --scratch-path $(SANITIZED) --sanitize address --sanitize undefined --product fuzz
+	$(SANITIZED)/release/fuzz importers 5000
+	$(SANITIZED)/release/fuzz images 5000
+	$(SANITIZED)/release/fuzz kernels 5000
+	$(SANITIZED)/release/fuzz maps 200
+	$(SANITIZED)/release/fuzz checkpoints 200
+
 lint:
 	@swift format --version >/dev/null || { echo 'this Swift has no `swift format`; it comes with the toolchains from 6.0 on' >&2; exit 1; }
 	swift format lint --strict --recursive --parallel Package.swift Sources Stages Tests $(wildcard Benchmarks)
@@ -163,6 +177,7 @@ help:
 	@echo 'make document         write docs/stages.md from what the stages declare'
 	@echo 'make dot              the graph, for Graphviz'
 	@echo 'make show             print the last table again'
+	@echo 'make sanitize         the C code and the importers under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make bench            check, then time our engine (ONLY=NAME, THREADS=N, BENCH_OPTIONS=...)'
 	@echo 'make bench-peers      the same in turn with PyTorch, pydensecrf, numpy and Pillow'
 	@echo 'make build | test | lint | format | packages'

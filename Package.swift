@@ -94,7 +94,8 @@ let package = Package(
 
     // Tests: `make test`
     .target(name: "TestSupport", dependencies: ["NeuralNet", "TensorStore"], path: "Tests/TestSupport"),
-    .executableTarget(name: "fuzz-importers", dependencies: ["TestSupport", "CHDF5"], path: "Tests/FuzzImporters"),
+    .executableTarget(
+      name: "fuzz", dependencies: ["TestSupport", "CHDF5", "Datasets", "DenseCRF", "PSA", arguments], path: "Tests/Fuzz"),
     // `make same`
     .executableTarget(
       name: "compare-outputs", dependencies: ["Foundations", "Imaging", "TensorStore", arguments], path: "Tests/CompareOutputs"),

@@ -11,7 +11,7 @@ extension Pipeline {
   /// Names that the Makefile keeps for its own goals; no step can have them.
   public static let reservedNames = [
     "all", "bench", "bench-docs", "bench-peers", "build", "check", "clean-outputs", "document", "dot", "explain", "format",
-    "help", "lint", "packages", "same", "show", "status", "steps", "test",
+    "help", "lint", "packages", "same", "sanitize", "show", "status", "steps", "test",
   ]
 
   /// Reads and checks a pipeline file.
