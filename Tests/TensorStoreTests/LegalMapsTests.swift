@@ -130,7 +130,7 @@ import Testing
       }
     }
     let other = Failure(
-      .data, "was made otherwise than part-1-of-2.h5: `input weights` is aa here and bb there",
+      .data, "was made otherwise than part-1-of-2.h5: `input weights` is bb here and aa there",
       file: folder.file("part-2-of-2.h5"))
     #expect(throws: other) { try ScoreMapReader(folder.path) }
   }
