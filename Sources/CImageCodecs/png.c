@@ -127,6 +127,10 @@ static image_status read_with(png_state *state, image_purpose purpose, image_dec
   if (state->png) state->info = png_create_info_struct(state->png);
   if (!state->info) return cannot_start(out->message);
   png_set_read_fn(state->png, state, take);
+#ifdef PNG_SET_USER_LIMITS_SUPPORTED
+  // libpng takes memory for as many bytes as a chunk claims, which are in the file if it is sound. Packed text may grow to 8 MB.
+  png_set_chunk_malloc_max(state->png, state->length > 8000000 ? state->length : 8000000);
+#endif
 #ifdef PNG_IGNORE_ADLER32
   // The CRC of every chunk is checked, which finds damage; zlib's checksum over the pixels would cost a tenth of a mask's decoding again.
   png_set_option(state->png, PNG_IGNORE_ADLER32, PNG_OPTION_ON);

@@ -63,7 +63,7 @@ public struct SeedScores: Sendable {
 
   private func scores(of item: Manifest.Item, width: Int, height: Int, in reader: ScoreMapReader) throws -> Scores {
     // The size is compared before the map is read: it bounds the memory that reading may take.
-    let size = try reader.imageSize(item.id)
+    let size = try reader.imageSize(of: item.id)
     guard size == (height, width) else {
       let message = LabelMask.sizeMessage("the probability map", (size.width, size.height), item.imagePath, (width, height))
       throw Failure(.data, message, file: reader.path, item: item.id)

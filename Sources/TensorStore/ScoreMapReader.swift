@@ -45,16 +45,6 @@ public final class ScoreMapReader: Sendable {
   /// The names of the maps of `id`: `scores`, `knowledge`, ...
   public func mapNames(_ id: String) throws -> [String] { try part(of: id).group(id).datasets.map(\.name) }
 
-  /// Size of the image that a map is of: what `scores` compares with the image.
-  ///
-  /// - Throws: `Failure(.data)` where there is no such map, or where it does not say its size.
-  public func imageSize(_ id: String) throws -> (height: Int, width: Int) {
-    let file = try part(of: id)
-    let size = try file.group(id).integers("size", Self.place(file, id))
-    guard size.count == 2 else { throw Failure(.data, expected: "a size of two numbers", found: "\(size)", file: file.path, item: id) }
-    return (size[0], size[1])
-  }
-
   /// The scores of `id`. Fails where the number of channels is not that of the labels, where the map has more cells
   /// than the image that it claims to be of has pixels, or, with `image`, where that is not the image's size: all
   /// before the map takes any memory.
@@ -81,6 +71,15 @@ public final class ScoreMapReader: Sendable {
     }
     let scores = try tensor("scores", shape, of: id, in: file, atMost: image == nil ? Self.mostElements : .max)
     return ScoreMap(scores: scores, labels: labels, height: size[0], width: size[1], stride: stride)
+  }
+
+  /// The size of the image that `id` is of, as its part says.
+  public func imageSize(of id: String) throws -> (height: Int, width: Int) {
+    let file = try part(of: id)
+    let group = HDF5Group(datasets: [], groups: [], attributes: try file.attributes(of: id))
+    let size = try group.integers("size", Self.place(file, id))
+    guard size.count == 2 else { throw Self.place(file, id).failure("expected a size of two numbers, found \(size)") }
+    return (size[0], size[1])
   }
 
   /// Mask values are bytes.

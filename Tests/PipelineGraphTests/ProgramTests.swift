@@ -72,6 +72,11 @@ struct ProgramTests {
     #expect(outcome.output == "\(name): \(failure.message); see \(name) --help\n")
   }
 
+  @Test func pipelineTellsItsVersion() throws {
+    let version = try bench.run(BuiltPrograms.path("pipeline"), ["--version"])
+    #expect(version.status == 0 && version.output == "pipeline \(ProjectVersion.current)\n")
+  }
+
   @Test func stagesDocumentIsCurrent() throws {
     let document = try bench.run(BuiltPrograms.path("pipeline"), ["document"])
     #expect(document.status == 0 && document.output == StageDocument().markdown)

@@ -13,6 +13,7 @@ import Testing
     }
     let either: [String: [String]] = [
       "import-voc": ["--root", "x"], "psa-infer": ["--scores", "x"], "evaluate": ["--masks", "x", "--manifest", "x"],
+      "summarize": ["--evaluation", "A=a"],
     ]
     return required + (either[stage.name] ?? [])
   }
@@ -127,7 +128,7 @@ import Testing
       "export-weights", ["--file", "w.bin"],
       "--file: expected a name that ends in .pth, .pt, .safetensors, .h5 or .hdf5, or a --format, found `w.bin`"
     ),
-    ("summarize", ["--masks", "A=a"], "--masks needs --manifest FILE, found none"),
+    ("summarize", ["--masks", "A=a"], "--masks and --predictions need --manifest FILE, found none"),
     // What used to be let through: it trapped, or was ignored.
     (
       "cam-infer", ["--background-power", "0"],

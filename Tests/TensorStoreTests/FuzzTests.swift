@@ -26,6 +26,11 @@ struct FuzzTests {
     try expectNoProblem(target, inputs: 300)
   }
 
+  /// Inputs that once ended the program: a group with two members of one name.
+  @Test(arguments: [4130, 73_832]) func checkpointsThatOnceTrapped(index: Int) throws {
+    #expect(try output(["checkpoints", "1", "--from", String(index)]).first == 1)
+  }
+
   @Test func damagedImagesAreReadOrRefused() throws { try expectNoProblem("images", inputs: 5000) }
 
   @Test func parametersOfKernelsAreTakenOrRefused() throws {
