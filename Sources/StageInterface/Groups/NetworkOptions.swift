@@ -36,7 +36,10 @@ public struct HeadOptions: ParsableArguments, Sendable {
 
 /// The trunk of stages that build one from nothing.
 public struct BackboneOptions: ParsableArguments, Sendable {
-  @Option(.choice("backbone", default: .value(.resnet38), "Trunk of the network. ResNets of torchvision are made stride 8, or 16 by name; resnet50-irn has no dilation."))
+  @Option(
+    .choice(
+      "backbone", default: .value(.resnet38),
+      "Trunk of the network. ResNets of torchvision are made stride 8, or 16 by name; resnet50-irn has no dilation."))
   public var backbone: BackboneKind
 
   @Option(
