@@ -14,6 +14,7 @@ import Testing
     let either: [String: [String]] = [
       "import-voc": ["--root", "x"], "psa-infer": ["--scores", "x"], "evaluate": ["--masks", "x", "--manifest", "x"],
       "summarize": ["--evaluation", "A=a"],
+      "crf": ["--scores", "x", "--manifest", "x"],
     ]
     return required + (either[stage.name] ?? [])
   }
@@ -64,6 +65,7 @@ import Testing
     ("train-cam", [], ["--statistics", "batch", "--frozen", "none"]),
     ("train-cam", ["--weights", "w"], ["--statistics", "frozen", "--frozen", "firstStage"]),
     ("train-cam", ["--weights", "w", "--backbone", "squeezenet"], ["--frozen", "none"]),
+    ("train-cam", ["--weights", "w", "--backbone", "resnet50-irn"], ["--frozen", "firstConvolution"]),
     ("infer-seg", ["--preset", "reference"], ["--fusion", "softmaxOfSumSquare"]),
     ("import-voc", [], ["--name", "voc2012"]),
   ])
@@ -118,6 +120,8 @@ import Testing
     ),
     ("infer-seg", ["--crf-iterations", "5"], "--crf-iterations is of no use without --crf"),
     ("psa-infer", ["--cam-weights", "w"], "give either --scores or --cam-weights"),
+    ("crf", ["--images", "i"], "give either --manifest and --scores, or --images and one of --masks and --npy"),
+    ("crf", ["--confidence", "0.9"], "give either --manifest and --scores, or --images and one of --masks and --npy"),
     ("evaluate", ["--merge", "d"], "give either --masks or --merge"),
     ("import-voc", ["--images", "d"], "give either --root or --images"),
     (
