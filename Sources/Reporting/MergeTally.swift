@@ -1,3 +1,4 @@
+import CPUBackend
 import Evaluation
 import Foundation
 import Imaging

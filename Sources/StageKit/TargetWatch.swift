@@ -1,3 +1,4 @@
+import CPUBackend
 import Foundations
 import Tensors
 import Training
