@@ -54,7 +54,7 @@ let package = Package(
     library("StageInterface", ["Foundations", "MethodChoices", arguments]),
     library("YAMLText", ["Foundations", yams]),
     library("Tensors", ["CKernels", "COpenBLAS", "Foundations"], numeric: true),
-    library("NeuralNet", ["Tensors", "Foundations"], numeric: true),
+    library("NeuralNet", ["MethodChoices", "Tensors", "Foundations"], numeric: true),
     library("Imaging", ["Foundations", "CImageCodecs"], numeric: true),
     library("TensorStore", ["Tensors", "CHDF5"], numeric: true),
     library("DenseCRF", ["MethodChoices", "Tensors"], numeric: true),

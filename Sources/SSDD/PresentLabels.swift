@@ -59,7 +59,9 @@ public func restricted(_ probabilities: Tensor, to present: PresentLabels, floor
 /// - Parameters:
 ///   - logits: (N, classes, h, w).
 ///   - present: N samples.
-public func softmax(_ logits: Tensor, among present: PresentLabels) -> Tensor {
+///   - temperature: logits are divided by it first; above 0 (precondition).
+public func softmax(_ logits: Tensor, among present: PresentLabels, temperature: Float = 1) -> Tensor {
+  precondition(temperature > 0, "a temperature of \(temperature)")
   let (batch, classes, area) = planes(logits)
   precondition(batch == present.count && classes == present.classes, "labels of \(present.count) samples for \(logits.shape)")
   let source = logits.values
@@ -70,13 +72,30 @@ public func softmax(_ logits: Tensor, among present: PresentLabels) -> Tensor {
       let highest = positions.reduce(-Float.infinity) { max($0, source[$1]) }
       var sum: Float = 0
       for position in positions {
-        result[position] = exp(source[position] - highest)
+        result[position] = exp((source[position] - highest) / temperature)
         sum += result[position]
       }
       for position in positions { result[position] /= sum }
     }
   }
   return Tensor(logits.shape, result)
+}
+
+/// p^(1 / temperature), normalised over the maps: what a softmax of the logits divided by the temperature would be.
+///
+/// - Parameters:
+///   - probabilities: (k, h, w), not negative; a pixel where all are 0 stays so.
+///   - temperature: above 0 (precondition); 1 gives the probabilities as they are.
+public func tempered(_ probabilities: Tensor, temperature: Float) -> Tensor {
+  precondition(temperature > 0 && probabilities.shape.rank == 3, "\(probabilities.shape) at temperature \(temperature)")
+  if temperature == 1 { return probabilities }
+  let (count, area) = (probabilities.shape[0], probabilities.shape[1] * probabilities.shape[2])
+  var values = probabilities.values.map { pow($0, 1 / temperature) }
+  for i in 0..<area {
+    let sum = (0..<count).reduce(Float(0)) { $0 + values[$1 * area + i] }
+    if sum > 0 { for k in 0..<count { values[k * area + i] /= sum } }
+  }
+  return Tensor(probabilities.shape, values)
 }
 
 /// The present class of the highest score at each pixel; of equal scores the lowest class wins.

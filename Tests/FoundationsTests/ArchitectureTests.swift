@@ -14,7 +14,7 @@ import Testing
     ("StageInterface", ["Foundations", "MethodChoices", "ArgumentParser"]),
     ("YAMLText", ["Foundations", "Yams", "CYaml"]),
     ("Tensors", ["CKernels", "COpenBLAS", "Foundations"]),
-    ("NeuralNet", ["Tensors", "Foundations"]),
+    ("NeuralNet", ["MethodChoices", "Tensors", "Foundations"]),
     ("Imaging", ["CImageCodecs", "Foundations"]),
     ("TensorStore", ["CHDF5", "Tensors", "Foundations"]),
     ("DenseCRF", ["MethodChoices", "Tensors", "Foundations"]),

@@ -29,10 +29,7 @@ public struct TrainCAMOptions: StageOptions, TrainingStage {
       "statistics", default: .depends("frozen with --weights, batch without"),
       "Batch norm of the trunk: frozen as in the method, or batch."))
   public var givenStatistics: HeadStatistics?
-  @Option(
-    .choice(
-      "frozen", default: .depends("PSA's firstStage for resnet38 with --weights, else none"),
-      "Layers that keep their weights."))
+  @Option(.frozen(default: .depends("PSA's firstStage for resnet38 with --weights, else none")))
   public var givenFrozen: FrozenPart?
   @Flag(.flag("dropout", default: true, "Channel dropout in front of the classifier and inside the trunk."))
   public var dropout: Bool
