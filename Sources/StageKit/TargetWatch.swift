@@ -1,6 +1,6 @@
 import Foundations
+import NeuralNet
 import Tensors
-import Training
 
 /// Ends a training that learns nothing: one in which a whole epoch goes by without a single target.
 ///
