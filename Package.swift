@@ -64,7 +64,7 @@ let package = Package(
     library("Tensors", ["Foundations"], numeric: true),
     library(
       "CPUBackend", ["Tensors", "Threads", "CKernels", "COpenBLAS"], numeric: true, pages: ["Winograd/README.md"]),
-    library("NeuralNet", ["Tensors", "Foundations"], numeric: true),
+    library("NeuralNet", ["MethodChoices", "Tensors", "Foundations"], numeric: true),
     library("Imaging", ["Foundations", "CImageCodecs"], numeric: true),
     library("TensorStore", ["Tensors", "CHDF5", "CZlib", "Foundations"], numeric: true),
     library("DenseCRF", ["MethodChoices", "Tensors", "Threads", "Foundations"], numeric: true),

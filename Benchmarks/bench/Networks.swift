@@ -69,16 +69,18 @@ private final class StepWork: Workload {
   private let kernels: CPUKernels
   private let pass: TrainingPass
   private let watched: [String]
-  private let step: (TrainingPass) throws -> StepLog
+  private let step: (TrainingPass) throws -> TrainingRecord
   private var optimizer: SGD
   private var first: [[Double]] = []
 
   private init(
-    _ network: any Module, images: Shape, threads: Int, watched: [String], _ groups: [ParameterGroup], _ step: @escaping (TrainingPass) throws -> StepLog
+    _ network: any Module, images: Shape, threads: Int, watched: [String], _ groups: [ParameterGroup],
+    _ step: @escaping (TrainingPass) throws -> TrainingRecord
   ) {
     (self.network, self.images, self.watched, self.step) = (network, images, watched, step)
     kernels = CPUKernels(threads: threads)
-    pass = TrainingPass(kernels: kernels, seed: 1, step: 0, microBatch: images[0])
+    let plan = TrainingPlan(items: images[0], epochs: 1, batch: images[0])
+    pass = TrainingPass(kernels: kernels, seed: 1, position: TrainingPosition(step: 0, plan: plan))
     optimizer = SGD(groups)
   }
 

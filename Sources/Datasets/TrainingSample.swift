@@ -47,25 +47,3 @@ public struct TrainingImages: Sendable {
     try TrainingSample(items[index], policy: policy, seed: seed, epoch: epoch)
   }
 }
-
-/// Samples that are trained on together.
-public struct TrainingBatch: Sendable {
-  public let samples: [TrainingSample]
-
-  public init(_ samples: [TrainingSample]) { self.samples = samples }
-
-  /// (N, 3, crop, crop).
-  public var input: Tensor {
-    Tensor.stacked(samples.map { $0.input.reshaped(Shape([1] + $0.input.shape.dimensions)) })
-  }
-
-  /// Image-level targets (N, C): 1 where class j + 1 is present, 0 elsewhere. Precondition: labels are known and within 1...objectCount.
-  public func targets(objectCount: Int) -> Tensor {
-    var values = [Float](repeating: 0, count: samples.count * objectCount)
-    for (n, sample) in samples.enumerated() {
-      precondition(sample.item.labels != nil, "\(sample.item.id) has no labels")
-      for label in sample.item.labels ?? [] { values[n * objectCount + label - 1] = 1 }
-    }
-    return Tensor([samples.count, objectCount], values)
-  }
-}

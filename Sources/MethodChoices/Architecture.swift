@@ -38,7 +38,8 @@ public enum FrozenPart: String, Codable, Sendable, CaseIterable {
   case none
   /// The first convolution (the SSDD reference).
   case firstConvolution
-  /// Everything in front of the stride-4 features: conv1a, b2, b2_1, b2_2 (PSA's classifier and affinity network).
+  /// The layers up to the second halving of the map: conv1a, b2, b2_1, b2_2 of resnet38 (PSA's classifier and
+  /// affinity network); features.0, .3 and .4, all up to the second pooling, of squeezenet.
   case firstStage
 }
 

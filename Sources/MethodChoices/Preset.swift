@@ -54,9 +54,33 @@ public struct MethodDefaults: Sendable {
   public var subMix = 0.5
   /// Mean-field iterations inside training.
   public var trainingIterations = 3
+  /// The main head's logits are divided by it in front of the CRF inside training.
+  public var trainingTemperature = 1.0
+  public var spreadUnit = SpreadUnit.outputPixels
+  public var thumbnailRounding = ThumbnailRounding.nearest
+  /// How the DD loss of one mask weighs its pixels.
+  public var lossForm = DifferenceLossForm.balanced
+  public var termAveraging = TermAveraging.mean
+  public var differenceTarget = DifferenceTarget.different
+  public var adviceTarget = AdviceTarget.firstRefinement
+  public var secondModuleLoss = SecondModuleLoss.perSample
+  public var seedDecision = SeedDecision.asIntended
+  public var differenceStorage = DifferenceStorage.probabilities
+  /// Whether a listed class that neither mask contains makes a bad sample.
+  public var absentClassIsBad = true
+  /// A class is flagged where its pixel count shrinks below this share.
+  public var shrinkThreshold = 0.5
+  /// Added to the softmax of every present class before the arg-max.
+  public var scoreFloor = 1e-4
+  /// The cosine ramp reaches zero after this many times the epochs.
+  public var scheduleStretch = 1.2
 
   public init(_ preset: Preset = .default) {
+    if preset == .paper { (lossForm, termAveraging, differenceTarget) = (.plain, .sum, .equal) }
     guard preset == .reference else { return }
+    (adviceTarget, secondModuleLoss) = (.secondRefinement, .wholeBatch)
+    (seedDecision, differenceStorage) = (.asCode, .logits)
+    thumbnailRounding = .down
     staticScheduleEpochs = 16
     dynamicEpochs = 41
     trainingResize = .square

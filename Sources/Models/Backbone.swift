@@ -30,7 +30,7 @@ public protocol Backbone: Module {
   var affinityChannels: [Int] { get }
   /// Channels of `high`.
   var highChannels: Int { get }
-  /// Whether batch norm brings the taps to a standard scale; without, activations are some ten times larger.
+  /// Whether the taps have a standard scale, by batch norm or by a division; without, activations are some ten times larger.
   var hasNormalisedTaps: Bool { get }
 
   /// The forward pass. `x` is a normalised image (N, 3, H, W).

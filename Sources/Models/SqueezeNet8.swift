@@ -1,18 +1,23 @@
 import NeuralNet
 import Tensors
 
-/// SqueezeNet 1.1 (Iandola et al. 2016; names and layers as in torchvision) made stride 8, without its classifier: 512 channels out.
+/// SqueezeNet 1.1 (Iandola et al. 2016; names and layers as in torchvision) made stride 8, without its classifier: 512
+/// channels out.
 ///
-/// ImageNet weights stay valid: every layer keeps its kernel, the third pool only loses its stride and the 3x3 convolutions behind it
-/// take dilation 2 in exchange. The first convolution and the pools get padding 1, so that windows are centred and sizes are
-/// input / 2, 4, 8 (rounded up); torchvision pads neither and rounds its pools up.
+/// ImageNet weights stay valid: every layer keeps its kernel, the third pool only loses its stride and the 3x3
+/// convolutions behind it take dilation 2 in exchange. The first convolution and the pools get padding 1, so that
+/// windows are centred and sizes are input / 2, 4, 8 (rounded up); torchvision pads neither and rounds its pools up.
 public final class SqueezeNet8: Backbone {
   public let name = "squeezenet"
   public let lowChannels = 128
   public let lowStride = 4
   public let affinityChannels = [256, 384, 512]
   public let highChannels = 512
-  public let hasNormalisedTaps = false
+  public let hasNormalisedTaps: Bool
+
+  /// Root mean square of `low`, `tap4`, `tap5` and `high` (features.4, .7, .10, .12) of the ImageNet weights on
+  /// normalised photographs.
+  public static let tapDeviations: (low: Float, tap4: Float, tap5: Float, high: Float) = (3.3, 12.4, 30.1, 10.6)
 
   private let prefix: String
   private let conv1: Convolution2D
@@ -25,9 +30,13 @@ public final class SqueezeNet8: Backbone {
   private let fire11: Fire
   private let fire12: Fire
 
-  /// `prefix` is put in front of every name, such as `encoder.`.
-  public init(prefix: String = "") {
+  /// - Parameters:
+  ///   - prefix: put in front of every name, such as `encoder.`.
+  ///   - normalisedTaps: divide what the heads get by `tapDeviations`, so that it has about unit scale, as behind a
+  ///     batch norm. The trunk's own layers see each other's raw outputs either way.
+  public init(prefix: String = "", normalisedTaps: Bool = false) {
     self.prefix = prefix
+    hasNormalisedTaps = normalisedTaps
     func fire(_ index: Int, in inputs: Int, squeeze: Int, expand: Int, dilation: Int = 1) -> Fire {
       Fire(name: "\(prefix)features.\(index)", in: inputs, squeeze: squeeze, expand: expand, dilation: dilation)
     }
@@ -54,7 +63,11 @@ public final class SqueezeNet8: Backbone {
     let tap4 = fire7(fire6(low.maxPooled(kernel: 3, stride: 2, padding: 1, ceilMode: false)))
     let tap5 = fire10(fire9(tap4.maxPooled(kernel: 3, stride: 1, padding: 1, ceilMode: false)))
     let high = fire12(fire11(tap5))
-    return BackboneFeatures(low: low, tap4: tap4, tap5: tap5, high: high)
+    guard hasNormalisedTaps else { return BackboneFeatures(low: low, tap4: tap4, tap5: tap5, high: high) }
+    let deviations = Self.tapDeviations
+    return BackboneFeatures(
+      low: low * (1 / deviations.low), tap4: tap4 * (1 / deviations.tap4), tap5: tap5 * (1 / deviations.tap5),
+      high: high * (1 / deviations.high))
   }
 
   public func freeze(_ part: FrozenPart) {

@@ -22,17 +22,23 @@ public final class Context {
   public let sampleOffset: Int
   /// False switches channel dropout off although gradients are recorded.
   public let dropout: Bool
+  /// Called while going back, when no later part of the pass adds to a parameter's gradient.
+  let gradientIsComplete: ((Parameter) -> Void)?
 
   private var nodesMade = 0
   private var pauses = 0
 
-  public init(kernels: any Kernels, mode: Mode = .inference, seed: UInt64 = 0, step: Int = 0, sampleOffset: Int = 0, dropout: Bool = true) {
+  public init(
+    kernels: any Kernels, mode: Mode = .inference, seed: UInt64 = 0, step: Int = 0, sampleOffset: Int = 0, dropout: Bool = true,
+    gradientIsComplete: ((Parameter) -> Void)? = nil
+  ) {
     self.kernels = kernels
     self.mode = mode
     self.seed = seed
     self.step = step
     self.sampleOffset = sampleOffset
     self.dropout = dropout
+    self.gradientIsComplete = gradientIsComplete
   }
 
   /// Whether an operation made now on a variable that wants gradients is recorded.

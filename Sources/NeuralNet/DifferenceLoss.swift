@@ -1,13 +1,7 @@
+import MethodChoices
 import Tensors
 
-/// How the pixels of a difference map are averaged.
-public enum DifferenceLossForm: String, Sendable, Codable, CaseIterable {
-  /// The mean over all pixels (paper, Eq. 2).
-  case plain
-  /// Half the mean over equal pixels plus half the mean over differing ones (reference), so that few differences weigh as much as
-  /// many equal pixels.
-  case balanced
-}
+public typealias DifferenceLossForm = MethodChoices.DifferenceLossForm
 
 /// How many pixels of a batch are equal and how many differ: the denominators of `balancedDifferenceLoss` over micro-batches.
 public struct DifferenceCounts: Sendable, Hashable {

@@ -75,6 +75,9 @@ func add(_ addend: Tensor, to sum: inout Tensor?, kernels: any Kernels) {
 /// can be gone through once only (precondition). Gradients of parameters and of `Context.input` variables are added to those
 /// present. Pairs whose variable wants no gradient are skipped.
 ///
+/// Where the context has `gradientIsComplete`, it is told each parameter that the pass reaches, as soon as the last operation that uses
+/// it has been gone back through. The order is that of the graph, reversed: the same each time.
+///
 /// - Parameter pairs: results, all of one context, each with dL/d(result) of the result's shape.
 public func backward(_ pairs: [(Variable, Tensor)]) {
   var stack: [Node] = []
@@ -94,7 +97,28 @@ public func backward(_ pairs: [(Variable, Tensor)]) {
   guard let kernels = pairs.first?.0.context.kernels else { return }
   var nodes = reachable(from: stack)
   stack = []
-  while let node = nodes.popLast() { node.pull(kernels: kernels) }
+  let context = pairs[0].0.context
+  var completed = context.gradientIsComplete == nil ? [:] : lastUses(of: nodes)
+  for case .parameter(let parameter)? in pairs.map(\.0.source) where !completed.values.joined().contains(where: { $0 === parameter }) {
+    context.gradientIsComplete?(parameter)
+  }
+  while let node = nodes.popLast() {
+    let order = node.order
+    node.pull(kernels: kernels)
+    for parameter in completed.removeValue(forKey: order) ?? [] { context.gradientIsComplete?(parameter) }
+  }
+}
+
+/// For each node the parameters that no node before it uses, which are complete once it has been gone back through.
+private func lastUses(of nodes: [Node]) -> [Int: [Parameter]] {
+  var result: [Int: [Parameter]] = [:]
+  var seen: Set<ObjectIdentifier> = []
+  for node in nodes {
+    for case .parameter(let parameter)? in node.sources where seen.insert(ObjectIdentifier(parameter)).inserted {
+      result[node.order, default: []].append(parameter)
+    }
+  }
+  return result
 }
 
 /// Every node that gradients from `roots` may reach, in order of creation.

@@ -1,3 +1,4 @@
+import NeuralNet
 import Tensors
 
 /// The label of each cell for AffinityNet's training, from two opinions on the background (PSA, section 3.2.1): with the low alpha the background is
@@ -31,7 +32,7 @@ public func affinityLabels(low: Tensor, high: Tensor) -> LabelBatch {
 /// What each pair of cells should be, and how many pairs there are of each kind.
 public struct AffinityTargets: Sendable {
   /// Pairs a mean is taken over. Of a whole batch: the denominators for its micro-batches.
-  public struct Counts: Sendable, Hashable {
+  public struct Counts: StepCounts, Hashable {
     public var background: Int
     public var foreground: Int
     public var negative: Int
@@ -42,9 +43,8 @@ public struct AffinityTargets: Sendable {
       self.negative = negative
     }
 
-    public static func + (a: Counts, b: Counts) -> Counts {
-      Counts(background: a.background + b.background, foreground: a.foreground + b.foreground, negative: a.negative + b.negative)
-    }
+    public init(numbers: [Int]) { self.init(background: numbers[0], foreground: numbers[1], negative: numbers[2]) }
+    public var numbers: [Int] { [background, foreground, negative] }
   }
 
   /// 1 where both cells are background, else 0: (N, offsets, n).

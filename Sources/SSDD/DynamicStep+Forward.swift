@@ -5,10 +5,9 @@ import Tensors
 import Threads
 
 extension DynamicStep {
-  /// The forward pass of a micro-batch; `offset` is the index of its first sample in the batch.
-  func forward(
-    _ x: Variable, _ thumbnails: [[UInt8]], _ seeds: LabelBatch, _ present: PresentLabels, _ terms: DifferenceTerms, offset: Int
-  ) throws -> Forward {
+  /// The forward pass of a micro-batch, `x` its images.
+  func forward(_ x: Variable, _ batch: DynamicBatch, _ terms: DifferenceTerms) throws -> Forward {
+    let (seeds, present) = (batch.seeds, batch.present)
     guard let subHead = model.segmentation.sub, let secondDetector = model.second else {
       preconditionFailure("a dynamic model without sub head")
     }
@@ -21,11 +20,12 @@ extension DynamicStep {
 
     try main.requireFinite(what: "scores of the main head")  // said here, before the CRF finds bad probabilities
 
-    // Masks of the first step: p^K1 and its CRF p^A1, present labels only. The CRF gets the softmax over the present labels without
-    // p^K1's floor, as the reference has it. What the seeds leave void is void in every mask.
+    // Masks of the first step: p^K1 and its CRF p^A1, present labels only. The CRF gets the softmax over the present
+    // labels without p^K1's floor, as the reference has it. What the seeds leave void is void in every mask.
     let pK1 = presentProbabilities(main, present)
     let pA1 = try refinedByCRF(
-      softmax(main.value, among: present, kernels: kernels), thumbnails, present, offset: offset)
+      softmax(main.value, among: present, temperature: parameters.trainingTemperature, kernels: kernels), batch,
+      offset: x.context.sampleOffset)
     let mK1 = argMax(pK1, among: present, kernels: kernels).voided(by: seeds)
     let mA1 = argMax(pA1, among: present, kernels: kernels).voided(by: seeds)
     let mSub = argMax(presentProbabilities(sub, present), among: present, kernels: kernels).voided(by: seeds)
@@ -40,8 +40,21 @@ extension DynamicStep {
     let second = merge(seeds, first.refined, secondDifferences, present, terms)
 
     return Forward(
-      main: main, sub: sub, firstDifferences: firstDifferences, secondDifferences: secondDifferences, knowledge: mK1, advice: mA1,
+      main: main, sub: sub, firstDifferences: firstDifferences, secondDifferences: secondDifferences, knowledge: mK1,
+      advice: mA1,
       subMask: mSub, refinedProbabilities: pA1, first: first, second: second)
+  }
+
+  /// The masks inside the stage for a batch, as the network stands: no dropout, running statistics, nothing is learned.
+  ///
+  /// A sample's masks do not depend on the others of the batch.
+  public func masks(of batch: DynamicBatch, kernels: any Kernels) throws -> DynamicMasks {
+    let context = Context(kernels: kernels, mode: .inference)
+    let terms = DifferenceTerms(parameters: parameters, terms: 4)
+    let forward = try forward(context.constant(batch.images), batch, terms)
+    return DynamicMasks(
+      knowledge: forward.knowledge, advice: forward.advice, firstRefinement: forward.first.refined,
+      secondRefinement: forward.second.refined, sub: forward.subMask)
   }
 
   private func presentProbabilities(_ logits: Variable, _ present: PresentLabels) -> Tensor {
@@ -50,7 +63,8 @@ extension DynamicStep {
   }
 
   private func merge(
-    _ knowledge: LabelBatch, _ advice: LabelBatch, _ logits: [Variable], _ present: PresentLabels, _ terms: DifferenceTerms
+    _ knowledge: LabelBatch, _ advice: LabelBatch, _ logits: [Variable], _ present: PresentLabels,
+    _ terms: DifferenceTerms
   ) -> MergedMasks {
     let d = logits.map(terms.differenceProbabilities)
     return MergedMasks(
@@ -59,13 +73,13 @@ extension DynamicStep {
   }
 
   /// p^A1: the CRF on the present labels of each sample, (N, classes, h, w) with 0 for absent classes.
-  private func refinedByCRF(
-    _ probabilities: Tensor, _ thumbnails: [[UInt8]], _ present: PresentLabels, offset: Int
-  ) throws -> Tensor {
-    let (batch, classes, area) = planes(probabilities)
-    let source = probabilities.values
-    let results = Mutex([Result<Tensor, any Error>?](repeating: nil, count: batch))
-    Parallel.forEach(batch, threads: threads) { n in
+  ///
+  /// - Parameter offset: index of the first sample in the whole batch.
+  private func refinedByCRF(_ probabilities: Tensor, _ batch: DynamicBatch, offset: Int) throws -> Tensor {
+    let (samples, classes, area) = planes(probabilities)
+    let (present, thumbnails, source) = (batch.present, batch.thumbnails, probabilities.values)
+    let results = Mutex([Result<Tensor, any Error>?](repeating: nil, count: samples))
+    Parallel.forEach(samples, threads: threads) { n in
       let labels = present.samples[n]
       let rows = labels.flatMap { label in
         let start = (n * classes + label) * area

@@ -3,7 +3,8 @@ import NeuralNet
 import Tensors
 
 extension DynamicStep {
-  /// The losses of a micro-batch. Cross entropies are divided by the whole batch's labelled pixels, DD losses are sums over samples.
+  /// The losses of a micro-batch. Cross entropies are divided by the whole batch's labelled pixels, DD losses are sums
+  /// over samples.
   package struct Losses {
     /// CE(main, m^D2).
     package let main: Variable
@@ -19,55 +20,49 @@ extension DynamicStep {
     var all: [Variable] { [main, subSeed, subAdvice] + first + second }
 
     func weighted(subMix: Float) -> [(Variable, Tensor)] {
-      [(main, Tensor(1)), (subSeed, Tensor(subMix)), (subAdvice, Tensor(1 - subMix))] + (first + second).map { ($0, Tensor(1)) }
+      [(main, Tensor(1)), (subSeed, Tensor(subMix)), (subAdvice, Tensor(1 - subMix))]
+        + (first + second).map { ($0, Tensor(1)) }
     }
   }
 
-  func losses(_ forward: Forward, _ seeds: LabelBatch, _ labelled: Int, _ terms: DifferenceTerms, isWarmingUp: Bool) -> Losses {
+  func losses(_ forward: Forward, _ seeds: LabelBatch, _ labelled: Int, _ terms: DifferenceTerms, isWarmingUp: Bool)
+    -> Losses
+  {
     let (mD1, mD2) = (forward.first.refined, forward.second.refined)
     let advice = parameters.adviceTarget == .firstRefinement ? mD1 : mD2
     let difference1 = differenceMask(forward.knowledge, forward.advice)
     let targets2 = [differenceMask(seeds, forward.subMask), differenceMask(advice, forward.subMask)]
     let second = zip(forward.secondDifferences, targets2).map { logits, difference in
       parameters.secondModuleLoss == .wholeBatch
-        ? terms.wholeBatch(logits, difference: difference) : terms.sum(logits, difference: difference, flags: forward.second.flags)
+        ? terms.wholeBatch(logits, difference: difference)
+        : terms.sum(logits, difference: difference, flags: forward.second.flags)
     }
     return Losses(
-      main: crossEntropy(forward.main, isWarmingUp ? seeds : mD2, denominator: labelled), subSeed: crossEntropy(forward.sub, seeds, denominator: labelled),
+      main: crossEntropy(forward.main, isWarmingUp ? seeds : mD2, denominator: labelled),
+      subSeed: crossEntropy(forward.sub, seeds, denominator: labelled),
       subAdvice: crossEntropy(forward.sub, isWarmingUp ? seeds : advice, denominator: labelled),
-      first: forward.firstDifferences.map { terms.sum($0, difference: difference1, flags: forward.first.flags) }, second: second)
-  }
-
-  /// Losses and sample counts of the batch so far.
-  struct Totals {
-    var (main, subSeed, subAdvice) = (0.0, 0.0, 0.0)
-    var (firstSum, secondSum) = (0.0, 0.0)
-    /// Samples that the DD losses are means over.
-    var (firstSamples, secondSamples) = (0, 0)
-
-    mutating func add(_ forward: Forward, _ losses: Losses, wholeBatch: Bool) {
-      main += Double(losses.main.value.item)
-      subSeed += Double(losses.subSeed.value.item)
-      subAdvice += Double(losses.subAdvice.value.item)
-      firstSum += losses.first.reduce(0) { $0 + Double($1.value.item) }
-      secondSum += losses.second.reduce(0) { $0 + Double($1.value.item) }
-      firstSamples += forward.first.flags.badSamples.count { !$0 }
-      secondSamples += wholeBatch ? forward.second.flags.batch : forward.second.flags.badSamples.count { !$0 }
-    }
-
-    func report(into tally: inout Tally, weight: Double, subMix: Double) {
-      let difference = weight * (firstSum / Double(max(firstSamples, 1)) + secondSum / Double(max(secondSamples, 1)))
-      tally.add("loss", main + subMix * subSeed + (1 - subMix) * subAdvice + difference)
-      tally.add("loss_main", main)
-      tally.add("loss_sub_seed", subSeed)
-      tally.add("loss_sub_advice", subAdvice)
-      tally.add("loss_dd", difference)
-    }
+      first: forward.firstDifferences.map { terms.sum($0, difference: difference1, flags: forward.first.flags) },
+      second: second)
   }
 }
 
-extension Tally {
-  mutating func add(_ forward: DynamicStep.Forward, _ seeds: LabelBatch) {
+extension StepSums {
+  mutating func add(_ losses: DynamicStep.Losses) {
+    add("loss_main", Double(losses.main.value.item))
+    add("loss_sub_seed", Double(losses.subSeed.value.item))
+    add("loss_sub_advice", Double(losses.subAdvice.value.item))
+    add("difference_first", losses.first.reduce(0) { $0 + Double($1.value.item) })
+    add("difference_second", losses.second.reduce(0) { $0 + Double($1.value.item) })
+  }
+
+  /// The samples that the DD losses are means over.
+  mutating func add(_ forward: DynamicStep.Forward, wholeBatch: Bool) {
+    let second = forward.second.flags
+    add("samples_first", Double(forward.first.flags.badSamples.count { !$0 }))
+    add("samples_second", Double(wholeBatch ? second.batch : second.badSamples.count { !$0 }))
+  }
+
+  mutating func add(masksOf forward: DynamicStep.Forward, _ seeds: LabelBatch) {
     addForeground("d0", seeds)
     addForeground("k1", forward.knowledge)
     addForeground("a1", forward.advice)

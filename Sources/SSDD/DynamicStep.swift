@@ -4,8 +4,27 @@ import Models
 import NeuralNet
 import Tensors
 
+/// An augmented image with its seed mask, at OUT.
+public struct DynamicSample: Sendable {
+  /// (3, 4h, 4w), normalised.
+  public let input: Tensor
+  /// The image at OUT, h * w * 3 bytes of RGB: what the CRF in the loop sees.
+  public let thumbnail: [UInt8]
+  /// m^D0, (1, h, w); void where the crop goes beyond the image.
+  public let seeds: LabelBatch
+  /// Image-level labels as class indices.
+  public let labels: [Int]
+
+  public init(input: Tensor, thumbnail: [UInt8], seeds: LabelBatch, labels: [Int]) {
+    self.input = input
+    self.thumbnail = thumbnail
+    self.seeds = seeds
+    self.labels = labels
+  }
+}
+
 /// A batch of the dynamic stage.
-public struct DynamicBatch: Sendable {
+public struct DynamicBatch: SampleBatch, Sendable {
   /// Normalised, (N, 3, 4h, 4w).
   public let images: Tensor
   /// The images at OUT, h * w * 3 bytes of RGB each: what the CRF sees.
@@ -25,42 +44,89 @@ public struct DynamicBatch: Sendable {
     self.seeds = seeds
     self.present = present
   }
+
+  public var count: Int { present.count }
+
+  public func batch(_ range: Range<Int>) -> DynamicBatch {
+    DynamicBatch(
+      images: images.batch(range), thumbnails: Array(thumbnails[range]), seeds: seeds.batch(range),
+      present: present.batch(range))
+  }
+}
+
+/// The masks that the dynamic stage makes from a batch, each (N, h, w) and void where the seeds are.
+public struct DynamicMasks: Sendable {
+  /// m^K1, of the main head.
+  public let knowledge: LabelBatch
+  /// m^A1, its CRF.
+  public let advice: LabelBatch
+  /// m^D1.
+  public let firstRefinement: LabelBatch
+  /// m^D2, what the main head learns.
+  public let secondRefinement: LabelBatch
+  /// m^sub, of the sub head.
+  public let sub: LabelBatch
+
+  /// All five by the names that the log has for them.
+  public var named: [(name: String, mask: LabelBatch)] {
+    [("k1", knowledge), ("a1", advice), ("d1", firstRefinement), ("d2", secondRefinement), ("sub", sub)]
+  }
 }
 
 /// One iteration of the dynamic stage (paper, section 4.2): L_dynamic = L_main + L_sub + L_diff1 + L_diff2.
 ///
-/// From the main head's m^K1 and its CRF m^A1 the first module makes m^D1; from the seeds m^D0 and m^D1 the second makes m^D2, which the
-/// main head learns. The sub head learns both m^D0 and m^D1, so that its mask lies between them; the second DD-Net learns how they
-/// differ from it. Masks are constants, DD losses reach neither trunk nor heads.
-public struct DynamicStep {
+/// From the main head's m^K1 and its CRF m^A1 the first module makes m^D1; from the seeds m^D0 and m^D1 the second
+/// makes m^D2, which the main head learns. The sub head learns both m^D0 and m^D1, so that its mask lies between them;
+/// the second DD-Net learns how they differ from it. Masks are constants, DD losses reach neither trunk nor heads.
+///
+/// Gradients are equal, but for rounding, for every size of micro-batch, except under `secondModuleLoss ==
+/// .wholeBatch`: the balance of equal and differing pixels is then that of each micro-batch, weighted by its number of
+/// samples.
+///
+/// It logs `loss`, `loss_main`, `loss_sub_seed`, `loss_sub_advice`, `loss_dd`; shares of foreground of m^D0, m^K1,
+/// m^A1, m^D1, m^D2 and the sub head; of differing pixels of both pairs; of bad samples of both modules.
+public struct DynamicStep: TrainingStep {
   public let model: SSDDModel
   public let parameters: SSDDParameters
+  /// Updates at the start in which both heads learn m^D0 alone, while the DD-Nets learn as ever. Fresh heads predict
+  /// background everywhere, and refinement by such masks keeps them there: the local minimum of section 4.2.
+  public let warmUpSteps: Int
   let crf: Refinement
   /// Samples whose CRFs run side by side.
   let threads: Int
+  /// Sees forward pass and losses of each micro-batch.
+  package var observer: ((Forward, Losses) throws -> Void)?
 
-  /// From (index of the sample in the batch, probabilities (labels, h, w) of its present labels, RGB of the thumbnail) to marginals.
+  /// From (index of the sample in the batch, probabilities (labels, h, w) of its present labels, RGB of the thumbnail)
+  /// to marginals.
   package typealias Refinement = @Sendable (Int, Tensor, [UInt8]) throws -> Tensor
 
   /// Precondition: `model` is of the dynamic stage. The CRF runs with `crf`, by default `parameters.trainingCRF`.
   ///
   /// - Parameter threads: how many samples' CRFs run side by side; the result does not depend on it.
   public init(
-    model: SSDDModel, parameters: SSDDParameters = SSDDParameters(), crf: DenseCRFParameters? = nil, threads: Int = 1
+    model: SSDDModel, parameters: SSDDParameters = SSDDParameters(), crf: DenseCRFParameters? = nil,
+    warmUpSteps: Int = 0, threads: Int = 1
   ) {
     let crf = crf ?? parameters.trainingCRF
     let cache = DenseCRFCache(capacity: 2)
-    self.init(model: model, parameters: parameters, threads: threads) { _, probabilities, rgb in
+    self.init(model: model, parameters: parameters, warmUpSteps: warmUpSteps, threads: threads) { _, probabilities, rgb in
       // One thread a sample: samples run side by side, and the result does not depend on the number of threads.
-      try DenseCRF(width: probabilities.shape[2], height: probabilities.shape[1], rgb: rgb, parameters: crf, threads: 1, cache: cache)
-        .infer(probabilities: probabilities)
+      try DenseCRF(
+        width: probabilities.shape[2], height: probabilities.shape[1], rgb: rgb, parameters: crf, threads: 1,
+        cache: cache
+      )
+      .infer(probabilities: probabilities)
     }
   }
 
-  package init(model: SSDDModel, parameters: SSDDParameters, threads: Int = 1, crf: @escaping Refinement) {
+  package init(
+    model: SSDDModel, parameters: SSDDParameters, warmUpSteps: Int = 0, threads: Int = 1, crf: @escaping Refinement
+  ) {
     precondition(model.stage == .dynamic, "a model of the static stage in the dynamic step")
     self.model = model
     self.parameters = parameters
+    self.warmUpSteps = warmUpSteps
     self.crf = crf
     self.threads = threads
   }
@@ -83,47 +149,47 @@ public struct DynamicStep {
     package let second: MergedMasks
   }
 
-  /// Computes the gradients of the batch; earlier gradients are dropped.
-  ///
-  /// Equal, but for rounding, for every size of micro-batch, except under `secondModuleLoss == .wholeBatch`: the balance of equal and
-  /// differing pixels is then that of each micro-batch, weighted by its number of samples.
-  ///
-  /// - Returns: `loss`, `loss_main`, `loss_sub_seed`, `loss_sub_advice`, `loss_dd`; shares of foreground of m^D0, m^K1, m^A1, m^D1, m^D2 and the
-  ///   sub head; of differing pixels of both pairs; of bad samples of both modules.
-  /// - Throws: `Failure(.software)` if a loss is not a number, and what the CRF throws; gradients are incomplete then.
-  ///
-  /// - Parameter isWarmingUp: both heads learn m^D0 alone, while the DD-Nets learn as ever. Fresh heads predict background everywhere, and
-  ///   refinement by such masks keeps them there: the local minimum of section 4.2.
-  public func run(_ batch: DynamicBatch, _ pass: TrainingPass, isWarmingUp: Bool = false) throws -> StepLog {
-    try run(batch, pass, isWarmingUp: isWarmingUp) { _, _ in }
+  public var module: any Module { model }
+  public var hasChannelDropout: Bool { parameters.channelDropout }
+  private var terms: DifferenceTerms { DifferenceTerms(parameters: parameters, terms: 4) }
+
+  public func batch(_ samples: [DynamicSample]) throws -> DynamicBatch {
+    DynamicBatch(
+      images: stacked(samples.map(\.input)), thumbnails: samples.map(\.thumbnail),
+      seeds: .stacked(samples.map(\.seeds)),
+      present: try PresentLabels(samples.map(\.labels), classes: model.specification.classes))
   }
 
-  package func run(
-    _ batch: DynamicBatch, _ pass: TrainingPass, isWarmingUp: Bool = false, observing: (Forward, Losses) throws -> Void
-  ) throws -> StepLog {
-    guard let detector = model.second else { preconditionFailure("a dynamic model without second detector") }
-    model.zeroGradients()
-    let terms = DifferenceTerms(parameters: parameters, terms: 4)
-    let labelled = labelledPixels(batch.seeds)
-    var totals = Totals()
-    var tally = Tally()
-    for name in ["loss", "loss_main", "loss_sub_seed", "loss_sub_advice", "loss_dd"] { tally.add(name, 0) }
-    for range in pass.ranges(of: batch.seeds.batch) {
-      let context = pass.context(for: range, dropout: parameters.channelDropout)
-      let (seeds, present) = (batch.seeds.batch(range), batch.present.batch(range))
-      let thumbnails = Array(batch.thumbnails[range])
-      let forward = try self.forward(
-        context.constant(batch.images.batch(range)), thumbnails, seeds, present, terms, offset: range.lowerBound)
-      let losses = self.losses(forward, seeds, labelled, terms, isWarmingUp: isWarmingUp)
-      try observing(forward, losses)
-      for loss in losses.all { try loss.requireFinite(what: "loss") }
-      backward(losses.weighted(subMix: parameters.subMix))
-      totals.add(forward, losses, wholeBatch: parameters.secondModuleLoss == .wholeBatch)
-      tally.add(forward, seeds)
-    }
-    terms.normalise(model.first, samples: totals.firstSamples, kernels: pass.kernels)
-    terms.normalise(detector, samples: totals.secondSamples, kernels: pass.kernels)
-    totals.report(into: &tally, weight: terms.weight, subMix: Double(parameters.subMix))
-    return tally.log
+  public func counts(_ batch: DynamicBatch) -> LabelledPixels { LabelledPixels(batch.seeds) }
+
+  /// Throws what the CRF throws too.
+  public func accumulate(
+    _ batch: DynamicBatch, counts: LabelledPixels, context: Context, into sums: inout StepSums
+  ) throws {
+    let forward = try self.forward(context.constant(batch.images), batch, terms)
+    let losses = self.losses(forward, batch.seeds, counts.count, terms, isWarmingUp: context.step < warmUpSteps)
+    try observer?(forward, losses)
+    for loss in losses.all { try loss.requireFinite(what: "loss") }
+    backward(losses.weighted(subMix: parameters.subMix))
+    sums.add(losses)
+    sums.add(forward, wholeBatch: parameters.secondModuleLoss == .wholeBatch)
+    sums.add(masksOf: forward, batch.seeds)
+  }
+
+  public func finish(_ sums: StepSums, counts: LabelledPixels, kernels: any Kernels) -> TrainingRecord {
+    terms.normalise(model.first, samples: Int(sums["samples_first"]), kernels: kernels)
+    if let second = model.second { terms.normalise(second, samples: Int(sums["samples_second"]), kernels: kernels) }
+    let difference =
+      terms.weight
+      * (sums["difference_first"] / max(sums["samples_first"], 1) + sums["difference_second"]
+        / max(sums["samples_second"], 1))
+    let (main, subSeed, subAdvice) = (sums["loss_main"], sums["loss_sub_seed"], sums["loss_sub_advice"])
+    let mix = Double(parameters.subMix)
+    let losses = [
+      ("loss", main + mix * subSeed + (1 - mix) * subAdvice + difference), ("loss_main", main),
+      ("loss_sub_seed", subSeed),
+      ("loss_sub_advice", subAdvice), ("loss_dd", difference),
+    ]
+    return TrainingRecord(losses.map { (name: $0, value: $1) } + sums.shares)
   }
 }

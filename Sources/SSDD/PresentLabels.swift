@@ -59,6 +59,23 @@ public func softmax(
   return kernels.softmax(logits, among: present.samples, temperature: temperature)
 }
 
+/// p^(1 / temperature), normalised over the maps: what a softmax of the logits divided by the temperature would be.
+///
+/// - Parameters:
+///   - probabilities: (k, h, w), not negative; a pixel where all are 0 stays so.
+///   - temperature: above 0 (precondition); 1 gives the probabilities as they are.
+public func tempered(_ probabilities: Tensor, temperature: Float) -> Tensor {
+  precondition(temperature > 0 && probabilities.shape.rank == 3, "\(probabilities.shape) at temperature \(temperature)")
+  if temperature == 1 { return probabilities }
+  let (count, area) = (probabilities.shape[0], probabilities.shape[1] * probabilities.shape[2])
+  var values = probabilities.values.map { pow($0, 1 / temperature) }
+  for i in 0..<area {
+    let sum = (0..<count).reduce(Float(0)) { $0 + values[$1 * area + i] }
+    if sum > 0 { for k in 0..<count { values[k * area + i] /= sum } }
+  }
+  return Tensor(probabilities.shape, values)
+}
+
 /// The present class of the highest score at each pixel; of equal scores the lowest class wins.
 ///
 /// - Parameters:

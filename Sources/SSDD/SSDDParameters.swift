@@ -8,62 +8,16 @@ public typealias Preset = MethodChoices.Preset
 ///
 /// A value type: stages set single members after choosing a preset. docs/fidelity.md says what each is about.
 public struct SSDDParameters: Codable, Hashable, Sendable {
-  /// How the DD losses of the masks of a step are joined.
-  public enum TermAveraging: String, Codable, Sendable, CaseIterable {
-    case sum
-    case mean
-  }
-
-  /// What the DD-Net's output is the probability of.
-  public enum DifferenceTarget: String, Codable, Sendable, CaseIterable {
-    /// 1 where the masks are equal (Eq. 1 as printed); the rule of Eq. 3 then takes the complement, which is what it needs.
-    case equal
-    /// 1 where they differ.
-    case different
-  }
-
-  /// The mask that stands for the advice where the sub head and the second DD-Net are taught.
-  public enum AdviceTarget: String, Codable, Sendable, CaseIterable {
-    /// m^D1, the result of the first SSDD module (Eqs. 13 and 14).
-    case firstRefinement
-    /// m^D2, the result of the second.
-    case secondRefinement
-  }
-
-  /// How m^D0 follows from stored d maps.
-  public enum SeedDecision: String, Codable, Sendable, CaseIterable {
-    /// w = d^K - d^A + bias (Eq. 3).
-    case asIntended
-    /// The two maps exchanged, as the authors' loader reads them back.
-    case asCode
-  }
-
-  /// Over what the DD losses of the second module are averaged.
-  public enum SecondModuleLoss: String, Codable, Sendable, CaseIterable {
-    /// Each sample on its own, bad samples left out, as in the first module.
-    case perSample
-    /// All pixels of the batch at once, bad samples included.
-    case wholeBatch
-  }
-
-  /// What is kept of d between the static stage and the merge.
-  public enum DifferenceStorage: String, Codable, Sendable, CaseIterable {
-    /// Probabilities, resized once.
-    case probabilities
-    /// Logits, resized to the image and back, then the sigmoid.
-    case logits
-  }
-
+  public typealias TermAveraging = MethodChoices.TermAveraging
+  public typealias DifferenceTarget = MethodChoices.DifferenceTarget
+  public typealias AdviceTarget = MethodChoices.AdviceTarget
+  public typealias SeedDecision = MethodChoices.SeedDecision
+  public typealias SecondModuleLoss = MethodChoices.SecondModuleLoss
+  public typealias DifferenceStorage = MethodChoices.DifferenceStorage
+  public typealias ThumbnailRounding = MethodChoices.ThumbnailRounding
+  public typealias SpreadUnit = MethodChoices.SpreadUnit
   public typealias TrainingResize = MethodChoices.TrainingResize
   public typealias ScaleFusion = MethodChoices.ScaleFusion
-
-  /// How the image at OUT, which the CRF in the loop sees, becomes 8 bits.
-  public enum ThumbnailRounding: String, Codable, Sendable, CaseIterable {
-    /// To the nearest grey level.
-    case nearest
-    /// Fractions dropped, as the reference's conversion does.
-    case down
-  }
 
   /// How the DD loss of one mask weighs its pixels.
   public var lossForm: DifferenceLossForm
@@ -76,6 +30,7 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
   public var trainingResize: TrainingResize
   public var scaleFusion: ScaleFusion
   public var thumbnailRounding: ThumbnailRounding
+  public var spreadUnit: SpreadUnit
   /// Of SGD. The reference names 0.9 but builds its optimiser anew at every step, so that nothing accumulates.
   public var momentum: Double
   public var staticEpochs: Int
@@ -92,9 +47,9 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
   /// Bias of the rule inside training.
   public var trainingBias: MergeBias
   /// A class is flagged where its pixel count shrinks below this share.
-  public var shrinkThreshold: Float = 0.5
+  public var shrinkThreshold: Float
   /// Added to the softmax of every present class before the arg-max.
-  public var scoreFloor: Float = 1e-4
+  public var scoreFloor: Float
   /// alpha of L_sub: the weight of m^D0.
   public var subMix: Float
   public var staticBatch: Int
@@ -104,24 +59,29 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
   public var headMultiplier: Float
   public var weightDecay: Float
   /// The cosine ramp reaches zero after this many times the epochs.
-  public var scheduleStretch = 1.2
+  public var scheduleStretch: Double
   /// Mean-field iterations inside training.
   public var trainingIterations: Int
+  /// The main head's logits are divided by it in front of the CRF inside training: above 1 softens p^K1, and the CRF
+  /// decides more.
+  public var trainingTemperature: Float
 
   public init(_ preset: Preset = .default) {
-    let isPaper = preset == .paper
-    let isReference = preset == .reference
-    lossForm = isPaper ? .plain : .balanced
-    termAveraging = isPaper ? .sum : .mean
-    differenceTarget = isPaper ? .equal : .different
-    adviceTarget = isReference ? .secondRefinement : .firstRefinement
-    seedDecision = isReference ? .asCode : .asIntended
-    secondModuleLoss = isReference ? .wholeBatch : .perSample
-    differenceStorage = isReference ? .logits : .probabilities
-    thumbnailRounding = isReference ? .down : .nearest
-    absentClassIsBad = true
-    // What options of the stages can overrule, too.
     let shared = MethodDefaults(preset)
+    lossForm = shared.lossForm
+    termAveraging = shared.termAveraging
+    differenceTarget = shared.differenceTarget
+    adviceTarget = shared.adviceTarget
+    seedDecision = shared.seedDecision
+    secondModuleLoss = shared.secondModuleLoss
+    differenceStorage = shared.differenceStorage
+    thumbnailRounding = shared.thumbnailRounding
+    spreadUnit = shared.spreadUnit
+    absentClassIsBad = shared.absentClassIsBad
+    shrinkThreshold = Float(shared.shrinkThreshold)
+    scoreFloor = Float(shared.scoreFloor)
+    scheduleStretch = shared.scheduleStretch
+    trainingTemperature = Float(shared.trainingTemperature)
     trainingResize = shared.trainingResize
     scaleFusion = shared.scaleFusion
     momentum = shared.momentum
@@ -143,6 +103,13 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
   public var trainingCRF: DenseCRFParameters {
     var parameters = DenseCRFParameters()
     parameters.iterations = trainingIterations
+    return trainingCRF(parameters)
+  }
+
+  /// A CRF of these kernels as it runs inside training: spreads as `spreadUnit` says.
+  public func trainingCRF(_ kernels: DenseCRFParameters) -> DenseCRFParameters {
+    var parameters = kernels
+    if spreadUnit == .imagePixels { parameters.scaleFactor *= 4 }
     return parameters
   }
 }

@@ -3,8 +3,21 @@ import Models
 import NeuralNet
 import Tensors
 
+/// An augmented image with a mask at a quarter of its size.
+public struct SegmentationSample: Sendable {
+  /// (3, 4h, 4w), normalised.
+  public let input: Tensor
+  /// (1, h, w); void pixels count in no loss.
+  public let mask: LabelBatch
+
+  public init(input: Tensor, mask: LabelBatch) {
+    self.input = input
+    self.mask = mask
+  }
+}
+
 /// A batch of images with masks at a quarter of their size.
-public struct SegmentationBatch: Sendable {
+public struct SegmentationBatch: SampleBatch, Sendable {
   /// Normalised, (N, 3, 4h, 4w).
   public let images: Tensor
   /// (N, h, w); void pixels count in no loss.
@@ -15,10 +28,19 @@ public struct SegmentationBatch: Sendable {
     self.images = images
     self.masks = masks
   }
+
+  public var count: Int { masks.batch }
+
+  public func batch(_ range: Range<Int>) -> SegmentationBatch {
+    SegmentationBatch(images: images.batch(range), masks: masks.batch(range))
+  }
 }
 
 /// One iteration of training a segmentation network on given masks: the baselines of the paper's Table 1.
-public struct SegmentationStep {
+///
+/// The loss is the mean cross entropy over the labelled pixels of the batch. It logs `loss`, and `foreground_target`
+/// and `foreground_prediction`, the shares of foreground.
+public struct SegmentationStep: TrainingStep {
   public let model: SegmentationModel
   public let parameters: SSDDParameters
 
@@ -27,25 +49,28 @@ public struct SegmentationStep {
     self.parameters = parameters
   }
 
-  /// Computes the gradients of the mean cross entropy over the labelled pixels of the batch; earlier gradients are dropped.
-  ///
-  /// - Returns: `loss`, and `foreground_target` and `foreground_prediction`, the shares of foreground.
-  /// - Throws: `Failure(.software)` if the loss is not a number; gradients are incomplete then.
-  public func run(_ batch: SegmentationBatch, _ pass: TrainingPass) throws -> StepLog {
-    model.zeroGradients()
-    let labelled = labelledPixels(batch.masks)
-    var tally = Tally()
-    for range in pass.ranges(of: batch.masks.batch) {
-      let context = pass.context(for: range, dropout: parameters.channelDropout)
-      let logits = model.logits(context.constant(batch.images.batch(range)), upsampling: 2)
-      let masks = batch.masks.batch(range)
-      let loss = try crossEntropy(logits, masks, denominator: labelled).requireFinite(what: "loss")
-      tally.add("loss", Double(loss.value.item))
-      tally.addForeground("target", masks)
-      tally.addForeground("prediction", argMax(logits.value, kernels: pass.kernels).voided(by: masks))
-      loss.backward()
-    }
-    return tally.log
+  public var module: any Module { model }
+  public var hasChannelDropout: Bool { parameters.channelDropout }
+
+  public func batch(_ samples: [SegmentationSample]) -> SegmentationBatch {
+    SegmentationBatch(images: stacked(samples.map(\.input)), masks: .stacked(samples.map(\.mask)))
+  }
+
+  public func counts(_ batch: SegmentationBatch) -> LabelledPixels { LabelledPixels(batch.masks) }
+
+  public func accumulate(
+    _ batch: SegmentationBatch, counts: LabelledPixels, context: Context, into sums: inout StepSums
+  ) throws {
+    let logits = model.logits(context.constant(batch.images), upsampling: 2)
+    let loss = try crossEntropy(logits, batch.masks, denominator: counts.count).requireFinite(what: "loss")
+    sums.add("loss", Double(loss.value.item))
+    sums.addForeground("target", batch.masks)
+    sums.addForeground("prediction", argMax(logits.value, kernels: context.kernels).voided(by: batch.masks))
+    loss.backward()
+  }
+
+  public func finish(_ sums: StepSums, counts: LabelledPixels, kernels: any Kernels) -> TrainingRecord {
+    TrainingRecord([(name: "loss", value: sums["loss"])] + sums.shares)
   }
 }
 
@@ -69,5 +94,6 @@ func requireOutputSize(_ images: Tensor, _ masks: LabelBatch) {
   let expected: Shape = [masks.batch, 3, 4 * masks.height, 4 * masks.width]
   precondition(
     images.shape == expected && masks.height % 2 == 0 && masks.width % 2 == 0,
-    "images are \(images.shape), masks \(masks.batch)x\(masks.height)x\(masks.width): masks need a quarter of a side that is a multiple of 8")
+    "images are \(images.shape), masks \(masks.batch)x\(masks.height)x\(masks.width): masks need a quarter of a side that is a multiple of 8"
+  )
 }

@@ -2,8 +2,27 @@ import Models
 import NeuralNet
 import Tensors
 
+/// An augmented image with the two masks of the static stage, at OUT.
+public struct StaticSample: Sendable {
+  /// (3, 4h, 4w), normalised.
+  public let input: Tensor
+  /// m^K0, (1, h, w); void where the crop goes beyond the image.
+  public let knowledge: LabelBatch
+  /// m^A0, likewise.
+  public let advice: LabelBatch
+  /// Image-level labels as class indices.
+  public let labels: [Int]
+
+  public init(input: Tensor, knowledge: LabelBatch, advice: LabelBatch, labels: [Int]) {
+    self.input = input
+    self.knowledge = knowledge
+    self.advice = advice
+    self.labels = labels
+  }
+}
+
 /// A batch of the static stage.
-public struct StaticBatch: Sendable {
+public struct StaticBatch: SampleBatch, Sendable {
   /// Normalised, (N, 3, 4h, 4w).
   public let images: Tensor
   /// m^K0, (N, h, w); void where a crop goes beyond the image.
@@ -15,20 +34,34 @@ public struct StaticBatch: Sendable {
   public init(images: Tensor, knowledge: LabelBatch, advice: LabelBatch, present: PresentLabels) {
     requireOutputSize(images, knowledge)
     requireOutputSize(images, advice)
-    precondition(present.count == knowledge.batch, "labels of \(present.count) samples for a batch of \(knowledge.batch)")
+    precondition(
+      present.count == knowledge.batch, "labels of \(present.count) samples for a batch of \(knowledge.batch)")
     self.images = images
     self.knowledge = knowledge
     self.advice = advice
     self.present = present
+  }
+
+  public var count: Int { present.count }
+
+  public func batch(_ range: Range<Int>) -> StaticBatch {
+    StaticBatch(
+      images: images.batch(range), knowledge: knowledge.batch(range), advice: advice.batch(range),
+      present: present.batch(range))
   }
 }
 
 /// One iteration of the static stage (paper, section 4.1): L_static = L_base + L_diff0.
 ///
 /// The main head learns m^K0, the DD-Net the differences of (m^K0, m^A0). DD losses reach neither trunk nor head.
-public struct StaticStep {
+///
+/// It logs `loss`, `loss_seg`, `loss_dd`; shares of foreground of m^K0, m^A0, m^D0 and the main head's m^K1; of
+/// differing pixels; of bad samples.
+public struct StaticStep: TrainingStep {
   public let model: SSDDModel
   public let parameters: SSDDParameters
+  /// Sees the forward pass of each micro-batch.
+  package var observer: ((Forward) throws -> Void)?
 
   public init(model: SSDDModel, parameters: SSDDParameters = SSDDParameters()) {
     self.model = model
@@ -48,52 +81,50 @@ public struct StaticStep {
     package let merged: MergedMasks
   }
 
-  /// Computes the gradients of the batch; earlier gradients are dropped. Equal, but for rounding, for every size of micro-batch.
-  ///
-  /// - Returns: `loss`, `loss_seg`, `loss_dd`; shares of foreground of m^K0, m^A0, m^D0 and the main head's m^K1; of differing pixels; of bad
-  ///   samples.
-  /// - Throws: `Failure(.software)` if a loss is not a number; gradients are incomplete then.
-  public func run(_ batch: StaticBatch, _ pass: TrainingPass) throws -> StepLog {
-    try run(batch, pass) { _ in }
+  public var module: any Module { model }
+  public var hasChannelDropout: Bool { parameters.channelDropout }
+  private var terms: DifferenceTerms { DifferenceTerms(parameters: parameters, terms: 2) }
+
+  public func batch(_ samples: [StaticSample]) throws -> StaticBatch {
+    StaticBatch(
+      images: stacked(samples.map(\.input)), knowledge: .stacked(samples.map(\.knowledge)),
+      advice: .stacked(samples.map(\.advice)),
+      present: try PresentLabels(samples.map(\.labels), classes: model.specification.classes))
   }
 
-  package func run(_ batch: StaticBatch, _ pass: TrainingPass, observing: (Forward) throws -> Void) throws -> StepLog {
-    model.zeroGradients()
-    let terms = DifferenceTerms(parameters: parameters, terms: 2)
-    let labelled = labelledPixels(batch.knowledge)
-    var (segmentationLoss, differenceSum, good) = (0.0, 0.0, 0)
-    var tally = Tally()
-    for name in ["loss", "loss_seg", "loss_dd"] { tally.add(name, 0) }
-    for range in pass.ranges(of: batch.knowledge.batch) {
-      let context = pass.context(for: range, dropout: parameters.channelDropout)
-      let (knowledge, advice, present) = (batch.knowledge.batch(range), batch.advice.batch(range), batch.present.batch(range))
-      // The trunk's graph is gone before the DD-Net's is made: neither loss reaches what is the other's.
-      let segmentation = segmentation(context.constant(batch.images.batch(range)))
-      let base = try crossEntropy(segmentation.logits, knowledge, denominator: labelled).requireFinite(what: "loss")
-      base.backward()
-      let forward = detection(segmentation, knowledge, advice, present, terms)
-      try observing(forward)
-      let difference = differenceMask(knowledge, advice)
-      let diff0 = forward.differences.map { terms.sum($0, difference: difference, flags: forward.merged.flags) }
-      for loss in diff0 { try loss.requireFinite(what: "loss") }
-      backward(diff0.map { ($0, Tensor(1)) })
+  public func counts(_ batch: StaticBatch) -> LabelledPixels { LabelledPixels(batch.knowledge) }
 
-      segmentationLoss += Double(base.value.item)
-      differenceSum += diff0.reduce(0) { $0 + Double($1.value.item) }
-      good += forward.merged.flags.badSamples.count { !$0 }
-      tally.addForeground("k0", knowledge)
-      tally.addForeground("a0", advice)
-      tally.addForeground("d0", forward.merged.refined)
-      tally.addForeground("main", argMax(forward.logits.value, kernels: pass.kernels).voided(by: knowledge))
-      tally.addDiffering("k0_a0", difference)
-      tally.addBad("first", forward.merged.flags)
-    }
-    terms.normalise(model.first, samples: good, kernels: pass.kernels)
-    let differenceLoss = terms.weight * differenceSum / Double(max(good, 1))
-    tally.add("loss", segmentationLoss + differenceLoss)
-    tally.add("loss_seg", segmentationLoss)
-    tally.add("loss_dd", differenceLoss)
-    return tally.log
+  public func accumulate(
+    _ batch: StaticBatch, counts: LabelledPixels, context: Context, into sums: inout StepSums
+  ) throws {
+    // The trunk's graph is gone before the DD-Net's is made: neither loss reaches what is the other's.
+    let segmentation = segmentation(context.constant(batch.images))
+    let base = try crossEntropy(segmentation.logits, batch.knowledge, denominator: counts.count).requireFinite(
+      what: "loss")
+    base.backward()
+    let forward = detection(segmentation, batch)
+    try observer?(forward)
+    let difference = differenceMask(batch.knowledge, batch.advice)
+    let diff0 = forward.differences.map { terms.sum($0, difference: difference, flags: forward.merged.flags) }
+    for loss in diff0 { try loss.requireFinite(what: "loss") }
+    backward(diff0.map { ($0, Tensor(1)) })
+
+    sums.add("loss_seg", Double(base.value.item))
+    sums.add("difference", diff0.reduce(0) { $0 + Double($1.value.item) })
+    sums.add("good", Double(forward.merged.flags.badSamples.count { !$0 }))
+    sums.addForeground("k0", batch.knowledge)
+    sums.addForeground("a0", batch.advice)
+    sums.addForeground("d0", forward.merged.refined)
+    sums.addForeground("main", argMax(forward.logits.value, kernels: context.kernels).voided(by: batch.knowledge))
+    sums.addDiffering("k0_a0", difference)
+    sums.addBad("first", forward.merged.flags)
+  }
+
+  public func finish(_ sums: StepSums, counts: LabelledPixels, kernels: any Kernels) -> TrainingRecord {
+    terms.normalise(model.first, samples: Int(sums["good"]), kernels: kernels)
+    let difference = terms.weight * sums["difference"] / max(sums["good"], 1)
+    let losses = [("loss", sums["loss_seg"] + difference), ("loss_seg", sums["loss_seg"]), ("loss_dd", difference)]
+    return TrainingRecord(losses.map { (name: $0, value: $1) } + sums.shares)
   }
 
   /// What the DD-Net takes from trunk and head, e^l and e^h without a way back.
@@ -109,12 +140,12 @@ public struct StaticStep {
     let features = segmentation.backbone.features(x)
     let output = segmentation.main(features.high)
     return Segmentation(
-      low: features.low, lowLevel: segmentation.backbone.lowLevel(features).detached(), output: output, logits: output.logits)
+      low: features.low, lowLevel: segmentation.backbone.lowLevel(features).detached(), output: output,
+      logits: output.logits)
   }
 
-  private func detection(
-    _ segmentation: Segmentation, _ knowledge: LabelBatch, _ advice: LabelBatch, _ present: PresentLabels, _ terms: DifferenceTerms
-  ) -> Forward {
+  private func detection(_ segmentation: Segmentation, _ batch: StaticBatch) -> Forward {
+    let (knowledge, advice, present) = (batch.knowledge, batch.advice, batch.present)
     let highLevel = segmentation.output.hidden.detached().upsampled(by: 2)
     let differences = model.first.logits(
       highLevel: highLevel, lowLevel: segmentation.lowLevel, masks: [knowledge, advice])
@@ -123,7 +154,8 @@ public struct StaticStep {
       knowledge: knowledge, advice: advice, knowledgeDifference: d[0], adviceDifference: d[1], present: present,
       bias: parameters.trainingBias, parameters: parameters)
     return Forward(
-      low: segmentation.low, output: segmentation.output, logits: segmentation.logits, highLevel: highLevel, differences: differences,
+      low: segmentation.low, output: segmentation.output, logits: segmentation.logits, highLevel: highLevel,
+      differences: differences,
       merged: merged)
   }
 }

@@ -93,6 +93,21 @@ extension Declared where Value == NumberList {
   }
 }
 
+extension Declared where Value == NumberList {
+  /// Numbers of epochs, from 1, separated by commas; none unless given.
+  static func epochs(_ name: String, _ help: String) -> Declared {
+    let range = NumberRange(1...100_000)
+    return Declared(name, .numbers(range), unit: "epochs", default: .nothing, help: help, text: { $0.description }) {
+      text in
+      let numbers = try ValueKind.numbers(text, in: range)
+      guard numbers.allSatisfy({ $0 == $0.rounded() }) else {
+        throw WrongValue(expected: "whole numbers of epochs", found: text)
+      }
+      return NumberList(numbers)
+    }
+  }
+}
+
 extension Declared where Value == Bool {
   /// `--NAME` and `--no-NAME`.
   public static func flag(_ name: String, default standard: Standard<Bool>, _ help: String) -> Declared {

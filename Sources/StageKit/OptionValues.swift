@@ -1,9 +1,9 @@
 import Datasets
 import DenseCRF
 import Models
+import NeuralNet
 import SSDD
 import StageInterface
-import Training
 
 // From options, which know no numeric module, to the values of the method.
 
@@ -22,7 +22,9 @@ extension HeadOptions {
 }
 
 extension BackboneOptions {
-  public var specification: BackboneSpecification { BackboneSpecification(kind: backbone, width: width, depth: depth) }
+  public var specification: BackboneSpecification {
+    BackboneSpecification(kind: backbone, width: width, depth: depth, normalisedTaps: normalisedTaps)
+  }
 }
 
 extension CRFOptions {
@@ -44,7 +46,19 @@ extension DifferenceOptions {
     let path = merging ? \SSDDParameters.seedBias : \SSDDParameters.trainingBias
     parameters[keyPath: path].difference = Float(differenceBias)
     parameters[keyPath: path].background = Float(backgroundBias)
+    parameters.shrinkThreshold = Float(shrinkThreshold)
+    parameters.absentClassIsBad = absentClassIsBad
     return parameters
+  }
+}
+
+extension DetectorOptions {
+  /// Puts the options into a preset's values.
+  public func apply(to parameters: inout SSDDParameters) {
+    parameters.lossForm = lossForm
+    parameters.termAveraging = termAveraging
+    parameters.differenceTarget = differenceTarget
+    parameters.scheduleStretch = scheduleStretch
   }
 }
 
@@ -59,6 +73,11 @@ extension TrainingPlan {
 }
 
 extension TrainingOptions {
+  /// The optimiser of a stage's groups.
+  public func optimizer(_ groups: [ParameterGroup]) -> SGD {
+    SGD(groups, momentum: Float(momentum), clipNorm: clipNorm)
+  }
+
   /// How images are resized, cropped and changed in colour.
   ///
   /// - Parameter square: resize to a square, as the SSDD reference does, instead of keeping the ratio of the sides.

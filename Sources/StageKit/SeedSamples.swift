@@ -1,30 +1,66 @@
 import Datasets
 import Foundations
 import Imaging
+import PSA
 import SSDD
 import Tensors
-import Training
 
-/// An augmented image with the two masks of the static stage, at OUT.
-public struct PairSample: Sendable {
-  /// (3, crop, crop), normalised.
-  public let input: Tensor
-  /// m^K0; void around the image.
-  public let knowledge: LabelMask
-  /// m^A0.
-  public let advice: LabelMask
-  /// Image-level labels as class indices.
-  public let labels: [Int]
+// The samples of every training, made of an augmented image and what earlier steps left.
+
+extension ClassifierSample {
+  public init(_ sample: TrainingSample) { self.init(input: sample.input, labels: sample.item.labels ?? []) }
 }
 
-extension PairSample {
+extension AffinitySample {
+  /// Both score maps follow the image, are averaged to stride 8, and decide together.
+  public init(_ sample: TrainingSample, low: SeedScores, high: SeedScores, kernels: CPUKernels) throws {
+    func pooled(_ source: SeedScores) throws -> (cells: Tensor, labels: [Int]) {
+      let scores = try source.scores(following: sample)
+      return (pooledScores(sample.augmentation.scores(scores.values), kernels: kernels), scores.labels)
+    }
+    let (lowCells, highCells) = (try pooled(low), try pooled(high))
+    guard lowCells.labels == highCells.labels, lowCells.labels.first == 0 else {
+      throw Failure(
+        .data, expected: "the same classes with background first in --low and --high",
+        found: "\(lowCells.labels) and \(highCells.labels)", item: sample.item.id)
+    }
+    self.init(input: sample.input, labels: affinityLabels(low: lowCells.cells, high: highCells.cells))
+  }
+}
+
+extension StaticSample {
   /// Scores follow the image, are brought to OUT, restricted to the present labels; then arg-max.
   public init(_ sample: TrainingSample, knowledge: SeedScores, advice: SeedScores) throws {
-    func mask(_ seeds: SeedScores) throws -> LabelMask {
+    func mask(_ seeds: SeedScores) throws -> LabelBatch {
       let scores = try seeds.scores(following: sample)
-      return sample.augmentation.mask(ofScores: scores.values, labels: scores.labels)
+      return LabelBatch([sample.augmentation.mask(ofScores: scores.values, labels: scores.labels)])
     }
-    self.init(input: sample.input, knowledge: try mask(knowledge), advice: try mask(advice), labels: sample.item.labels ?? [])
+    self.init(
+      input: sample.input, knowledge: try mask(knowledge), advice: try mask(advice), labels: sample.item.labels ?? [])
+  }
+}
+
+extension SegmentationSample {
+  /// The mask follows the image.
+  public init(_ sample: TrainingSample, seeds: SeedMasks) throws {
+    self.init(input: sample.input, mask: LabelBatch([try seeds.mask(following: sample)]))
+  }
+}
+
+extension DynamicSample {
+  /// The mask follows the image.
+  public init(_ sample: TrainingSample, seeds: SeedMasks) throws {
+    self.init(
+      input: sample.input, thumbnail: sample.small.pixels, seeds: LabelBatch([try seeds.mask(following: sample)]),
+      labels: sample.item.labels ?? [])
+  }
+}
+
+extension SeedMasks {
+  /// The mask of a sample's image at OUT, void around the image.
+  func mask(following sample: TrainingSample) throws -> LabelMask {
+    let drawn = sample.augmentation
+    return drawn.labels(try mask(of: sample.item, width: drawn.sourceWidth, height: drawn.sourceHeight))
   }
 }
 
@@ -38,46 +74,19 @@ extension SeedScores {
 extension Augmentation {
   /// The arg-max mask at OUT of score maps that cover the image; void around the image.
   func mask(ofScores scores: Tensor, labels: [Int]) -> LabelMask {
-    var mask = LabelMask(width: outputSide, height: outputSide, labels: argMax(self.scores(scores), labels: labels).labels)
+    var mask = LabelMask(
+      width: outputSide, height: outputSide, labels: argMax(self.scores(scores), labels: labels).labels)
     for (i, covered) in coverage.labels.enumerated() where covered == LabelMask.void { mask.labels[i] = LabelMask.void }
     return mask
   }
 }
 
-/// An augmented image with seed masks, at OUT.
-public struct SeedSample: Sendable {
-  /// (3, crop, crop), normalised.
-  public let input: Tensor
-  /// The crop at OUT, 8 bits, for the CRF in the loop.
-  public let small: RGBImage
-  /// Void around the image.
-  public let seeds: LabelMask
-  public let labels: [Int]
-}
-
-extension SeedSample {
-  /// The masks follow the image.
-  public init(_ sample: TrainingSample, seeds: SeedMasks) throws {
-    let drawn = sample.augmentation
-    let mask = try seeds.mask(of: sample.item, width: drawn.sourceWidth, height: drawn.sourceHeight)
-    self.init(input: sample.input, small: sample.small, seeds: drawn.labels(mask), labels: sample.item.labels ?? [])
-  }
-}
-
-/// (N, 3, crop, crop) of N inputs (3, crop, crop).
-public func stacked(_ inputs: [Tensor]) -> Tensor {
-  Tensor.stacked(inputs.map { $0.reshaped(Shape([1] + $0.shape.dimensions)) })
-}
-
 extension LabelBatch {
   /// Masks of one size. Precondition: at least one.
   public init(_ masks: [LabelMask]) {
-    precondition(!masks.isEmpty && masks.allSatisfy { $0.width == masks[0].width && $0.height == masks[0].height }, "masks of different sizes")
+    precondition(
+      !masks.isEmpty && masks.allSatisfy { $0.width == masks[0].width && $0.height == masks[0].height },
+      "masks of different sizes")
     self.init(batch: masks.count, height: masks[0].height, width: masks[0].width, labels: masks.flatMap(\.labels))
   }
-}
-
-extension TrainingRecord {
-  /// A training step's log.
-  public init(_ log: StepLog) { self.init(zip(log.names, log.values).map { (name: $0, value: $1) }) }
 }

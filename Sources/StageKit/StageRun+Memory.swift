@@ -55,7 +55,7 @@ extension StageRun {
       // The first step makes the velocities that the second one has from the start.
       for step in 0..<min(2, plan.steps) {
         optimizer.zeroGradients()
-        _ = try job.accumulate(samples, TrainingPosition(step: step, plan: plan), kernels)
+        _ = try job.update(samples, TrainingPosition(step: step, plan: plan), kernels)
         optimizer.step(rate: 0, kernels: kernels)
       }
     }

@@ -18,22 +18,34 @@ public struct TrainingJob<Sample: Sendable> {
   public let rate: @Sendable (TrainingPosition) -> Double
   /// Makes the sample of (item, epoch); runs on a background thread.
   public let prepare: @Sendable (_ item: Int, _ epoch: Int) throws -> Sample
-  /// Computes the gradients of a batch, in micro-batches of the position's plan, and says what to log, the loss first. It computes with the
-  /// kernels given and with no others: they may be such as only go through the motions.
-  public let accumulate: (_ samples: [Sample], _ position: TrainingPosition, _ kernels: any Kernels) throws -> TrainingRecord
+  /// The step's gradients of a batch, with kernels that may compute or only measure memory.
+  let update: (_ samples: [Sample], _ position: TrainingPosition, _ kernels: any Kernels) throws -> TrainingRecord
+  /// Looks at the samples of an update before it is computed.
+  public var watch: (_ samples: [Sample], _ position: TrainingPosition, _ kernels: any Kernels) throws -> Void = {
+    _, _, _ in
+  }
+  /// Called after the last update of each epoch, counted from 0, before that update is saved.
+  public var epochEnded: (_ epoch: Int, _ kernels: any Kernels) throws -> Void = { _, _ in }
 
-  public init(
-    module: any Module, optimizer: SGD, plan: TrainingPlan, memory: MemorySize?, rate: @escaping @Sendable (TrainingPosition) -> Double,
-    prepare: @escaping @Sendable (_ item: Int, _ epoch: Int) throws -> Sample,
-    accumulate: @escaping (_ samples: [Sample], _ position: TrainingPosition, _ kernels: any Kernels) throws -> TrainingRecord
-  ) {
-    self.module = module
+  /// - Parameter seed: of the run, for dropout.
+  public init<Step: TrainingStep>(
+    _ step: Step, seed: UInt64, optimizer: SGD, plan: TrainingPlan, memory: MemorySize?,
+    rate: @escaping @Sendable (TrainingPosition) -> Double, prepare: @escaping @Sendable (_ item: Int, _ epoch: Int) throws -> Sample
+  ) where Step.Sample == Sample {
+    module = step.module
     self.optimizer = optimizer
     self.plan = plan
     self.memory = memory
     self.rate = rate
     self.prepare = prepare
-    self.accumulate = accumulate
+    update = { try step.run($0, TrainingPass(kernels: $2, seed: seed, position: $1)) }
+  }
+}
+
+extension TrainingJob {
+  func updateWatched(_ samples: [Sample], _ position: TrainingPosition, _ kernels: any Kernels) throws -> TrainingRecord {
+    try watch(samples, position, kernels)
+    return try update(samples, position, kernels)
   }
 }
 
@@ -62,8 +74,8 @@ extension StageRun {
     }
     let dropped = { (why: String) in log.warning("\(out)/checkpoint.h5 is not gone on with, the training starts anew: \(why)") }
     try loop.run(
-      module: job.module, optimizer: &optimizer, kernels: kernels, prepare: job.prepare, accumulate: { try job.accumulate($0, $1, kernels) },
-      resumed: resumed, dropped: dropped
+      module: job.module, optimizer: &optimizer, kernels: kernels, prepare: job.prepare, accumulate: { try job.updateWatched($0, $1, kernels) },
+      resumed: resumed, dropped: dropped, epochEnded: { try job.epochEnded($0, kernels) }
     ) { position, record in
       progress.advance(
         "epoch \(position.epoch + 1)/\(plan.epochs), " + record.entries.prefix(2).map { "\($0.name) \(Self.short($0.value))" }.joined(separator: ", "))

@@ -1,7 +1,7 @@
 import CPUBackend
 import Foundations
+import NeuralNet
 import Tensors
-import Training
 
 /// Ends a training that learns nothing: one in which a whole epoch goes by without a single target.
 ///

@@ -1,5 +1,6 @@
 import Foundation
 import Foundations
+import NeuralNet
 
 /// `log.tsv`: one line an update. It holds no times, so that two runs with one seed leave the same file.
 struct TrainingLog {

@@ -41,13 +41,16 @@ public struct TrainingLoop<Sample: Sendable> {
   ///   - accumulate: computes the gradients of a batch, in micro-batches of the plan, and says what to log; the names must not change.
   ///   - resumed: told the step at which the run goes on, 0 for a new one.
   ///   - dropped: told why a checkpoint that is there is not resumed.
+  ///   - epochEnded: called with the epoch, from 0, after its last update and before that is saved: what it writes is there, or is
+  ///     written again by the run that goes on.
   ///   - done: called after each update.
   /// - Throws: `Failure(.software)` where a logged loss, or a weight about to be saved, is not finite, naming step and epoch; what `prepare`, `accumulate` and the files throw.
   ///   The last checkpoint stays.
   public func run(
     module: any Module, optimizer: inout SGD, kernels: any Kernels, prepare: @escaping @Sendable (_ item: Int, _ epoch: Int) throws -> Sample,
     accumulate: (_ samples: [Sample], _ position: TrainingPosition) throws -> TrainingRecord, resumed: (Int) -> Void = { _ in },
-    dropped: (String) -> Void = { _ in }, done: (TrainingPosition, TrainingRecord) -> Void
+    dropped: (String) -> Void = { _ in }, epochEnded: (Int) throws -> Void = { _ in },
+    done: (TrainingPosition, TrainingRecord) -> Void
   ) throws {
     var start = 0
     switch try checkpoints.restore(into: module, optimizer: &optimizer, steps: plan.steps) {
@@ -67,18 +70,21 @@ public struct TrainingLoop<Sample: Sendable> {
       let rate = self.rate(position)
       optimizer.zeroGradients()
       guard let samples = try batches.next() else { preconditionFailure("no batch for step \(step)") }
-      let record: TrainingRecord
+      var record: TrainingRecord
       do {
         record = try accumulate(samples, position)
       } catch let failure as Failure where failure.kind == .software {
         throw diverged(failure.description, position)
       }
+      if let norm = optimizer.clipGradients(kernels: kernels) { record.append("gradient_norm", norm) }
       try check(record, position)
       optimizer.step(rate: Float(rate), kernels: kernels)
       log.append(record, position: position, rate: rate)
       let isLast = step + 1 == plan.steps
       let isSaved = (step + 1) % plan.checkpointEvery == 0 && !isLast
-      if isSaved || isLast { try check(module, position) }
+      let isEndOfEpoch = position.stepInEpoch + 1 == plan.stepsPerEpoch
+      if isSaved || isLast || isEndOfEpoch { try check(module, position) }
+      if isEndOfEpoch { try epochEnded(position.epoch) }
       if isSaved {
         try log.flush()
         try checkpoints.save(step: step + 1, epoch: position.epoch, module: module, optimizer: optimizer)

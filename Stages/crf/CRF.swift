@@ -4,6 +4,7 @@ import DenseCRF
 import Foundations
 import Imaging
 import PSA
+import SSDD
 import StageInterface
 import StageKit
 import TensorStore
@@ -34,7 +35,8 @@ struct CRF: Stage {
       try addBackground(to: &map)
       let field = try DenseCRF(
         width: image.width, height: image.height, rgb: image.pixels, parameters: parameters, threads: run.threads, cache: cache)
-      let refined = try field.infer(probabilities: map.values)
+      let softened = tempered(map.values, temperature: Float(options.crf.temperature))
+      let refined = try field.infer(probabilities: softened)
       return MapResult(
         scores: ScoreMap(scores: refined, labels: data.classes.values(of: map.labels), height: image.height, width: image.width),
         masks: [("masks", LabelMask(ofScores: refined, labels: map.labels))])

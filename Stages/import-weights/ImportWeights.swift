@@ -49,6 +49,7 @@ struct ImportWeights: Stage {
     var specification = ModelSpecification(
       tensors: shapes, classes: classes, headDilation: size.headDilation, headStatistics: size.headStatistics)
     if let backbone = size.backbone { specification.backbone.kind = backbone }
+    specification.backbone.normalisedTaps = options.normalisedTaps
     if size.width != 0 { specification.backbone.width = size.width }
     if size.depth != 0 { specification.backbone.depth = size.depth }
     if size.headChannels != 0 { specification.headChannels = size.headChannels }

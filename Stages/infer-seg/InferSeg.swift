@@ -35,7 +35,8 @@ struct InferSeg: Stage {
       if options.isWithCRF {
         let field = try DenseCRF(
           width: image.width, height: image.height, rgb: image.pixels, parameters: parameters, threads: run.threads, cache: cache)
-        masks.append(("masks-crf", LabelMask(ofScores: try field.infer(probabilities: probabilities), labels: classes)))
+        let softened = tempered(probabilities, temperature: Float(options.crf.temperature))
+        masks.append(("masks-crf", LabelMask(ofScores: try field.infer(probabilities: softened), labels: classes)))
       }
       return MapResult(masks: masks)
     }

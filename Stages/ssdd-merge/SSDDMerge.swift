@@ -17,6 +17,8 @@ struct SSDDMerge: Stage {
   func execute(_ run: StageRun) throws {
     let (weights, knowledge, advice) = (options.inputs.weights, options.inputs.knowledge, options.inputs.advice)
     var parameters = options.difference.parameters(merging: true)
+    parameters.seedDecision = options.seedDecision
+    parameters.differenceStorage = options.differenceStorage
     if !options.classGuard { parameters.shrinkThreshold = 0 }
     let data = try run.data(options.data, split: options.split)
     let file = try NetworkFile(weights, accepting: [.staticDifference])

@@ -24,27 +24,26 @@ struct TrainAffinity: Stage {
     let network = AffinityNet(backbone: try specification.backbone.build())
     network.initialise(seed: run.seed)
     try file.loadTrunk(into: network, prefix: "")
-    network.backbone.freeze(specification.backbone.kind.pretrainedFrozenPart)
+    network.backbone.freeze(options.frozen ?? specification.backbone.kind.pretrainedFrozenPart)
 
-    let (seed, pairs) = (run.seed, AffinityPairs(radius: options.radius))
+    let pairs = AffinityPairs(radius: options.radius)
     // Samples are made beside the training, on a thread of their own.
     let single = CPUKernels(threads: 1)
-    let images = TrainingImages(data.items, policy: training.policy(jitter: options.jitter, outputStride: 1), seed: seed)
+    let images = TrainingImages(data.items, policy: training.policy(jitter: options.jitter, outputStride: 1), seed: run.seed)
     let lowScores = try SeedScores(low, for: data.items, classes: data.classes, kernels: single)
     let highScores = try SeedScores(high, for: data.items, classes: data.classes, kernels: single)
     let plan = TrainingPlan(items: data.items.count, training: training)
     let schedule = PolySchedule(base: training.learningRate)
     let groups = ParameterGroups.affinity(network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
     let watch = TargetWatch("cells in which --low or --high is sure of a class")
-    let step = AffinityStep(network: network, pairs: pairs)
-    let job = TrainingJob<AffinitySample>(
-      module: network, optimizer: SGD(groups, momentum: Float(training.momentum)), plan: plan, memory: training.memory,
+    var job = TrainingJob<AffinitySample>(
+      AffinityStep(network: network, pairs: pairs), seed: run.seed, optimizer: training.optimizer(groups), plan: plan,
+      memory: training.memory,
       rate: { schedule.rate(step: $0.step, of: plan.steps) },
-      prepare: { try AffinitySample(images.sample($0, epoch: $1), low: lowScores, high: highScores, kernels: single) },
-      accumulate: { samples, position, kernels in
-        try watch.note(position, kernels: kernels, isTarget: samples.contains { $0.hasLabels })
-        return try step.run(samples, position: position, kernels: kernels, seed: seed)
-      })
+      prepare: { try AffinitySample(images.sample($0, epoch: $1), low: lowScores, high: highScores, kernels: single) })
+    job.watch = { samples, position, kernels in
+      try watch.note(position, kernels: kernels, isTarget: samples.contains { $0.hasLabels })
+    }
     try run.train(
       job, kind: .affinity, specification: specification.json, data: data, inputs: [("weights", weights), ("low", low), ("high", high)])
   }

@@ -19,6 +19,7 @@ struct TrainDDNet: Stage {
     let training = options.training
     let (weights, knowledge, advice) = (options.inputs.weights, options.inputs.knowledge, options.inputs.advice)
     var chosen = options.difference.parameters(merging: false)
+    options.detector.apply(to: &chosen)
     chosen.channelDropout = options.channelDropout
     let parameters = chosen
     let data = try run.data(options.data, split: training.split)
@@ -29,7 +30,7 @@ struct TrainDDNet: Stage {
     let network = try SSDDModel(specification, stage: .static)
     network.initialise(seed: run.seed)
     try file.loadStart(into: network)
-    network.segmentation.backbone.freeze(.firstConvolution)
+    network.segmentation.backbone.freeze(options.frozen)
 
     let policy = training.policy(square: options.square)
     let images = TrainingImages(data.items, policy: policy, seed: run.seed)
@@ -39,18 +40,11 @@ struct TrainDDNet: Stage {
     let epochs = MethodDefaults(options.difference.preset).staticSchedule(epochs: training.epochs)
     let schedule = CosineSchedule(base: training.learningRate, epochs: epochs, stretch: parameters.scheduleStretch)
     let groups = ParameterGroups.segmentation(network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
-    let (seed, classes) = (run.seed, data.classes.count)
-    let job = TrainingJob<PairSample>(
-      module: network, optimizer: SGD(groups, momentum: Float(training.momentum)), plan: plan, memory: training.memory,
+    let job = TrainingJob<StaticSample>(
+      StaticStep(model: network, parameters: parameters), seed: run.seed, optimizer: training.optimizer(groups), plan: plan,
+      memory: training.memory,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
-      prepare: { try PairSample(images.sample($0, epoch: $1), knowledge: knowledgeScores, advice: adviceScores) },
-      accumulate: { samples, position, kernels in
-        let batch = StaticBatch(
-          images: stacked(samples.map(\.input)), knowledge: LabelBatch(samples.map(\.knowledge)), advice: LabelBatch(samples.map(\.advice)),
-          present: try PresentLabels(samples.map(\.labels), classes: classes))
-        let pass = TrainingPass(kernels: kernels, seed: seed, step: position.step, microBatch: position.plan.microBatch)
-        return TrainingRecord(try StaticStep(model: network, parameters: parameters).run(batch, pass))
-      })
+      prepare: { try StaticSample(images.sample($0, epoch: $1), knowledge: knowledgeScores, advice: adviceScores) })
     try run.train(
       job, kind: .staticDifference, specification: specification.json, data: data,
       inputs: [("weights", weights), ("knowledge", knowledge), ("advice", advice)],

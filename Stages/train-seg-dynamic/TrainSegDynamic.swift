@@ -16,9 +16,7 @@ struct TrainSegDynamic: Stage {
 
   func execute(_ run: StageRun) throws {
     let (training, weights, seeds) = (options.training, options.inputs.weights, options.inputs.seeds)
-    var parameters = options.difference.parameters(merging: false)
-    parameters.subMix = Float(options.alpha)
-    parameters.channelDropout = options.channelDropout
+    let parameters = options.ssddParameters
     let data = try run.data(options.data, split: training.split)
     let network = try makeNetwork(data, seed: run.seed)
     var policy = training.policy(square: options.square)
@@ -30,22 +28,30 @@ struct TrainSegDynamic: Stage {
     let plan = TrainingPlan(items: data.items.count, training: training)
     let schedule = CosineSchedule(base: training.learningRate, epochs: training.epochs, stretch: parameters.scheduleStretch)
     let groups = ParameterGroups.segmentation(network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
-    let (seed, classes, warmUpEpochs) = (run.seed, data.classes.count, options.warmUpEpochs)
-    let step = DynamicStep(model: network, parameters: parameters, crf: try options.crf.parameters(), threads: run.threads)
-    let job = TrainingJob<SeedSample>(
-      module: network, optimizer: SGD(groups, momentum: Float(training.momentum)), plan: plan, memory: training.memory,
+    let step = DynamicStep(
+      model: network, parameters: parameters, crf: parameters.trainingCRF(try options.crf.parameters()),
+      warmUpSteps: options.warmUpEpochs * plan.stepsPerEpoch, threads: run.threads)
+    var job = TrainingJob<DynamicSample>(
+      step, seed: run.seed, optimizer: training.optimizer(groups), plan: plan, memory: training.memory,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
-      prepare: { try SeedSample(images.sample($0, epoch: $1), seeds: masks) },
-      accumulate: { samples, position, kernels in
-        let batch = DynamicBatch(
-          images: stacked(samples.map(\.input)), thumbnails: samples.map(\.small.pixels), seeds: LabelBatch(samples.map(\.seeds)),
-          present: try PresentLabels(samples.map(\.labels), classes: classes))
-        let pass = TrainingPass(kernels: kernels, seed: seed, step: position.step, microBatch: position.plan.microBatch)
-        return TrainingRecord(try step.run(batch, pass, isWarmingUp: position.epoch < warmUpEpochs))
-      })
+      prepare: { try DynamicSample(images.sample($0, epoch: $1), seeds: masks) })
+    let inner = try innerMasks(data, masks, policy, plan, run)
+    job.epochEnded = { try inner?.write(after: $0, of: step, kernels: $1) }
     try run.train(
       job, kind: .dynamicDifference, specification: network.specification.json, data: data,
       inputs: [("weights", weights), ("seeds", seeds)] + (options.inputs.warmUp.map { [("warm-up", $0)] } ?? []))
+  }
+
+  /// The masks to write inside the training; takes away those that an earlier training left of other epochs.
+  private func innerMasks(
+    _ data: StageData, _ seeds: SeedMasks, _ policy: AugmentationPolicy, _ plan: TrainingPlan, _ run: StageRun
+  ) throws -> InnerMasks? {
+    let epochs = options.writeMasksAt.map { Set($0.values.map { Int($0) }) }
+    let inner = try epochs.map {
+      try InnerMasks(at: $0, run: run, data: data, seeds: seeds, policy: policy, plan: plan)
+    }
+    try InnerMasks.removeAll(except: epochs ?? [], in: run.out)
+    return inner
   }
 
   private func makeNetwork(_ data: StageData, seed: UInt64) throws -> SSDDModel {
@@ -60,12 +66,34 @@ struct TrainSegDynamic: Stage {
     if let warmUp = options.inputs.warmUp {
       let start = try NetworkFile(warmUp, accepting: [.segmentation, .staticDifference])
       try start.requireClasses(data.classes)
+      guard try start.modelSpecification().backbone == specification.backbone else {
+        throw Failure(
+          .data, expected: "a network on the trunk of --weights, \(specification.backbone)",
+          found: "\(try start.modelSpecification().backbone)", file: warmUp)
+      }
       // The sub head starts where the main head does; the DD-Nets of this stage judge other pairs of masks and start anew.
       let main = start.tensors.entries.filter { $0.name.hasPrefix("encoder.") || $0.name.hasPrefix("seg_main.") }
       let sub = main.filter { $0.name.hasPrefix("seg_main.") }.map { (name: "seg_sub." + $0.name.dropFirst("seg_main.".count), tensor: $0.tensor) }
       try load(main + sub, into: network, missing: .prefixes(["dd"]), file: warmUp)
     }
-    network.segmentation.backbone.freeze(.firstConvolution)
+    network.segmentation.backbone.freeze(options.frozen)
     return network
+  }
+}
+
+extension TrainSegDynamicOptions {
+  /// The preset's values with those of the options.
+  fileprivate var ssddParameters: SSDDParameters {
+    var parameters = difference.parameters(merging: false)
+    detector.apply(to: &parameters)
+    parameters.subMix = Float(alpha)
+    parameters.channelDropout = channelDropout
+    parameters.secondModuleLoss = secondModuleLoss
+    parameters.adviceTarget = adviceTarget
+    parameters.thumbnailRounding = thumbnailRounding
+    parameters.spreadUnit = spreadUnit
+    parameters.scoreFloor = Float(scoreFloor)
+    parameters.trainingTemperature = Float(crf.temperature)
+    return parameters
   }
 }

@@ -23,7 +23,7 @@ struct TrainSeg: Stage {
     let network = try SegmentationModel(specification)
     network.initialise(seed: run.seed)
     try file.loadTrunk(into: network)
-    network.backbone.freeze(.firstConvolution)
+    network.backbone.freeze(options.frozen)
 
     let images = TrainingImages(data.items, policy: training.policy(square: options.square), seed: run.seed)
     let masks = try SeedMasks(
@@ -32,16 +32,11 @@ struct TrainSeg: Stage {
     let plan = TrainingPlan(items: data.items.count, training: training)
     let schedule = CosineSchedule(base: training.learningRate, epochs: training.epochs)
     let groups = ParameterGroups.segmentation(network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
-    let seed = run.seed
-    let job = TrainingJob<SeedSample>(
-      module: network, optimizer: SGD(groups, momentum: Float(training.momentum)), plan: plan, memory: training.memory,
+    let job = TrainingJob<SegmentationSample>(
+      SegmentationStep(model: network), seed: run.seed, optimizer: training.optimizer(groups), plan: plan,
+      memory: training.memory,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
-      prepare: { try SeedSample(images.sample($0, epoch: $1), seeds: masks) },
-      accumulate: { samples, position, kernels in
-        let batch = SegmentationBatch(images: stacked(samples.map(\.input)), masks: LabelBatch(samples.map(\.seeds)))
-        let pass = TrainingPass(kernels: kernels, seed: seed, step: position.step, microBatch: position.plan.microBatch)
-        return TrainingRecord(try SegmentationStep(model: network).run(batch, pass))
-      })
+      prepare: { try SegmentationSample(images.sample($0, epoch: $1), seeds: masks) })
     try run.train(
       job, kind: .segmentation, specification: specification.json, data: data, inputs: [("weights", weights), ("seeds", seeds)])
   }

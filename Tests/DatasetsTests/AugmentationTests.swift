@@ -161,18 +161,15 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
     #expect(!augmentation.isFlipped && augmentation.jitter == nil)
   }
 
-  @Test func batchesStackInputsAndTargets() throws {
+  @Test func samplesAreOfTheCropsSize() throws {
     let folder = try Folder()
     try folder.write("id\tsplit\tlabels\twidth\theight\na\tt\tbirch\t20\t16\nb\tt\tbeech birch\t\t\nc\tt\tbeech\t20\t17\n", "items.tsv")
     for id in ["a", "b", "c"] { try coordinates(width: 20, height: 16).writePNG(to: "\(folder.path)/photographs/\(id).png") }
     let manifest = try Manifest(contentsOf: try folder.write(ManifestTests.header, "m.yaml"))
     let items = try manifest.items(split: "t")
     let policy = AugmentationPolicy(resize: .longSide(16...24), crop: 16)
-    let batch = TrainingBatch(try items[..<2].map { try TrainingSample($0, policy: policy, seed: 1, epoch: 0) })
-    #expect(batch.input.shape == [2, 3, 16, 16])
-    #expect(batch.input.batch(1..<2).values == batch.samples[1].input.values)
-    #expect(batch.targets(objectCount: 2).values == [0, 1, 1, 1])
-    #expect(batch.samples[0].small.width == 4)
+    let samples = try items[..<2].map { try TrainingSample($0, policy: policy, seed: 1, epoch: 0) }
+    #expect(samples.allSatisfy { $0.input.shape == [3, 16, 16] && $0.small.width == 4 })
     expectFailure(.data, "photographs/c.png: c: the image is 20 x 16, the manifest's row is 20 x 17") {
       _ = try TrainingSample(items[2], policy: policy, seed: 1, epoch: 0)
     }

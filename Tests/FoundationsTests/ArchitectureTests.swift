@@ -16,7 +16,7 @@ import Testing
     ("Threads", []),
     ("Tensors", ["Foundations"]),
     ("CPUBackend", ["CKernels", "COpenBLAS", "Tensors", "Threads", "Foundations"]),
-    ("NeuralNet", ["Tensors", "Foundations"]),
+    ("NeuralNet", ["MethodChoices", "Tensors", "Foundations"]),
     ("Imaging", ["CImageCodecs", "Foundations"]),
     ("TensorStore", ["CHDF5", "CZlib", "Tensors", "Foundations"]),
     ("DenseCRF", ["MethodChoices", "Tensors", "Threads", "Foundations"]),

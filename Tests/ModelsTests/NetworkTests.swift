@@ -91,6 +91,44 @@ struct NetworkTests {
     #expect(groupsOfClassifier.map(\.decay) == [5e-4, 0, 5e-4])
   }
 
+  /// The taps are the raw ones times one over their usual size, to the bit, and the trunk's layers see the raw ones.
+  @Test func normalisedTapsAreTheRawOnesDivided() throws {
+    let specification = BackboneSpecification(kind: .squeezenet, normalisedTaps: true)
+    let (raw, normalised) = (try BackboneSpecification(kind: .squeezenet).build(), try specification.build())
+    #expect(normalised.hasNormalisedTaps && !raw.hasNormalisedTaps)
+    for trunk in [raw, normalised] { trunk.initialise(seed: 3) }
+    let x = context.constant(Initialiser.uniform(bound: 2).draw([2, 3, 40, 48], seed: 1, name: "x"))
+    let (a, b) = (raw.features(x), normalised.features(x))
+    for (raw, normalised, size) in [(a.low, b.low, 3.3), (a.tap4, b.tap4, 12.4), (a.tap5, b.tap5, 30.1), (a.high, b.high, 10.6)] {
+      #expect(raw.value.values.contains { $0 > 0 })
+      #expect(normalised.value.values == raw.value.values.map { $0 * (1 / Float(size)) })
+    }
+    // f9 starts with PSA's gain where taps have unit scale, as behind a batch norm, and ten times smaller where they are raw.
+    func bound(_ trunk: any Backbone) throws -> Float {
+      let net = AffinityNet(backbone: trunk)
+      net.initialise(seed: 1)
+      return try #require(net.parameters.first { $0.name == "f9.weight" }).value.values.map(abs).max() ?? 0
+    }
+    #expect(abs(try bound(normalised) / bound(raw) - 10) < 1e-3)
+  }
+
+  @Test func normalisedTapsTravelWithTheSpecification() throws {
+    var specification = ModelSpecification(backbone: BackboneSpecification(kind: .squeezenet), classes: 3)
+    #expect(!specification.json.contains("normalisedTaps"), "a specification without them reads as it always did")
+    specification.backbone.normalisedTaps = true
+    #expect(try ModelSpecification(json: specification.json) == specification)
+    #expect(throws: Failure.self) { try BackboneSpecification(kind: .resnet38, normalisedTaps: true).validate() }
+  }
+
+  @Test func theFirstStageOfSqueezeNetEndsAtTheSecondPooling() throws {
+    let trunk = SqueezeNet8(prefix: "encoder.")
+    trunk.freeze(.firstStage)
+    let frozen = Set(trunk.parameters.filter(\.isFrozen).map { $0.name.split(separator: ".").prefix(3).joined(separator: ".") })
+    #expect(frozen == ["encoder.features.0", "encoder.features.3", "encoder.features.4"])
+    trunk.freeze(.none)
+    #expect(!trunk.parameters.contains { $0.isFrozen })
+  }
+
   @Test func specificationsSurviveTheFile() throws {
     let specification = ModelSpecification(backbone: Self.small, classes: 5, headStatistics: .batch)
     #expect(try ModelSpecification(json: specification.json) == specification)

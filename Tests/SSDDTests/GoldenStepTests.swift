@@ -19,7 +19,9 @@ struct GoldenStepTests {
     self.parameters = parameters
   }
 
-  private func pass(_ microBatch: Int) -> TrainingPass { TrainingPass(kernels: kernels, seed: 0, step: 0, microBatch: microBatch) }
+  private func pass(_ microBatch: Int) -> TrainingPass {
+    trainingPass(kernels, seed: 0, step: 0, microBatch: microBatch)
+  }
 
   private func model(_ golden: GoldenFile, _ stage: SSDDModel.Stage) throws -> SSDDModel {
     let classes = try golden.shape("seg_main")[1]

@@ -49,7 +49,7 @@ import Testing
   @Test(arguments: cases) func aTrainingStepHoldsWhatIsPredicted(test: Case) throws {
     let (model, batch) = (try model(test.backbone), try batch(test))
     func run(_ kernels: any Kernels) throws {
-      _ = try StaticStep(model: model).run(batch, TrainingPass(kernels: kernels, seed: 1, step: 0, microBatch: test.microBatch))
+      _ = try StaticStep(model: model).run(batch, trainingPass(kernels, seed: 1, step: 0, microBatch: test.microBatch))
       model.zeroGradients()
     }
     let predicted = try MemoryPrediction.peak(threads: 1) { kernels in try run(kernels) }
@@ -80,7 +80,7 @@ import Testing
       let kernels = CPUKernels(threads: 1)
       for step in 0..<3 {
         let before = counts()
-        let pass = TrainingPass(kernels: kernels, seed: 1, step: step, microBatch: test.microBatch)
+        let pass = trainingPass(kernels, seed: 1, step: step, microBatch: test.microBatch)
         _ = try StaticStep(model: model).run(batch, pass)
         optimizer.step(rate: 1e-3, kernels: kernels)
         let after = counts()

@@ -4,6 +4,7 @@ import Foundations
 import Models
 import NeuralNet
 import SSDD
+import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -13,7 +14,9 @@ struct StepTests {
   private let side = 24
   private let samples = 4
 
-  private func pass(_ microBatch: Int) -> TrainingPass { TrainingPass(kernels: kernels, seed: 5, step: 2, microBatch: microBatch) }
+  private func pass(_ microBatch: Int) -> TrainingPass {
+    trainingPass(kernels, seed: 5, step: 2, microBatch: microBatch)
+  }
 
   private func images() -> Tensor { GoldenGenerator(seed: 1).signed("images", [samples, 3, 4 * side, 4 * side]) }
 
@@ -120,7 +123,7 @@ struct StepTests {
     let model = try smallModel(.static)
     let step = StaticStep(model: model, parameters: parameters)
     var optimiser = SGD(ParameterGroups.segmentation(model))
-    var logs: [StepLog] = []
+    var logs: [TrainingRecord] = []
     for _ in 0..<8 {
       logs.append(try step.run(try staticBatch(), pass(4)))
       optimiser.step(rate: 2e-3, kernels: kernels)
@@ -147,6 +150,93 @@ struct StepTests {
         #expect(label == batch.seeds.labels[i] || label == forward.first.refined.labels[i])
       }
     }
+  }
+
+  /// The masks of `masks(of:)` are those of the step's own forward pass, and nothing is learned by looking.
+  @Test func masksCanBeLookedAtWithoutLearning() throws {
+    var parameters = SSDDParameters()
+    parameters.channelDropout = false
+    let model = try smallModel(.dynamic)
+    let step = DynamicStep(model: model, parameters: parameters)
+    let before = model.parameters.map(\.value)
+    let masks = try step.masks(of: try dynamicBatch(), kernels: kernels)
+    #expect(model.parameters.map(\.value) == before && model.parameters.allSatisfy { $0.gradient == nil })
+    _ = try step.run(try dynamicBatch(), pass(4)) { forward, _ in
+      let expected = [forward.knowledge, forward.advice, forward.first.refined, forward.second.refined, forward.subMask]
+      #expect(masks.named.map(\.mask) == expected)
+    }
+    #expect(masks.named.map(\.name) == ["k1", "a1", "d1", "d2", "sub"])
+  }
+
+  /// Each sample's masks are its own: batch statistics of the others do not enter.
+  @Test func aSamplesMasksDoNotDependOnTheBatch() throws {
+    let backbone = BackboneSpecification(kind: .resnet38, width: 1.0 / 16, depth: 0.3)
+    let specification = ModelSpecification(
+      backbone: backbone, classes: 3, headChannels: 8, headDilation: 2, differenceChannels: 8, headStatistics: .batch)
+    let model = try SSDDModel(specification, stage: .dynamic)
+    model.initialise(seed: 1)
+    let (step, batch) = (DynamicStep(model: model), try dynamicBatch())
+    let all = try step.masks(of: batch, kernels: kernels)
+    let one = DynamicBatch(
+      images: batch.images.batch(2..<3), thumbnails: [batch.thumbnails[2]], seeds: batch.seeds.batch(2..<3), present: batch.present.batch(2..<3))
+    for (whole, single) in zip(all.named, try step.masks(of: one, kernels: kernels).named) { #expect(whole.mask.batch(2..<3) == single.mask) }
+  }
+
+  /// A high temperature makes the CRF's input flat; 1 is what the reference has.
+  @Test func theTemperatureReachesTheCRF() throws {
+    func seen(_ temperature: Float?) throws -> [Tensor] {
+      var parameters = SSDDParameters()
+      if let temperature { parameters.trainingTemperature = temperature }
+      let inputs = Mutex([Tensor]())
+      let step = DynamicStep(model: try smallModel(.dynamic), parameters: parameters) { _, map, _ in
+        inputs.withLock { $0.append(map) }
+        return map
+      }
+      _ = try step.masks(of: try dynamicBatch(), kernels: kernels)
+      return inputs.withLock { $0 }
+    }
+    #expect(try seen(nil) == seen(1))
+    for map in try seen(1e6) { #expect(map.values.allSatisfy { abs($0 - 1 / Float(map.shape[0])) < 1e-4 }) }
+    for (soft, hard) in zip(try seen(2), try seen(1)) { #expect((soft.values.max() ?? 1) < (hard.values.max() ?? 0)) }
+  }
+
+  @Test func aTemperatureOnProbabilitiesIsOneOnLogits() throws {
+    let logits = GoldenGenerator(seed: 6).signed("logits", [1, 4, 3, 5])
+    let present = try PresentLabels([[1, 2, 3]], classes: 4)
+    let probabilities = softmax(logits, among: present).reshaped([4, 3, 5])
+    let expected = softmax(logits, among: present, temperature: 2.5)
+    #expect(mismatch(tempered(probabilities, temperature: 2.5).reshaped([1, 4, 3, 5]), expected, tolerance: 1e-5) == nil)
+    #expect(tempered(probabilities, temperature: 1) == probabilities)
+    #expect(tempered(Tensor([2, 1, 2], [0, 0.5, 0, 0.5]), temperature: 3).values[0] == 0, "a pixel without any probability stays")
+  }
+
+  @Test func spreadsCountTheCropsPixelsOnRequest() {
+    var parameters = SSDDParameters()
+    #expect(Preset.allCases.allSatisfy { SSDDParameters($0).trainingCRF == DenseCRFParameters(iterations: 3) })
+    parameters.spreadUnit = .imagePixels
+    #expect(parameters.trainingCRF == DenseCRFParameters(iterations: 3, scaleFactor: 4))
+  }
+
+  /// A CRF whose spreads are divided by 4 is one of spreads a quarter as wide.
+  @Test func dividedSpreadsAreNarrowSpreads() throws {
+    func marginals(_ parameters: DenseCRFParameters) throws -> Tensor {
+      let bytes = GoldenGenerator(seed: 2).integers("rgb", count: 12 * 10 * 3, below: 256).map(UInt8.init)
+      let map = GoldenGenerator(seed: 3).signed("p", [2, 10, 12])
+      let p = Tensor(map.shape, map.values.map { 0.5 + 0.4 * $0 })
+      return try DenseCRF(width: 12, height: 10, rgb: bytes, parameters: parameters, threads: 1).infer(probabilities: p)
+    }
+    let divided = try marginals(DenseCRFParameters(iterations: 3, scaleFactor: 4))
+    #expect(divided == (try marginals(DenseCRFParameters(gaussianSpread: 0.75, bilateralSpread: 20, iterations: 3))))
+    #expect(divided != (try marginals(DenseCRFParameters(iterations: 3))))
+  }
+
+  @Test func theSecondModulesLossIsAChoiceOfItsOwn() throws {
+    func loss(_ choice: SSDDParameters.SecondModuleLoss) throws -> Double? {
+      var parameters = SSDDParameters()
+      (parameters.secondModuleLoss, parameters.channelDropout) = (choice, false)
+      return try DynamicStep(model: try smallModel(.dynamic), parameters: parameters).run(try dynamicBatch(), pass(4))["loss_dd"]
+    }
+    #expect(try loss(.perSample) != loss(.wholeBatch))
   }
 
   @Test func aLossThatIsNotANumberStopsTheStep() throws {

@@ -1,4 +1,5 @@
 import Models
+import NeuralNet
 import SSDD
 import TestSupport
 import Tensors
@@ -45,4 +46,30 @@ func smallModel(_ stage: SSDDModel.Stage, kind: BackboneSpecification.Kind = .re
     ModelSpecification(backbone: backbone, classes: 3, headChannels: 8, headDilation: 2, differenceChannels: 8), stage: stage)
   model.initialise(seed: seed)
   return model
+}
+
+/// Update `step` of a training on one batch of at most 16 samples, `microBatch` of them at a time.
+func trainingPass(
+  _ kernels: any Kernels, seed: UInt64, step: Int, microBatch: Int, share: any BatchShare = WholeBatch()
+) -> TrainingPass {
+  let plan = TrainingPlan(items: 16, epochs: step + 1, batch: 16, microBatch: microBatch)
+  return TrainingPass(kernels: kernels, seed: seed, position: TrainingPosition(step: step, plan: plan), share: share)
+}
+
+extension StaticStep {
+  func run(_ batch: StaticBatch, _ pass: TrainingPass, observing: @escaping (Forward) throws -> Void) throws -> TrainingRecord {
+    var step = self
+    step.observer = observing
+    return try step.run(batch, pass)
+  }
+}
+
+extension DynamicStep {
+  func run(
+    _ batch: DynamicBatch, _ pass: TrainingPass, observing: @escaping (Forward, Losses) throws -> Void
+  ) throws -> TrainingRecord {
+    var step = self
+    step.observer = observing
+    return try step.run(batch, pass)
+  }
 }

@@ -44,6 +44,7 @@ struct Regression {
   var fingerprint = "one"
   var threads = 1
   var rate = 0.1
+  var clipNorm = 0.0
 
   init() throws { folder = try TemporaryFolder() }
 
@@ -58,14 +59,16 @@ struct Regression {
     /// Why a checkpoint was not gone on with.
     var dropped: String?
     var losses: [Double]
+    /// The epochs that ended, each with whether a checkpoint was there.
+    var epochs: [(epoch: Int, hasCheckpoint: Bool)] = []
   }
 
   /// Trains to the end, or until the step `stoppingAt`, which throws `Stopped` as a killed process would end: without any cleaning up.
   func run(stoppingAt stop: Int? = nil, loss: @escaping (Int, Double) -> Double = { $1 }) throws -> Outcome {
     let line = Line()
-    var optimizer = SGD([ParameterGroup(line.parameters)], momentum: 0.9)
+    var optimizer = SGD([ParameterGroup(line.parameters)], momentum: 0.9, clipNorm: clipNorm)
     let loop = TrainingLoop<Point>(plan: plan, seed: 1, folder: folder.path, fingerprint: fingerprint, threads: threads) { [rate] _ in rate }
-    var (start, losses) = (-1, [Double]())
+    var (start, losses, epochs) = (-1, [Double](), [(epoch: Int, hasCheckpoint: Bool)]())
     var dropped: String?
     try loop.run(
       module: line, optimizer: &optimizer, kernels: CPUKernels(threads: 1), prepare: { Point(item: $0, epoch: $1) },
@@ -73,9 +76,11 @@ struct Regression {
         if position.step == stop { throw Stopped() }
         let record = line.accumulate(points)
         return TrainingRecord(record.entries.map { (name: $0.name, value: loss(position.step, $0.value)) })
-      }, resumed: { start = $0 }, dropped: { dropped = $0 }
+      }, resumed: { start = $0 }, dropped: { dropped = $0 },
+      epochEnded: { epochs.append((epoch: $0, hasCheckpoint: hasCheckpoint)) }
     ) { losses.append($1.values[0]) }
-    return Outcome(weights: line.weight.value.values, batchesSeen: line.seen.value[0], log: try log, start: start, dropped: dropped, losses: losses)
+    return Outcome(weights: line.weight.value.values, batchesSeen: line.seen.value[0], log: try log, start: start, dropped: dropped, losses: losses,
+      epochs: epochs)
   }
 
   var log: String { get throws { try String(contentsOfFile: folder.file("log.tsv"), encoding: .utf8) } }

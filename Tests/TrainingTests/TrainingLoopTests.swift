@@ -1,5 +1,6 @@
 import Foundation
 import Foundations
+import NeuralNet
 import Testing
 import Training
 
@@ -59,6 +60,27 @@ import Training
     #expect(log.split(separator: "\n").count == 11)
     try (log + "11\t3\t0.1\t99\n12\t3\t0.1\t99\n").write(toFile: regression.folder.file("log.tsv"), atomically: true, encoding: .utf8)
     #expect(try regression.run().log == unbroken.log)
+  }
+
+  /// What is written at the end of an epoch is there before a checkpoint says that the epoch is over.
+  @Test func epochsEndBeforeTheyAreSaved() throws {
+    let outcome = try Regression().run()
+    #expect(outcome.epochs.map(\.epoch) == [0, 1, 2, 3, 4])
+    #expect(outcome.epochs.map(\.hasCheckpoint) == [false, true, true, true, true])
+    var cut = try Regression()
+    cut.plan = TrainingPlan(items: 20, epochs: 5, batch: 4, steps: 12)
+    #expect(try cut.run().epochs.map(\.epoch) == [0, 1], "the third epoch is not complete")
+  }
+
+  @Test func theNormOfAClippedGradientIsLogged() throws {
+    let free = try Regression().run()
+    var clipped = try Regression()
+    clipped.clipNorm = 0.5
+    let outcome = try clipped.run()
+    let rows = outcome.log.split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
+    #expect(rows[0] == ["step", "epoch", "learning_rate", "loss", "gradient_norm"])
+    #expect(rows.dropFirst().allSatisfy { (Double($0[4]) ?? -1) > 0 } && (Double(rows[1][4]) ?? 0) > 0.5)
+    #expect(outcome.losses[0] == free.losses[0] && outcome.losses[1] > free.losses[1], "a shorter first step")
   }
 
   @Test func aCheckpointOfAnotherTrainingIsIgnored() throws {

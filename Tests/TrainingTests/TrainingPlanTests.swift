@@ -1,3 +1,4 @@
+import NeuralNet
 import Testing
 import Training
 

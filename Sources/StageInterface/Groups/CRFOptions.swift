@@ -43,6 +43,12 @@ public struct CRFOptions<Naming: CRFNaming>: ParsableArguments, Sendable {
       "Weight of the bilateral kernel."))
   public var bilateralWeight: Double
 
+  @Option(
+    .number(
+      "\(Naming.prefix)temperature", NumberRange(above: 0, to: 1000), default: 1,
+      "Probabilities in front of the CRF: above 1 softens them, below 1 sharpens them."))
+  public var temperature: Double
+
   public init() {}
 
   /// The first option that is not at its default.

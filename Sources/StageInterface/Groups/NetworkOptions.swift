@@ -54,9 +54,13 @@ public struct BackboneOptions: ParsableArguments, Sendable {
       "Factor on the trunk's blocks (resnet38)."))
   public var depth: Double
 
+  @Flag(.normalisedTaps("Divide what heads get of squeezenet's features by their usual size; stored with the weights."))
+  public var normalisedTaps: Bool
+
   public init() {}
 
   public func validate() throws {
+    try requireSqueezeNet(normalisedTaps, backbone)
     guard backbone == .resnet38 || (width, depth) == (1, 1) else {
       throw ValidationError(
         """
@@ -90,7 +94,81 @@ public struct DifferenceOptions<Stage: BiasedStage>: ParsableArguments, Sendable
       "Favours background where the two masks disagree about it."))
   public var backgroundBias: Double
 
+  @Option(
+    .number(
+      "shrink-threshold", 0...1, default: .value(MethodDefaults().shrinkThreshold),
+      "Class guard: a class that the advice shrinks below this share is held on to."))
+  public var shrinkThreshold: Double
+
+  @Flag(
+    .flag(
+      "absent-class-is-bad", default: .value(MethodDefaults().absentClassIsBad),
+      "A listed class that neither mask contains makes a bad sample."))
+  public var absentClassIsBad: Bool
+
   public init() {}
+}
+
+/// How DD-Nets are trained: members of the preset, one by one.
+public struct DetectorOptions: ParsableArguments, Sendable {
+  @Option(
+    .choice(
+      "loss-form", default: .preset { MethodDefaults($0).lossForm },
+      "DD loss of one mask: plain (Eq. 2), or balanced, half for each kind of pixel."))
+  private var givenLossForm: DifferenceLossForm?
+
+  @Option(
+    .choice(
+      "term-averaging", default: .preset { MethodDefaults($0).termAveraging }, "How the masks' DD losses are joined."))
+  private var givenTermAveraging: TermAveraging?
+
+  @Option(
+    .choice(
+      "difference-target", default: .preset { MethodDefaults($0).differenceTarget },
+      "What DD-Nets give the probability of; stored with the weights."))
+  private var givenDifferenceTarget: DifferenceTarget?
+
+  @Option(
+    .number(
+      "schedule-stretch", 1...1e6, default: .value(MethodDefaults().scheduleStretch),
+      "The learning rate's cosine ends after this many times the epochs."))
+  public var scheduleStretch: Double
+
+  public init() {}
+
+  public var lossForm: DifferenceLossForm { givenLossForm ?? MethodDefaults().lossForm }
+  public var termAveraging: TermAveraging { givenTermAveraging ?? MethodDefaults().termAveraging }
+  public var differenceTarget: DifferenceTarget { givenDifferenceTarget ?? MethodDefaults().differenceTarget }
+
+  /// Puts in what follows from the preset where the user gave nothing.
+  mutating func choose(_ preset: Preset) {
+    let method = MethodDefaults(preset)
+    givenLossForm = givenLossForm ?? method.lossForm
+    givenTermAveraging = givenTermAveraging ?? method.termAveraging
+    givenDifferenceTarget = givenDifferenceTarget ?? method.differenceTarget
+  }
+}
+
+extension Declared where Value == FrozenPart {
+  /// The part of the trunk that a training leaves alone.
+  static func frozen(default standard: Standard<FrozenPart>) -> Declared {
+    choice(
+      "frozen", default: standard,
+      """
+      Layers that keep their weights; firstStage: conv1a and b2 of resnet38, all up to the second pooling of squeezenet.
+      """)
+  }
+}
+
+extension Declared where Value == Bool {
+  static func normalisedTaps(_ help: String) -> Declared { flag("normalised-taps", default: false, help) }
+}
+
+func requireSqueezeNet(_ normalisedTaps: Bool, _ backbone: BackboneKind) throws {
+  guard !normalisedTaps || backbone == .squeezenet else {
+    throw ValidationError(
+      "--normalised-taps: expected --backbone squeezenet (batch norm does it in resnet38), found \(backbone.rawValue)")
+  }
 }
 
 extension Declared where Value == Preset {

@@ -101,6 +101,15 @@ public struct TrainingOptions<Stage: TrainingStage>: ParsableArguments, Sendable
   public var momentum: Double
 
   @Option(
+    .number(
+      "clip-norm", 0...1e9, default: 0,
+      """
+      Scale the gradients of an update where their common norm exceeds this; the log gets the norm before. 0: no limit, \
+      no norm.
+      """))
+  public var clipNorm: Double
+
+  @Option(
     .integer(
       "steps", 0...10_000_000, unit: "updates", default: 0, "Stop after this many updates; 0: after the last epoch."))
   public var steps: Int

@@ -55,10 +55,16 @@ public struct ImportWeightsOptions: StageOptions {
       """))
   public var network: Network
   @OptionGroup(title: "Size of the network") public var size: ImportedNetworkOptions
+  @Flag(.normalisedTaps("The network was trained with train-cam's option of this name, or from such weights."))
+  public var normalisedTaps: Bool
 
   public init() {}
 
   public func validate() throws {
+    try requireSqueezeNet(normalisedTaps, size.backbone ?? .squeezenet)
+    guard network != .any || !normalisedTaps else {
+      throw ValidationError("--normalised-taps says something of a network: give --network too")
+    }
     guard network == .any || data.manifest != nil else {
       throw ValidationError(
         "--network \(network.rawValue) needs --manifest, whose classes the network is for; found none")

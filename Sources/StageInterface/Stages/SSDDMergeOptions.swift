@@ -31,6 +31,28 @@ public struct SSDDMergeOptions: StageOptions, BiasedStage {
     .flag("class-guard", default: true, "Hold on to the knowledge of a class whose area the advice shrinks below half.")
   )
   public var classGuard: Bool
+  @Option(
+    .choice(
+      "seed-decision", default: .preset { MethodDefaults($0).seedDecision },
+      "asIntended (Eq. 3), or asCode, with the two d maps exchanged."))
+  public var givenSeedDecision: SeedDecision?
+  @Option(
+    .choice(
+      "difference-storage", default: .preset { MethodDefaults($0).differenceStorage },
+      "What of d is enlarged to the image."))
+  public var givenDifferenceStorage: DifferenceStorage?
 
   public init() {}
+
+  public var seedDecision: SeedDecision { givenSeedDecision ?? MethodDefaults(difference.preset).seedDecision }
+  public var differenceStorage: DifferenceStorage {
+    givenDifferenceStorage ?? MethodDefaults(difference.preset).differenceStorage
+  }
+
+  public mutating func validate() throws {
+    guard classGuard || difference.shrinkThreshold == MethodDefaults().shrinkThreshold else {
+      throw ValidationError("give either --no-class-guard or --shrink-threshold")
+    }
+    (givenSeedDecision, givenDifferenceStorage) = (seedDecision, differenceStorage)
+  }
 }

@@ -29,6 +29,9 @@ public struct TrainAffinityOptions: StageOptions, TrainingStage {
   @OptionGroup(title: "Running") public var common: CommonOptions
   @OptionGroup(title: "Training") public var training: TrainingOptions<Self>
 
+  /// nil: what the default says, for the trunk of the weights.
+  @Option(.frozen(default: .depends("PSA's firstStage for resnet38, else none")))
+  public var frozen: FrozenPart?
   @Option(.radius("Cells further apart than this make no pair."))
   public var radius: Int
   @Flag(.flag("jitter", default: true, "Change brightness, contrast, saturation and hue at random."))

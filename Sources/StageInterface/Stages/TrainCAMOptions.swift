@@ -30,11 +30,9 @@ public struct TrainCAMOptions: StageOptions, TrainingStage {
       "Batch norm of the trunk: frozen as in the method, or batch."))
   public var givenStatistics: HeadStatistics?
   @Option(
-    .choice(
-      "frozen",
+    .frozen(
       default: .depends(
-        "with --weights PSA's firstStage for resnet38, IRN's firstConvolution for other ResNets; else none"),
-      "Layers that keep their weights."))
+        "with --weights PSA's firstStage for resnet38, IRN's firstConvolution for other ResNets; else none")))
   public var givenFrozen: FrozenPart?
   @Flag(.flag("dropout", default: true, "Channel dropout in front of the classifier and inside the trunk."))
   public var dropout: Bool

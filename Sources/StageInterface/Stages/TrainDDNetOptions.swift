@@ -29,7 +29,10 @@ public struct TrainDDNetOptions: StageOptions, TrainingStage, BiasedStage {
   @OptionGroup(title: "Training") public var training: TrainingOptions<Self>
   @OptionGroup(title: "Network") public var heads: HeadOptions
   @OptionGroup(title: "Difference detection") public var difference: DifferenceOptions<Self>
+  @OptionGroup(title: "Training of DD-Nets") public var detector: DetectorOptions
 
+  @Option(.frozen(default: .value(.firstConvolution)))
+  public var frozen: FrozenPart
   @Flag(.square) public var givenSquare: Bool?
   @Flag(.channelDropout) public var channelDropout: Bool
 
@@ -39,6 +42,7 @@ public struct TrainDDNetOptions: StageOptions, TrainingStage, BiasedStage {
 
   public mutating func validate() throws {
     training.choose(difference.preset)
+    detector.choose(difference.preset)
     givenSquare = square
     try heads.requireCrop(training.crop)
   }

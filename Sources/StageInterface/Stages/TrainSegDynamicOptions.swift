@@ -32,6 +32,7 @@ public struct TrainSegDynamicOptions: StageOptions, TrainingStage, BiasedStage {
   @OptionGroup(title: "Training") public var training: TrainingOptions<Self>
   @OptionGroup(title: "Network") public var heads: HeadOptions
   @OptionGroup(title: "Difference detection") public var difference: DifferenceOptions<Self>
+  @OptionGroup(title: "Training of DD-Nets") public var detector: DetectorOptions
   @OptionGroup(title: "CRF inside training") public var crf: CRFOptions<TrainingCRF>
 
   @Option(
@@ -42,6 +43,41 @@ public struct TrainSegDynamicOptions: StageOptions, TrainingStage, BiasedStage {
   @Option(
     .number("alpha", 0...1, default: .value(MethodDefaults().subMix), "Weight of m^D0 in the sub head's loss (alpha)."))
   public var alpha: Double
+  @Option(
+    .choice(
+      "second-module-loss", default: .preset { MethodDefaults($0).secondModuleLoss },
+      "DD losses of the second module: perSample (bad samples left out) or wholeBatch (all pixels at once)."))
+  public var givenSecondModuleLoss: SecondModuleLoss?
+  @Option(
+    .choice(
+      "advice-target", default: .preset { MethodDefaults($0).adviceTarget },
+      "What L_sub and L_diff2 take for the advice: m^D1 (firstRefinement) or m^D2."))
+  public var givenAdviceTarget: AdviceTarget?
+  @Option(
+    .choice(
+      "thumbnail-rounding", default: .preset { MethodDefaults($0).thumbnailRounding },
+      "How the image that the CRF sees becomes 8 bits."))
+  public var givenThumbnailRounding: ThumbnailRounding?
+  @Option(
+    .choice(
+      "crf-spread-unit", default: .value(MethodDefaults().spreadUnit),
+      "Pixels that CRF spreads count: those of the quarter-size map that it runs on, or those of the crop."))
+  public var spreadUnit: SpreadUnit
+  @Option(
+    .number(
+      "score-floor", 0...1, default: .value(MethodDefaults().scoreFloor),
+      "Added to the softmax of present classes in front of the arg-max."))
+  public var scoreFloor: Double
+  @Option(
+    .epochs(
+      "write-masks-at",
+      """
+      Write m^K1, m^A1, m^D1, m^D2 and the sub head's mask of every training image after these epochs, to \
+      inner-masks/epoch-N/.
+      """))
+  public var writeMasksAt: NumberList?
+  @Option(.frozen(default: .value(.firstConvolution)))
+  public var frozen: FrozenPart
   @Flag(.square) public var givenSquare: Bool?
   @Flag(.channelDropout) public var channelDropout: Bool
 
@@ -51,9 +87,17 @@ public struct TrainSegDynamicOptions: StageOptions, TrainingStage, BiasedStage {
 
   public var square: Bool { givenSquare ?? (MethodDefaults(difference.preset).trainingResize == .square) }
 
+  public var secondModuleLoss: SecondModuleLoss { givenSecondModuleLoss ?? method.secondModuleLoss }
+  public var adviceTarget: AdviceTarget { givenAdviceTarget ?? method.adviceTarget }
+  public var thumbnailRounding: ThumbnailRounding { givenThumbnailRounding ?? method.thumbnailRounding }
+  private var method: MethodDefaults { MethodDefaults(difference.preset) }
+
   public mutating func validate() throws {
     training.choose(difference.preset)
+    detector.choose(difference.preset)
     givenSquare = square
+    (givenSecondModuleLoss, givenAdviceTarget) = (secondModuleLoss, adviceTarget)
+    givenThumbnailRounding = thumbnailRounding
     try require(
       warmUpEpochs <= training.epochs, "warm-up-epochs", "at most --epochs \(training.epochs)", found: warmUpEpochs)
     try heads.requireCrop(training.crop)

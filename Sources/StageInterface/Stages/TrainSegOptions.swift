@@ -24,6 +24,8 @@ public struct TrainSegOptions: StageOptions, TrainingStage {
   @OptionGroup(title: "Training") public var training: TrainingOptions<Self>
   @OptionGroup(title: "Network") public var heads: HeadOptions
 
+  @Option(.frozen(default: .value(.firstConvolution)))
+  public var frozen: FrozenPart
   @Flag(.flag("square", default: false, "Resize to a square instead of keeping the ratio of the sides."))
   public var square: Bool
 

@@ -73,9 +73,15 @@ public struct TrainingRecord: Sendable, Equatable {
 
   public init(_ entries: [(name: String, value: Double)]) { self.entries = entries }
 
+  /// Adds an entry at the end.
+  public mutating func append(_ name: String, _ value: Double) { entries.append((name: name, value: value)) }
+
   public static func == (left: Self, right: Self) -> Bool {
     left.entries.elementsEqual(right.entries) { $0.name == $1.name && $0.value == $1.value }
   }
+
+  /// The number of that name; nil where there is none.
+  public subscript(_ name: String) -> Double? { entries.first { $0.name == name }?.value }
 
   public var names: [String] { entries.map(\.name) }
   public var values: [Double] { entries.map(\.value) }
