@@ -1,3 +1,4 @@
+import CPUBackend
 import NeuralNet
 import TestSupport
 import Tensors

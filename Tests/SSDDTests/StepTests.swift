@@ -203,8 +203,9 @@ struct StepTests {
   @Test func aTemperatureOnProbabilitiesIsOneOnLogits() throws {
     let logits = GoldenGenerator(seed: 6).signed("logits", [1, 4, 3, 5])
     let present = try PresentLabels([[1, 2, 3]], classes: 4)
-    let probabilities = softmax(logits, among: present).reshaped([4, 3, 5])
-    let expected = softmax(logits, among: present, temperature: 2.5)
+    let kernels = CPUKernels(threads: 1)
+    let probabilities = softmax(logits, among: present, kernels: kernels).reshaped([4, 3, 5])
+    let expected = softmax(logits, among: present, temperature: 2.5, kernels: kernels)
     #expect(mismatch(tempered(probabilities, temperature: 2.5).reshaped([1, 4, 3, 5]), expected, tolerance: 1e-5) == nil)
     #expect(tempered(probabilities, temperature: 1) == probabilities)
     #expect(tempered(Tensor([2, 1, 2], [0, 0.5, 0, 0.5]), temperature: 3).values[0] == 0, "a pixel without any probability stays")

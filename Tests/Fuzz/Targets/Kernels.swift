@@ -69,7 +69,8 @@ struct KernelTarget: FuzzTarget {
     )
     let features = draw.tensor([1, 3, rows, columns])
     let kernels = CPUKernels(threads: draw.count(1...3))
-    let cells = try walkedCells(maps, features: features, parameters: parameters, kernels: kernels)
+    let cells = try walkedCells(
+      maps, features: features, parameters: parameters, kernels: kernels, threads: draw.count(1...3))
     // Columns of the transition have the sum 1: no score grows beyond the largest, apart from rounding over 2^4 steps.
     try Self.require(cells, within: 0...1.01 * max(1, maps.values.max() ?? 1), parameters)
     try Self.require(
@@ -136,7 +137,8 @@ struct KernelTarget: FuzzTarget {
     try parameters.validate()
     let pairs = AffinityPairs(radius: parameters.radius).fitting(height: height, width: width)
     let values = affinities(
-      draw.tensor([1, draw.count(1...5), height, width]), pairs: pairs, threads: draw.count(1...3))
+      draw.tensor([1, draw.count(1...5), height, width]), pairs: pairs,
+      kernels: CPUKernels(threads: draw.count(1...3)))
     parameters.beta = abs(draw.number(usual: 8))
     try parameters.validate()
     let walk = try RandomWalk(affinities: values, height: height, width: width, pairs: pairs, beta: parameters.beta)
