@@ -1,3 +1,4 @@
+import Foundation
 import Foundations
 import Tensors
 
