@@ -46,17 +46,20 @@ let package = Package(
     .systemLibrary(name: "CPNG", path: "Sources/CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CJPEG", path: "Sources/CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
     .target(name: "CImageCodecs", dependencies: ["CPNG", "CJPEG"]),
+    .target(name: "CProcess"),
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
 
     // Libraries
     library("Foundations"),
+    library("StepFiles", ["Foundations"]),
     library("MethodChoices"),
-    library("StageInterface", ["Foundations", "MethodChoices", arguments]),
+    library("StageInterface", ["MethodChoices", "StepFiles", arguments]),
     library("YAMLText", ["Foundations", yams]),
+    library("Recipes", ["StageInterface", "YAMLText"]),
     library("Tensors", ["CKernels", "COpenBLAS", "Foundations"], numeric: true),
     library("NeuralNet", ["Tensors", "Foundations"], numeric: true),
     library("Imaging", ["Foundations", "CImageCodecs"], numeric: true),
-    library("TensorStore", ["Tensors", "CHDF5"], numeric: true),
+    library("TensorStore", ["StepFiles", "Tensors", "CHDF5"], numeric: true),
     library("DenseCRF", ["MethodChoices", "Tensors"], numeric: true),
     library("Models", ["MethodChoices", "NeuralNet"]),
     library("Datasets", ["Imaging", "Tensors", "YAMLText"], numeric: true),
@@ -64,11 +67,11 @@ let package = Package(
     library("PSA", ["MethodChoices", "NeuralNet", "Imaging", "Models"], numeric: true),
     library("SSDD", ["MethodChoices", "NeuralNet", "DenseCRF", "Models"], numeric: true),
     library("Training", ["NeuralNet", "TensorStore", "Datasets"]),
-    library("PipelineGraph", ["StageInterface", "YAMLText"]),
-    library("StageKit", ["StageInterface", "Training", "Imaging", "Models", "PSA", "SSDD", arguments, logging]),
+    library("PipelineGraph", ["Recipes", "YAMLText"]),
+    library("StageKit", ["CProcess", "Recipes", "Training", "Imaging", "Models", "PSA", "SSDD", arguments, logging]),
 
     // Executables
-    .executableTarget(name: "pipeline", dependencies: ["PipelineGraph", arguments], path: "Sources/pipeline"),
+    .executableTarget(name: "pipeline", dependencies: ["CProcess", "PipelineGraph", arguments], path: "Sources/pipeline"),
     stage("make-scenes", []),
     stage("import-voc", []),
     stage("import-weights", []),
@@ -99,7 +102,10 @@ let package = Package(
     // `make same`
     .executableTarget(
       name: "compare-outputs", dependencies: ["Foundations", "Imaging", "TensorStore", arguments], path: "Tests/CompareOutputs"),
+    .executableTarget(name: "stand-in", dependencies: ["Recipes"], path: "Tests/StandIn"),
     tests("Foundations", ["Foundations", "StageInterface"]),
+    tests("StepFiles", ["StepFiles"]),
+    tests("Recipes", ["Recipes"]),
     tests("StageInterface", ["StageInterface"]),
     tests("YAMLText", ["YAMLText"]),
     tests("Tensors", ["Tensors", "CKernels"]),

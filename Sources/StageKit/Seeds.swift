@@ -4,6 +4,7 @@ import Foundations
 import Imaging
 import PSA
 import StageInterface
+import StepFiles
 import TensorStore
 import Tensors
 
@@ -27,6 +28,7 @@ public struct SeedScores: Sendable {
   /// - Throws: `Failure` where the folder has no complete set of parts, or where an item has no scores in it.
   public init(_ path: String, for items: [Manifest.Item], classes: ClassTable, kernels: CPUKernels) throws {
     reader = try ScoreMapReader(path)
+    try StepFolder(path).requireAgreementWhereComplete()
     self.classes = classes
     self.kernels = kernels
     if let item = items.first(where: { !reader.contains($0.id) }) {
@@ -75,6 +77,7 @@ public struct SeedMasks: Sendable {
   ///   - ignoringPalette: take a mask's values as they are, even where its palette says that they mean other classes.
   /// - Throws: `Failure(.noInput)` where the folder has not the variant that is asked for, or for the first item without a mask.
   public init(_ path: String, variant: String? = nil, for items: [Manifest.Item], classes: ClassTable, ignoringPalette: Bool = false) throws {
+    try StepFolder(path).requireAgreementWhereComplete()
     folder = try Self.folder(path, variant: variant)
     self.classes = classes
     self.ignoringPalette = ignoringPalette

@@ -2,7 +2,9 @@ import ArgumentParser
 import Foundation
 import Foundations
 import Logging
+import Recipes
 import StageInterface
+import StepFiles
 import TensorStore
 import Tensors
 
@@ -37,6 +39,7 @@ extension Stage {
 
   public static func main() {
     IsolatedHDF5.prepare()
+    ParentWatch.prepare()
     BLASEnvironment.prepare()
     CrashMessage.prepare(program: Options.stage.name)
     // A reader that closes the pipe early, such as `head`, is no reason to die without a word.
@@ -64,9 +67,10 @@ extension Stage {
 
   public mutating func run() throws {
     LoggingSystem.bootstrap { PlainLogHandler(label: $0) }
-    let run = StageRun(options)
     do {
-      try execute(run)
+      let owner = try StepOwner(options)
+      defer { owner.release() }
+      try execute(StageRun(options))
     } catch let failure as Failure {
       Self.report("\(failure)")
       throw ExitCode(failure.kind.rawValue)
@@ -89,6 +93,13 @@ public struct StageRun: Sendable {
   /// provenance, digests and fingerprints are made of.
   public let parameters: [CanonicalParameter]
   public let log: Logger
+  /// The output folder, and the part of the output that this run makes; nil for a stage that writes one whole.
+  let folder: StepFolder
+  let part: Part?
+  /// What makes the output: taken down before the stage reads anything. A failure is one of something that the stage will not be able to read.
+  let recipe: Result<Recipe, Failure>
+  /// Whether damaged images are left out.
+  let skipsDamaged: Bool
 
   init(_ options: some StageOptions) {
     let (header, common) = (type(of: options).stage, options.common)
@@ -104,7 +115,20 @@ public struct StageRun: Sendable {
     var log = Logger(label: stage)
     log.logLevel = common.isQuiet ? .warning : .info
     self.log = log
+    folder = StepFolder(common.out)
+    part = options.part
+    skipsDamaged = options.skipsDamaged
+    let assignment = Assignment(
+      options.request, stage: header.name, algorithm: header.algorithmVersion, part: header.output.target == .parts ? options.shard : nil)
+    do {
+      recipe = .success(try RecipeMaker(cache: Self.digestCache).recipe(of: assignment))
+    } catch {
+      recipe = .failure(error as? Failure ?? Failure(.io, "\(error)"))
+    }
   }
+
+  /// Digests that a pipeline keeps of files from outside; a stage only reads it.
+  static var digestCache: DigestCache { DigestCache(ProcessInfo.processInfo.environment["SSDD_DIGESTS"]) }
 
   public var kernels: CPUKernels { CPUKernels(threads: threads) }
 

@@ -8,15 +8,19 @@ import Testing
   /// What each library may import beside the system's modules, lowest layer first. A module imports only what stands above it.
   private static let layers: [(module: String, imports: [String])] = [
     ("Foundations", []),
+    // What a step's folder holds.
+    ("StepFiles", ["Foundations"]),
     // Plain values that the method acts on and the command lines offer.
     ("MethodChoices", []),
     // Command lines as data: no numeric module, so that a pipeline can be checked without one.
-    ("StageInterface", ["Foundations", "MethodChoices", "ArgumentParser"]),
+    ("StageInterface", ["StepFiles", "Foundations", "MethodChoices", "ArgumentParser"]),
     ("YAMLText", ["Foundations", "Yams", "CYaml"]),
+    // What makes an output, for programs and pipelines alike.
+    ("Recipes", ["StageInterface", "StepFiles", "Foundations", "YAMLText", "Yams"]),
     ("Tensors", ["CKernels", "COpenBLAS", "Foundations"]),
     ("NeuralNet", ["Tensors", "Foundations"]),
     ("Imaging", ["CImageCodecs", "Foundations"]),
-    ("TensorStore", ["CHDF5", "Tensors", "Foundations"]),
+    ("TensorStore", ["CHDF5", "StepFiles", "Tensors", "Foundations"]),
     ("DenseCRF", ["MethodChoices", "Tensors", "Foundations"]),
     ("Models", ["MethodChoices", "NeuralNet", "Tensors", "Foundations"]),
     ("Datasets", ["Imaging", "Tensors", "Foundations", "YAMLText", "Yams"]),
@@ -26,15 +30,15 @@ import Testing
     ("SSDD", ["MethodChoices", "NeuralNet", "DenseCRF", "Models", "Tensors", "Foundations"]),
     ("Training", ["NeuralNet", "TensorStore", "Datasets", "Tensors", "Foundations"]),
     // Wiring knows names and files: no numeric module.
-    ("PipelineGraph", ["StageInterface", "Foundations", "YAMLText", "Yams"]),
+    ("PipelineGraph", ["Recipes", "StageInterface", "StepFiles", "Foundations", "YAMLText", "Yams"]),
     (
       "StageKit",
       [
-        "StageInterface", "MethodChoices", "Training", "Datasets", "Imaging", "TensorStore", "Models", "PSA", "SSDD",
+        "CProcess", "Recipes", "StepFiles", "StageInterface", "MethodChoices", "Training", "Datasets", "Imaging", "TensorStore", "Models", "PSA", "SSDD",
         "DenseCRF", "NeuralNet", "Tensors", "Foundations", "COpenBLAS", "ArgumentParser", "Logging",
       ]
     ),
-    ("pipeline", ["PipelineGraph", "StageInterface", "Foundations", "ArgumentParser"]),
+    ("pipeline", ["CProcess", "PipelineGraph", "Recipes", "StageInterface", "StepFiles", "Foundations", "ArgumentParser"]),
   ]
 
   /// What a stage may import. `Evaluation` is for the two that score.
@@ -45,7 +49,7 @@ import Testing
   private static let scoring: Set = ["evaluate", "summarize"]
 
   /// Module maps and C code, without Swift files.
-  private static let cTargets: Set = ["CHDF5", "CImageCodecs", "CJPEG", "CKernels", "COpenBLAS", "CPNG"]
+  private static let cTargets: Set = ["CHDF5", "CImageCodecs", "CJPEG", "CKernels", "COpenBLAS", "CPNG", "CProcess"]
 
   @Test func everyModuleHasItsRow() throws {
     let rows = Self.layers.map(\.module)
