@@ -8,17 +8,41 @@ BUILD    := .build
 PROGRAMS := $(BUILD)/release
 BUILT    := $(BUILD)/programs.stamp
 
-# Goals of this file. Every other goal is a step of the pipeline (or a file that a step makes); `pipeline` refuses steps with these names.
-OWN_GOALS := all bench bench-docs bench-peers build check clean-outputs compare document dot explain format help lint packages report same sanitize show status steps test
-STEPS     := $(filter-out $(OWN_GOALS),$(MAKECMDGOALS))
-NAME      := $(basename $(notdir $(PIPELINE)))
+# What a command line may set.
+KNOWN := PIPELINE DATA WEIGHTS OUT THREADS SET FORCE STEP V DEEP ROUNDS AS FILTER RUNS ONLY BENCH_OPTIONS RESULTS SSDD_MARCH INSTALL
 
 # Only a command line sets these: an OUT or DATA that happens to be in the environment is none of ours.
 given      = $(filter command line,$(origin $(1)))
-variables := DATA WEIGHTS OUT THREADS
 quote      = '$(subst ','\'',$(1))'
-sets      := $(foreach v,$(variables),$(if $(call given,$(v)),--set $(v)=$(call quote,$($(v)))))
+overridden := $(foreach v,$(.VARIABLES),$(if $(call given,$(v)),$(v)))
+
+# Refused before anything is expanded or run: what make or a shell would read as syntax, but in FILTER, a pattern, which is quoted. `value` does not
+# expand.
+define newline
+
+
+endef
+signs := ; | & < > ` " \ ( ) * ? { } [ ] ~ \# !
+has    = $(strip $(foreach sign,$(2),$(findstring $(sign),$(1))))
+$(foreach v,$(overridden),$(if $(findstring $$,$(value $(v))),$(error $(v): a value must not have a dollar sign, which make would expand)))
+$(foreach v,$(filter-out FILTER,$(overridden)),$(if \
+  $(call has,$(value $(v)),$(if $(filter SET,$(v)),$(filter-out *,$(signs)),$(signs)) ')$(findstring $(newline),$(value $(v))),$(error $(v): a value must not have quotes or other signs that a shell reads: $(value $(v)))))
+$(if $(call has,$(MAKECMDGOALS),$(filter-out * ?,$(signs)) ' $$ % : =),$(error a goal is the name of a step or of this Makefile, found: $(MAKECMDGOALS)))
+unknown := $(filter-out $(KNOWN),$(overridden))
+ifneq ($(unknown),)
+meant := $(if $(wildcard $(PROGRAMS)/pipeline),$(shell $(PROGRAMS)/pipeline variables $(foreach v,$(KNOWN),--known $(v)) -- $(foreach v,$(unknown),$(call quote,$(v)))))
+$(error make knows no variable: $(or $(meant),$(unknown)); known are $(KNOWN))
+endif
+
+# Goals of this file. Every other goal is a step of the pipeline (or a file that a step makes); `pipeline` refuses steps with these names.
+OWN_GOALS := adopt all bench bench-docs bench-peers build check clean-orphans clean-outputs document dot explain format help lint packages same sanitize show status steps test torture verify
+# `make explain psa` is `make explain STEP=psa`.
+STEPS     := $(filter-out $(OWN_GOALS),$(MAKECMDGOALS))
+NAME      := $(basename $(notdir $(PIPELINE)))
+variables := DATA WEIGHTS OUT THREADS
+sets      := $(foreach v,$(variables),$(if $(call given,$(v)),--set $(v)=$(call quote,$($(v))))) $(if $(call given,SET),--override $(call quote,$(SET)))
 goals     := $(foreach s,$(STEPS),--goal $(call quote,$(s)))
+wishes    := --programs $(PROGRAMS) $(if $(call given,FORCE),--force $(call quote,$(FORCE)))
 folder    := $(if $(call given,OUT),$(OUT),runs)/$(NAME)
 rules     := $(folder)/rules.mk
 pipeline   = $(PROGRAMS)/pipeline
@@ -38,27 +62,27 @@ isDryRun := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 .SUFFIXES:
 .DEFAULT_GOAL := all
 
-all steps: $(BUILT)
-	$(call run,$(STEPS))
+# `pipeline make` plans and then becomes the make that runs the plan; a dry run lists the plan and touches nothing.
+ifeq ($(isDryRun),)
+define run
+	+@exec $(pipeline) make $(call quote,$(PIPELINE)) $(sets) $(wishes) $(goals) --make $(call quote,$(MAKE)) $(if $(call given,V),--verbose)
+endef
+else
+define run
+	+@if [ -x $(pipeline) ]; then $(pipeline) list $(call quote,$(PIPELINE)) $(sets) $(wishes) $(goals); \
+	  else echo '# steps are known once the programs are built'; fi
+endef
+endif
 
+ifneq ($(filter explain,$(MAKECMDGOALS)),)
+$(STEPS): ;
+else
+all steps: $(BUILT)
+	$(call run)
 ifneq ($(STEPS),)
 $(firstword $(STEPS)): steps ;
 $(wordlist 2,$(words $(STEPS)),$(STEPS)): $(firstword $(STEPS)) ;
 endif
-
-# Rules and stamps are written anew each time, and only where they differ. A dry run writes rules to a place of its own and touches no stamp.
-ifeq ($(isDryRun),)
-define run
-	@$(pipeline) rules $(call quote,$(PIPELINE)) $(sets) --programs $(PROGRAMS) --output $(call quote,$(rules)) $(goals)
-	+@$(MAKE) --no-print-directory -f $(call quote,$(rules)) $(1)
-endef
-else
-define run
-	+@if [ -x $(pipeline) ]; then \
-	  rules=$$(mktemp) && $(pipeline) rules --dry-run $(call quote,$(PIPELINE)) $(sets) --programs $(PROGRAMS) --output $$rules $(goals) \
-	  && $(MAKE) --no-print-directory -f $$rules $(1); status=$$?; rm -f $$rules; exit $$status; \
-	  else echo '# steps are known once the programs are built'; fi
-endef
 endif
 
 build: $(BUILT)
@@ -78,7 +102,13 @@ $(BUILT): Package.swift $(shell find Sources Stages -not -name '.*' -not -name '
 packages:
 	@.ci/packages
 
-check status dot: $(BUILT)
+status: $(BUILT)
+	@$(pipeline) status $(call quote,$(PIPELINE)) $(sets) $(wishes)
+
+check: $(BUILT)
+	@$(pipeline) check $(call quote,$(PIPELINE)) $(sets) $(if $(call given,DEEP),--deep)
+
+dot verify adopt clean-orphans: $(BUILT)
 	@$(pipeline) $@ $(call quote,$(PIPELINE)) $(sets)
 
 # Written from the declarations of the stages; a test tells when it is out of date.
@@ -91,7 +121,7 @@ same: $(BUILT)
 	  $(PROGRAMS)/compare-outputs $(call quote,$(AS)) $(call quote,$(folder))
 
 explain: $(BUILT)
-	@$(if $(STEP),,echo 'make explain STEP=name'; exit 64;) $(pipeline) explain $(call quote,$(PIPELINE)) $(sets) $(call quote,$(STEP))
+	@$(if $(STEP)$(STEPS),,echo 'make explain STEP'; exit 64;) $(pipeline) explain $(call quote,$(PIPELINE)) $(sets) $(wishes) $(call quote,$(or $(STEP),$(firstword $(STEPS))))
 
 show: $(BUILT)
 	@$(MAKE) --no-print-directory -f $(call quote,$(rules)) show
@@ -103,6 +133,10 @@ report: $(BUILT)
 # Reports of two or more runs side by side. A path with spaces is for the program itself: report compare 'DIR' ...
 compare: $(BUILT)
 	@$(if $(RUNS),,echo "make compare RUNS='runs/first runs/second'"; exit 64;) $(PROGRAMS)/report compare $(foreach r,$(RUNS),$(call quote,$(r))) --out $(call quote,$(if $(call given,OUT),$(OUT),runs)/comparison)
+
+# Kills makes of a small pipeline at random moments and compares what a last make leaves with an undisturbed run.
+torture: $(BUILT)
+	@.ci/torture $(PROGRAMS) $(call quote,$(or $(ROUNDS),20))
 
 # Tests run the built programs too. FILTER=Name runs the suites whose names match.
 test:
@@ -174,14 +208,20 @@ clean-outputs:
 	rm -rf $(call quote,$(folder))
 
 help:
-	@echo 'make                  build, run $(PIPELINE), print its table'
+	@echo 'make                  build, run the pipeline, print its table'
 	@echo 'make STEP...          run these steps and what they need; STEP/CELL is one cell of a step with a matrix'
-	@echo 'make -n [STEP...]     tell what would run; builds and runs nothing'
+	@echo 'make -n [STEP...]     list what would run, in order, with reasons and an estimate; builds and runs nothing'
 	@echo 'make -j2 THREADS=1    run steps side by side; each takes every core unless THREADS says otherwise'
-	@echo 'make status           the steps, done or to run, and how long each took'
-	@echo 'make explain STEP=X   why step X would run, and its command'
-	@echo 'make check            tell everything that is wrong in the pipeline file'
-	@echo 'make same AS=DIR      which data sets, masks and tables differ between DIR, outputs of before a change, and $(folder)'
+	@echo 'make status           the steps, done or to run, how long each took, and outputs of steps that are gone'
+	@echo 'make explain STEP     why the step would run, the chain to the cause, and its command'
+	@echo 'make FORCE=STEP       run a step although it is up to date'
+	@echo 'make SET="psa.beta=8 seg-*.epochs=12"   parameters for this run'
+	@echo 'make V=1              print the commands'
+	@echo 'make check            tell everything that is wrong before anything runs; DEEP=1 reads every file'
+	@echo 'make verify           compare every output with the digest taken when it was made'
+	@echo 'make adopt            move outputs of renamed steps to their new places'
+	@echo 'make clean-orphans    remove outputs of steps that the file no longer has'
+	@echo 'make same AS=DIR      which data sets, masks and tables differ between DIR, outputs of before a change, and this pipeline'"'"'s'
 	@echo 'make document         write docs/stages.md from what the stages declare'
 	@echo 'make dot              the graph, for Graphviz'
 	@echo 'make show             print the last table again'
@@ -190,11 +230,12 @@ help:
 	@echo 'make sanitize         the C code and the importers under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make bench            check, then time our engine (ONLY=NAME, THREADS=N, BENCH_OPTIONS=...)'
 	@echo 'make bench-peers      the same in turn with PyTorch, pydensecrf, numpy and Pillow'
+	@echo 'make torture ROUNDS=N kill makes at random moments, compare with an undisturbed run'
 	@echo 'make build | test | lint | format | packages'
-	@echo 'make clean-outputs    remove the outputs of the pipeline ($(folder))'
+	@echo 'make clean-outputs    remove the outputs of the pipeline'
 	@echo
 	@echo 'Variables, on the command line of any of these:'
-	@echo '  PIPELINE=FILE       another pipeline:  $(wildcard pipelines/*.yaml)'
+	@echo '  PIPELINE=FILE       another pipeline:' $(wildcard pipelines/*.yaml)
 	@echo '  DATA=DIR            root of the images, for pipelines that read $$DATA'
 	@echo '  WEIGHTS=PATH        pretrained weights, a file or a folder of them, for pipelines that read $$WEIGHTS'
 	@echo '  OUT=DIR             folder for outputs; default: runs'
@@ -202,3 +243,5 @@ help:
 	@echo '  INSTALL=no          only tell which packages are missing and the command that installs them'
 	@echo '  FILTER=NAME         with make test: only the suites that match'
 	@echo '  SSDD_MARCH=NAME     processor to compile for, as the compiler calls it, such as native; another one builds everything again'
+	@echo
+	@echo 'The grammar of pipeline files is in docs/pipeline.md.'

@@ -53,20 +53,23 @@ let package = Package(
     .systemLibrary(name: "CPNG", path: "Sources/CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CJPEG", path: "Sources/CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
     .target(name: "CImageCodecs", dependencies: ["CPNG", "CJPEG"]),
+    .target(name: "CProcess"),
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
 
     // Libraries
     library("Foundations"),
+    library("StepFiles", ["Foundations"]),
     library("MethodChoices"),
-    library("StageInterface", ["Foundations", "MethodChoices", arguments]),
+    library("StageInterface", ["MethodChoices", "StepFiles", arguments]),
     library("YAMLText", ["Foundations", yams]),
+    library("Recipes", ["StageInterface", "YAMLText"]),
     library("Threads"),
     library("Tensors", ["Foundations"], numeric: true),
     library(
       "CPUBackend", ["Tensors", "Threads", "CKernels", "COpenBLAS"], numeric: true, pages: ["Winograd/README.md"]),
     library("NeuralNet", ["MethodChoices", "Tensors", "Foundations"], numeric: true),
     library("Imaging", ["Foundations", "CImageCodecs"], numeric: true),
-    library("TensorStore", ["Tensors", "CHDF5", "CZlib", "Foundations"], numeric: true),
+    library("TensorStore", ["StepFiles", "Tensors", "CHDF5", "CZlib", "Foundations"], numeric: true),
     library("DenseCRF", ["MethodChoices", "Tensors", "Threads", "Foundations"], numeric: true),
     library("Models", ["MethodChoices", "NeuralNet"]),
     library("Datasets", ["Imaging", "Tensors", "Threads", "YAMLText"], numeric: true),
@@ -74,14 +77,15 @@ let package = Package(
     library("PSA", ["MethodChoices", "NeuralNet", "Imaging", "Models", "Threads"], numeric: true),
     library("SSDD", ["MethodChoices", "NeuralNet", "DenseCRF", "Models"], numeric: true),
     library("Training", ["NeuralNet", "TensorStore", "Datasets"]),
-    library("PipelineGraph", ["StageInterface", "YAMLText"]),
+    library("PipelineGraph", ["Recipes", "YAMLText"]),
     library(
       "StageKit",
-      ["StageInterface", "CPUBackend", "Training", "Imaging", "Models", "PSA", "SSDD", arguments, logging]),
+      ["CProcess", "Recipes", "CPUBackend", "Training", "Imaging", "Models", "PSA", "SSDD", arguments, logging]),
     library("Reporting", ["StageKit", "Evaluation", "PipelineGraph", mustache], numeric: true),
 
     // Executables
-    .executableTarget(name: "pipeline", dependencies: ["PipelineGraph", arguments], path: "Sources/pipeline"),
+    .executableTarget(
+      name: "pipeline", dependencies: ["CProcess", "PipelineGraph", arguments], path: "Sources/pipeline"),
     .executableTarget(name: "report", dependencies: ["Reporting", arguments], path: "Sources/report"),
     stage("make-scenes", []),
     stage("import-voc", []),
@@ -114,7 +118,10 @@ let package = Package(
     // `make same`
     .executableTarget(
       name: "compare-outputs", dependencies: ["Foundations", "Imaging", "TensorStore", arguments], path: "Tests/CompareOutputs"),
+    .executableTarget(name: "stand-in", dependencies: ["Recipes"], path: "Tests/StandIn"),
     tests("Foundations", ["Foundations", "StageInterface"]),
+    tests("StepFiles", ["StepFiles"]),
+    tests("Recipes", ["Recipes"]),
     tests("StageInterface", ["StageInterface"]),
     tests("YAMLText", ["YAMLText"]),
     tests("Threads", ["Threads"]),

@@ -16,6 +16,8 @@ public struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
     case cannotCreate = 73
     /// Reading or writing failed half-way, a full disk included (EX_IOERR).
     case io = 74
+    /// Somebody else is at work; the same will do later (EX_TEMPFAIL).
+    case temporary = 75
     /// A configuration such as a pipeline file is wrong (EX_CONFIG).
     case configuration = 78
   }

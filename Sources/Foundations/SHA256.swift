@@ -23,6 +23,9 @@ public struct SHA256: Sendable {
     pending.removeFirst(offset)
   }
 
+  /// Adds the bytes of numbers, each as its bits in the machine's order (little-endian on all that this runs on).
+  public mutating func update(_ numbers: [Float]) { numbers.withUnsafeBytes { update($0) } }
+
   /// The digest of all bytes so far, in lower-case hexadecimal.
   public func hexadecimal() -> String {
     var copy = self

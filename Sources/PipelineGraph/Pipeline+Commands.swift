@@ -1,5 +1,3 @@
-import Foundation
-
 extension Pipeline {
   /// The command line of one shard of a step, without the folder of the program: `cam-infer --manifest ... --out ... --shard 1/2 ...`.
   ///
@@ -33,47 +31,5 @@ extension Pipeline {
     case .file(let path): path
     case .step(let name): self[name].map(output(of:)) ?? name
     }
-  }
-
-  /// The files that make the step's outputs out of date when they are newer: the data set's tables, the inputs, the stamp. A folder from outside is
-  /// none of them: its time says when a file came or went, not whether what it holds changed.
-  public func prerequisites(of step: Step) -> [String] {
-    var paths: [String] = []
-    if let manifest = step.manifest, manifest.step == nil { paths += [manifest.path] + (manifest.items.map { [$0] } ?? []) }
-    for input in step.inputs { if case .file(let path) = input.source, !Self.isFolder(path) { paths.append(path) } }
-    paths += dependencies(of: step).flatMap(targets(of:))
-    paths.append(stamp(of: step))
-    var seen: Set<String> = []
-    return paths.filter { seen.insert($0).inserted }
-  }
-
-  private static func isFolder(_ path: String) -> Bool {
-    var isFolder: ObjCBool = false
-    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
-  }
-
-  /// What a step's outputs depend on besides its input files, a line each: stage, algorithm version, wiring, parameters
-  /// with their defaults.
-  ///
-  /// Threads and the folder for outputs are left out: they change where and how fast, not what.
-  public func stampContent(of step: Step) -> String {
-    var lines = ["stage \(step.stage.name)", "algorithm \(step.stage.algorithmVersion)"]
-    if case .parts = step.stage.output.target { lines.append("shards \(step.shards)") }
-    if let manifest = step.manifest {
-      lines.append("manifest \(manifest.step.map { "of step \($0)" } ?? manifest.path)")
-      // The default, the folder of the step that makes the scenes, moves with OUT.
-      if !(manifest.step != nil && manifest.path.hasPrefix("\(manifest.data)/")) { lines.append("data \(manifest.data)") }
-    }
-    if let seed = step.seed { lines.append("parameter seed \(seed)") }
-    for input in step.inputs {
-      let name = input.title.map { "\(input.name) \($0)" } ?? input.name
-      switch input.source {
-      case .step(let other): lines.append("input \(name) from step \(other)")
-      case .file(let path): lines.append("input \(name) from \(path)")
-      }
-    }
-    // Defaults too: one that changes with the program makes other outputs.
-    lines += step.canonicalParameters.map { "parameter \($0.name) \($0.value)" }
-    return lines.joined(separator: "\n") + "\n"
   }
 }

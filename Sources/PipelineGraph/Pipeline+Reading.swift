@@ -10,8 +10,9 @@ extension Pipeline {
 
   /// Names that the Makefile keeps for its own goals; no step can have them.
   public static let reservedNames = [
-    "all", "bench", "bench-docs", "bench-peers", "build", "check", "clean-outputs", "compare", "document", "dot", "explain",
-    "format", "help", "lint", "packages", "report", "same", "sanitize", "show", "status", "steps", "test",
+    "adopt", "all", "bench", "bench-docs", "bench-peers", "build", "check", "clean-orphans", "clean-outputs", "compare",
+    "document", "dot", "explain", "format", "help", "lint", "packages", "report", "same", "sanitize", "show", "status",
+    "steps", "test", "torture", "verify",
   ]
 
   /// Reads and checks a pipeline file.
@@ -20,8 +21,11 @@ extension Pipeline {
   /// `THREADS`, where set, overrides every `threads` in the file.
   ///
   /// - Throws: `PipelineProblems` with everything that is wrong, each at its line and column.
-  public init(contentsOf file: String, variables: [String: String] = [:], catalogue: StageCatalogue = .standard) throws {
+  public init(
+    contentsOf file: String, variables: [String: String] = [:], overrides: [Override] = [], catalogue: StageCatalogue = .standard
+  ) throws {
     var reader = PipelineReader(file: file, variables: variables, catalogue: catalogue)
+    reader.overrides = overrides
     self = try reader.read()
   }
 }
@@ -40,6 +44,8 @@ struct PipelineReader {
   var axes: [String: [MatrixAxis]] = [:]
   var defaults: [(key: Node, name: String, value: Node)] = []
   var out = "runs"
+  /// What `SET` gives in place of the file's parameters.
+  var overrides: [Override] = []
   var pipelineName = ""
 
   init(file: String, variables: [String: String], catalogue: StageCatalogue) {
@@ -56,7 +62,7 @@ struct PipelineReader {
     readOut()
     defaults = yaml.pairs(root["parameters"], "parameters")
     checkDefaults()
-    let declared = declareSteps(root["steps"])
+    let declared = applyOverrides(declareSteps(root["steps"]))
     let manifest = readManifest(root["manifest"], data: root["data"])
     let threads = readThreads()
     let drafts = declared.compactMap { readStep($0.name, $0.key, $0.fields, threads: threads) }
@@ -235,7 +241,7 @@ struct PipelineReader {
     for index in steps.indices {
       let step = steps[index]
       do {
-        steps[index].canonicalParameters = try step.stage.canonicalParameters(of: Array(pipeline.command(of: step).dropFirst()))
+        steps[index].request = try step.stage.request(of: Array(pipeline.command(of: step).dropFirst()))
       } catch {
         let message = (error as? Failure)?.message ?? "\(error)"
         yaml.report("step \(step.name): \(message)", at: declared.first { $0.name == step.family }?.key)

@@ -42,17 +42,6 @@ public struct Pipeline: Sendable {
 
   public func folder(of step: Step) -> String { "\(folder)/\(step.name)" }
 
-  /// The file that holds what a step's outputs depend on besides its input files.
-  public func stamp(of step: Step) -> String { "\(folder(of: step))/.parameters" }
-
-  /// The files that a step is done with, one a shard.
-  public func targets(of step: Step) -> [String] {
-    switch step.stage.output.target {
-    case .file(let name): ["\(folder(of: step))/\(name)"]
-    case .parts: (1...step.shards).map { "\(folder(of: step))/part-\($0)-of-\(step.shards).json" }
-    }
-  }
-
   /// What a step that reads `step` is given: its file or its folder.
   public func output(of step: Step) -> String {
     if step.stage.output.isPassedAsFile, case .file(let name) = step.stage.output.target { return "\(folder(of: step))/\(name)" }
@@ -91,8 +80,8 @@ public struct Step: Sendable {
   public var inputs: [Input]
   /// In the order in which the stage declares them; only what the file sets.
   public var parameters: [Parameter]
-  /// Every parameter that decides the outputs, the stage's defaults included, as the program itself will record them.
-  public internal(set) var canonicalParameters: [CanonicalParameter] = []
+  /// What its command line asks of the stage, defaults included, as the program itself will record it.
+  public internal(set) var request = StageRequest()
   /// Nil leaves the stage its default.
   public var seed: UInt64?
   /// Worker threads; 0 for every core. A resource, not a parameter: another number does not make the step run again.

@@ -1,118 +1,183 @@
 import Foundation
 import Foundations
+import Recipes
+import StepFiles
 
-/// What the files of a step say about it, by the rules that make follows.
+/// What is to be done about one job.
+public enum JobState: Equatable, Sendable {
+  case upToDate
+  case stale(Cause)
+  /// Whether it runs depends on what these steps, which will run, make.
+  case waits(for: [String])
+
+  public var isUpToDate: Bool { self == .upToDate }
+}
+
+/// What is to be done about a step, by the content of what it reads and holds.
 public struct StepState: Sendable {
-  /// Why a step would run; the first of these that holds for any of its targets.
-  public enum Reason: Equatable, Sendable, CustomStringConvertible {
-    case missing(String)
-    /// The parameters differ from those of the outputs: lines that went and lines that came.
-    case changed(removed: [String], added: [String])
-    /// A file that the step reads is newer than its output.
-    case newer(String)
-    /// A step that it reads will run.
-    case follows(String)
-
-    public var description: String {
-      switch self {
-      case .missing(let target): "\(target) does not exist"
-      case .changed(let removed, let added):
-        removed.isEmpty && added.isEmpty
-          ? "its parameters changed"
-          : "its parameters changed: " + (removed.map { "- \($0)" } + added.map { "+ \($0)" }).joined(separator: ", ")
-      case .newer(let path): "\(path) is newer than its output"
-      case .follows(let step): "the step \(step), which it reads, will run"
-      }
-    }
-  }
-
   public let step: Step
-  /// Empty for a step that is up to date by its own files.
-  public let reasons: [Reason]
-  /// How many of its targets are up to date.
-  public let done: Int
-  /// Wall time of the last run over all shards, where all have finished; nil otherwise.
+  /// One for each part.
+  public let jobs: [JobState]
+  /// Wall time of the last run over all parts, where that is known of all.
   public let seconds: Double?
 
-  /// The step's own files alone; a step that will run because of another is seen by `all(of:)`.
-  public init(of step: Step, in pipeline: Pipeline) {
-    self.init(of: step, in: pipeline, following: [])
+  public var isUpToDate: Bool { jobs.allSatisfy(\.isUpToDate) }
+  public var done: Int { jobs.count { $0.isUpToDate } }
+  /// Why its first job that will surely run does.
+  public var cause: Cause? { jobs.lazy.compactMap { if case .stale(let cause) = $0 { cause } else { nil } }.first }
+  /// The steps whose outcome decides, where nothing else does.
+  public var awaited: [String] {
+    jobs.lazy.compactMap { if case .waits(let names) = $0 { names } else { nil } }.first ?? []
+  }
+}
+
+/// Finds out what a pipeline has to do, and tells why.
+///
+/// It compares what made each output with what would make it now. Times decide nothing.
+public struct Planner {
+  public let pipeline: Pipeline
+  public let maker: RecipeMaker
+  /// Names of steps or of families that are to run although they are up to date.
+  public let forced: Set<String>
+  private let times: RunTimes
+
+  /// - Throws: `Failure(.usage)` for a forced step that there is not.
+  public init(_ pipeline: Pipeline, maker: RecipeMaker? = nil, forced: [String] = []) throws {
+    self.pipeline = pipeline
+    self.maker = maker ?? RecipeMaker(cache: DigestCache(pipeline.digestsPath))
+    for name in forced where pipeline.cells(of: name).isEmpty { throw pipeline.unknownStep(name) }
+    self.forced = Set(forced)
+    times = RunTimes(pipeline.timesPath)
   }
 
-  private init(of step: Step, in pipeline: Pipeline, following: [String]) {
-    self.step = step
-    let stamp = pipeline.stamp(of: step)
-    var reasons: [Reason] = []
-    var done = 0
-    for target in pipeline.targets(of: step) {
-      let found = Self.reason(for: target, of: step, in: pipeline, stamp: stamp)
-      if let found, !reasons.contains(found) { reasons.append(found) }
-      if found == nil { done += 1 }
-    }
-    if reasons.isEmpty { reasons = following.map(Reason.follows) }
-    self.reasons = reasons
-    self.done = following.isEmpty ? done : 0
-    seconds = Self.wallTime(of: step, in: pipeline)
-  }
-
-  public var willRun: Bool { !reasons.isEmpty }
-
-  /// All steps, each after those it reads.
-  public static func all(of pipeline: Pipeline) -> [StepState] {
+  /// All steps, each after those that it reads.
+  public func states() -> [StepState] {
+    let order = pipeline.inOrder
+    let found = Self.inspect(order.map { (pipeline.stepFolder(of: $0), pipeline.parts(of: $0)) })
     var running: Set<String> = []
-    return pipeline.inOrder.map { step in
-      let following = pipeline.dependencies(of: step).map(\.name).filter(running.contains)
-      let state = StepState(of: step, in: pipeline, following: following)
-      if state.willRun { running.insert(step.name) }
-      return state
+    return zip(order, found).map { step, found in
+      let awaited = pipeline.dependencies(of: step).map(\.name).filter(running.contains)
+      let jobs = zip(pipeline.jobs(of: step), found).map { job, found in
+        self.state(of: job, step, found, awaited: awaited)
+      }
+      let result = StepState(step: step, jobs: jobs, seconds: times.seconds(of: step.name, parts: jobs.count))
+      if !result.isUpToDate { running.insert(step.name) }
+      return result
     }
   }
 
-  /// A file touched when a shard starts, so that its wall time can be told from two time stamps.
-  static func startMark(folder: String, shard: Int) -> String { "\(folder)/.started-\(shard)" }
+  // MARK: One job
 
-  private static func reason(for target: String, of step: Step, in pipeline: Pipeline, stamp: String) -> Reason? {
-    guard let made = modified(target) else { return .missing(target) }
-    let content = pipeline.stampContent(of: step)
-    let stored = try? String(contentsOfFile: stamp, encoding: .utf8)
-    if stored != content { return difference(from: stored, to: content) }
-    if let stamped = modified(stamp), stamped > made {
-      return difference(from: try? String(contentsOfFile: "\(stamp).previous", encoding: .utf8), to: content)
+  /// What lies in a step's folder for one part.
+  private enum Found: Sendable {
+    case nothing
+    case outputs
+    case unreadable(String)
+    case completion(Completion, defect: String?)
+  }
+
+  /// Looks at completion files and lists of all steps, on all processors.
+  private static func inspect(_ steps: [(folder: StepFolder, parts: [Part?])]) -> [[Found]] {
+    let all = steps.enumerated().flatMap { index, step in step.parts.indices.map { (index, $0) } }
+    let results = Slots<Found>(count: all.count, .nothing)
+    DispatchQueue.concurrentPerform(iterations: all.count) { place in
+      let (step, part) = all[place]
+      results.set(place, inspect(steps[step].folder, steps[step].parts[part]))
     }
-    for path in pipeline.prerequisites(of: step) where path != stamp {
-      if let time = modified(path), time > made { return .newer(path) }
+    var result = steps.map { $0.parts.map { _ in Found.nothing } }
+    for (place, (step, part)) in all.enumerated() { result[step][part] = results.values[place] }
+    return result
+  }
+
+  private static func inspect(_ folder: StepFolder, _ part: Part?) -> Found {
+    do {
+      guard let completion = try folder.completion(part) else {
+        let isEmpty = folder.names.allSatisfy { $0.hasPrefix(".lock") }
+        return isEmpty ? .nothing : .outputs
+      }
+      return .completion(completion, defect: try folder.defect(of: part, completion))
+    } catch let failure as Failure {
+      return .unreadable("\(failure)")
+    } catch {
+      return .unreadable("\(error)")
     }
-    return nil
   }
 
-  private static func difference(from old: String?, to new: String) -> Reason {
-    guard let old else { return .changed(removed: [], added: []) }
-    let before = old.split(separator: "\n").map(String.init)
-    let after = new.split(separator: "\n").map(String.init)
-    return .changed(removed: before.filter { !after.contains($0) }, added: after.filter { !before.contains($0) })
-  }
-
-  private static func wallTime(of step: Step, in pipeline: Pipeline) -> Double? {
-    var total = 0.0
-    for (index, target) in pipeline.targets(of: step).enumerated() {
-      guard let end = modified(target), let start = modified(startMark(folder: pipeline.folder(of: step), shard: index + 1)), end >= start else { return nil }
-      total += end.seconds(since: start)
+  private func state(of job: Job, _ step: Step, _ found: Found, awaited: [String]) -> JobState {
+    if forced.contains(step.name) || forced.contains(step.family) { return .stale(.forced) }
+    switch found {
+    case .nothing: return .stale(.missing)
+    case .outputs: return .stale(hasOldStamp(step) ? .unknownMaker(Self.oldStamp) : .incomplete)
+    case .unreadable(let what): return .stale(.unknownMaker(what))
+    case .completion(let completion, let defect):
+      let stored = Recipe(completion.recipe)
+      if stored.isEmpty { return .stale(.unknownMaker("its outputs do not say what made them (--no-provenance)")) }
+      let own = RecipeMaker.own(job.assignment).differences(from: stored.own)
+      if !own.isEmpty { return .stale(.differs(own)) }
+      if let defect { return .stale(.damaged(defect)) }
+      return state(of: job, stored, awaited)
     }
-    return total
   }
 
-  /// A time stamp to the nanosecond, as make compares them.
-  struct Time: Comparable {
-    let whole: Int
-    let nanoseconds: Int
-
-    static func < (a: Time, b: Time) -> Bool { (a.whole, a.nanoseconds) < (b.whole, b.nanoseconds) }
-    func seconds(since other: Time) -> Double { Double(whole - other.whole) + Double(nanoseconds - other.nanoseconds) * 1e-9 }
+  /// Compares what the job reads; of steps that will run it cannot know yet.
+  private func state(of job: Job, _ stored: Recipe, _ awaited: [String]) -> JobState {
+    let unknown = Set(
+      awaited.flatMap { name in pipeline[name].map { [pipeline.output(of: $0), pipeline.folder(of: $0)] } ?? [] })
+    do {
+      let (recipe, open) = try maker.recipe(of: job.assignment, without: unknown)
+      let differences = recipe.differences(from: stored).filter { !open($0.name) }
+      if !differences.isEmpty { return .stale(.differs(differences)) }
+      return awaited.isEmpty ? .upToDate : .waits(for: awaited)
+    } catch let failure as Failure {
+      return .stale(.unreadable("\(failure)"))
+    } catch {
+      return .stale(.unreadable("\(error)"))
+    }
   }
 
-  static func modified(_ path: String) -> Time? {
-    var information = stat()
-    guard stat(path, &information) == 0 else { return nil }
-    return Time(whole: information.st_mtim.tv_sec, nanoseconds: information.st_mtim.tv_nsec)
+  private static let oldStamp = "an earlier version of this project made it, which did not record what is needed here"
+
+  private func hasOldStamp(_ step: Step) -> Bool { FileStatus("\(pipeline.folder(of: step))/.parameters") != nil }
+
+  // MARK: Telling
+
+  /// The first cause, in words: `bilateral-spread was 80, is 60`.
+  public func reason(of state: StepState) -> String? {
+    if let cause = state.cause { return CauseText(pipeline: pipeline, step: state.step).text(of: cause) }
+    guard !state.isUpToDate else { return nil }
+    return "it reads \(state.awaited.joined(separator: ", ")), which will run"
   }
+
+  /// The first cause of a step and, a line each, the chain of steps to the one that it comes from.
+  public func explanation(of state: StepState, among states: [StepState]) -> [String] {
+    var lines: [String] = []
+    var seen: Set<String> = []
+    var next: StepState? = state
+    while let current = next, seen.insert(current.step.name).inserted, let reason = reason(of: current) {
+      lines.append("\(String(repeating: "  ", count: lines.count))\(current.step.name): \(reason)")
+      next =
+        current.cause == nil ? current.awaited.first.flatMap { name in states.first { $0.step.name == name } } : nil
+    }
+    return lines
+  }
+}
+
+extension Recipe {
+  /// The entries that depend on no file.
+  var own: Recipe {
+    Recipe(
+      entries.filter { name, _ in
+        !name.hasPrefix("manifest ") && (!name.hasPrefix("input ") || name.hasSuffix(", order"))
+      })
+  }
+}
+
+/// Places that several threads fill, each its own.
+private final class Slots<Value: Sendable>: @unchecked Sendable {
+  private let lock = NSLock()
+  private(set) var values: [Value]
+
+  init(count: Int, _ value: Value) { values = Array(repeating: value, count: count) }
+
+  func set(_ place: Int, _ value: Value) { lock.withLock { values[place] = value } }
 }

@@ -8,10 +8,18 @@ import PipelineGraph
 struct RunLayout {
   let pipeline: Pipeline
   let states: [String: StepState]
+  /// Why a step would run, in a line; nothing for one that is up to date.
+  let reasons: [String: String]
 
   init(_ pipeline: Pipeline) {
     self.pipeline = pipeline
-    states = Dictionary(StepState.all(of: pipeline).map { ($0.step.name, $0) }, uniquingKeysWith: { first, _ in first })
+    // Planning fails for steps to be forced alone, and none are here.
+    let planner = try? Planner(pipeline)
+    let found = planner?.states() ?? []
+    states = Dictionary(found.map { ($0.step.name, $0) }, uniquingKeysWith: { first, _ in first })
+    reasons = Dictionary(
+      found.compactMap { state in planner?.reason(of: state).map { (state.step.name, $0) } },
+      uniquingKeysWith: { first, _ in first })
   }
 
   /// Whether the step's files are all there. They may be out of date: the page then says so.

@@ -56,8 +56,8 @@ struct RunReader {
     let seed = step.seed.map { [Setting(name: "seed", value: "\($0)")] } ?? []
     return StepRecord(
       name: step.name, family: step.family, cell: step.settings, stage: step.stage.name,
-      isDone: !(state?.willRun ?? true),
-      reason: state?.reasons.first?.description ?? "", seconds: state?.seconds,
+      isDone: state?.isUpToDate ?? false,
+      reason: layout.reasons[step.name] ?? "", seconds: state?.seconds,
       command: pipeline.command(of: step).joined(separator: " "),
       parameters: step.parameters.map { Setting(name: $0.name, value: $0.value.description) } + seed,
       inputs: step.inputs.map { input in

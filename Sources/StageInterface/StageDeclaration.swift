@@ -21,10 +21,13 @@ public protocol StageOptions: ParsableArguments, Sendable {
   var common: CommonOptions { get }
   /// The whole work for stages that cannot be divided.
   var shard: Shard { get }
+  /// Whether images that cannot be read are left out instead of ending the run.
+  var skipsDamaged: Bool { get }
 }
 
 extension StageOptions {
   public var shard: Shard { Shard() }
+  public var skipsDamaged: Bool { false }
 
   /// The values that decide the outputs, defaults included, in canonical spelling and by increasing name: two runs
   /// with the same values do the same. Only of parsed options.
@@ -78,7 +81,7 @@ public struct StageDeclaration: Sendable {
   /// Whether a pipeline may divide its work with `--shard I/N`.
   public let isShardable: Bool
   public var algorithmVersion: Int
-  private let parse: @Sendable ([String]) throws -> [CanonicalParameter]
+  private let parse: @Sendable ([String]) throws -> StageRequest
 
   public init<Options: StageOptions>(_ type: Options.Type) {
     header = type.stage
@@ -88,7 +91,7 @@ public struct StageDeclaration: Sendable {
     isShardable = header.output.target == .parts && options.contains { $0.kind == .shard }
     algorithmVersion = header.algorithmVersion
     parse = { arguments in
-      do { return try type.parse(arguments).canonicalParameters } catch {
+      do { return try type.parse(arguments).request } catch {
         throw Failure(.usage, type.message(for: error))
       }
     }
@@ -106,7 +109,10 @@ public struct StageDeclaration: Sendable {
   /// The program itself parses by the same type, so it takes exactly what this takes. No file is looked at.
   /// - Parameter arguments: without the name of the program.
   /// - Throws: `Failure(.usage)` with the words that the program would end with.
-  public func canonicalParameters(of arguments: [String]) throws -> [CanonicalParameter] { try parse(arguments) }
+  public func canonicalParameters(of arguments: [String]) throws -> [CanonicalParameter] { try parse(arguments).parameters }
+
+  /// The same with everything else that the command line asks for.
+  public func request(of arguments: [String]) throws -> StageRequest { try parse(arguments) }
 }
 
 /// `--NAME PATH` of a stage.

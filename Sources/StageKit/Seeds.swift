@@ -5,6 +5,7 @@ import Foundations
 import Imaging
 import PSA
 import StageInterface
+import StepFiles
 import TensorStore
 import Tensors
 import Threads
@@ -45,6 +46,7 @@ public struct SeedScores: Sendable {
       return
     }
     let reader = try ScoreMapReader(path)
+    try StepFolder(path).requireAgreementWhereComplete()
     source = .parts(reader)
     if let item = items.first(where: { !reader.contains($0.id) }) {
       throw Failure(.data, "has no scores of this image of the manifest; was it made from another split?", file: path, item: item.id)
@@ -106,6 +108,7 @@ public struct SeedMasks: Sendable {
   ///   - ignoringPalette: take a mask's values as they are, even where its palette says that they mean other classes.
   /// - Throws: `Failure(.noInput)` where the folder has not the variant that is asked for, or for the first item without a mask.
   public init(_ path: String, variant: String? = nil, for items: [Manifest.Item], classes: ClassTable, ignoringPalette: Bool = false) throws {
+    try StepFolder(path).requireAgreementWhereComplete()
     folder = try Self.folder(path, variant: variant)
     self.classes = classes
     self.ignoringPalette = ignoringPalette

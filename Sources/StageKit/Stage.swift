@@ -3,7 +3,9 @@ import CPUBackend
 import Foundation
 import Foundations
 import Logging
+import Recipes
 import StageInterface
+import StepFiles
 import TensorStore
 import Tensors
 
@@ -38,6 +40,7 @@ extension Stage {
 
   public static func main() {
     IsolatedHDF5.prepare()
+    ParentWatch.prepare()
     BLASEnvironment.prepare()
     CrashMessage.prepare(program: Options.stage.name)
     // A reader that closes the pipe early, such as `head`, is no reason to die without a word.
@@ -65,9 +68,10 @@ extension Stage {
 
   public mutating func run() throws {
     LoggingSystem.bootstrap { PlainLogHandler(label: $0) }
-    let run = StageRun(options)
     do {
-      try execute(run)
+      let owner = try StepOwner(options)
+      defer { owner.release() }
+      try execute(StageRun(options))
     } catch let failure as Failure {
       Self.report("\(failure)")
       throw ExitCode(failure.kind.rawValue)
@@ -92,6 +96,13 @@ public struct StageRun: Sendable {
   public let log: Logger
   /// One for the whole run, so that all its computations share their scratch memory.
   public let kernels: CPUKernels
+  /// The output folder, and the part of the output that this run makes; nil for a stage that writes one whole.
+  let folder: StepFolder
+  let part: Part?
+  /// What makes the output: taken down before the stage reads anything. A failure is one of something that the stage will not be able to read.
+  let recipe: Result<Recipe, Failure>
+  /// Whether damaged images are left out.
+  let skipsDamaged: Bool
 
   init(_ options: some StageOptions) {
     let (header, common) = (type(of: options).stage, options.common)
@@ -108,7 +119,20 @@ public struct StageRun: Sendable {
     log.logLevel = common.isQuiet ? .warning : .info
     self.log = log
     kernels = CPUKernels(threads: threads)
+    folder = StepFolder(common.out)
+    part = options.part
+    skipsDamaged = options.skipsDamaged
+    let assignment = Assignment(
+      options.request, stage: header.name, algorithm: header.algorithmVersion, part: header.output.target == .parts ? options.shard : nil)
+    do {
+      recipe = .success(try RecipeMaker(cache: Self.digestCache).recipe(of: assignment))
+    } catch {
+      recipe = .failure(error as? Failure ?? Failure(.io, "\(error)"))
+    }
   }
+
+  /// Digests that a pipeline keeps of files from outside; a stage only reads it.
+  static var digestCache: DigestCache { DigestCache(ProcessInfo.processInfo.environment["SSDD_DIGESTS"]) }
 
   /// Kernels for networks whose weights stay as they are; where memory is limited they keep nothing beside them.
   public func inferenceKernels(memory: MemorySize? = nil) -> CPUKernels { CPUKernels(threads: threads, keepsWeights: memory == nil) }

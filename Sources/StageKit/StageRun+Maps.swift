@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import Foundations
 import Imaging
+import StepFiles
 import TensorStore
 import Tensors
 
@@ -36,122 +37,148 @@ extension MapResult {
   }
 }
 
-/// `part-I-of-N.json`: says that a shard is done, of which images and by what. Written last.
-struct PartIndex: Codable {
-  var shard: Int
-  var shards: Int
-  var ids: [String]
-  /// Folders of masks beside it.
-  var masks: [String]
-  /// SHA-256 over the part's maps and masks.
-  var content: String
-  /// Keys and values of the provenance.
-  var provenance: [String: String]
-}
-
 extension StageRun {
-  /// Computes this shard's images one after another and writes `part-I-of-N.h5` (where there are maps), masks, and last `part-I-of-N.json`.
+  /// Computes this shard's images one after another and writes `part-I-of-N.h5` (where there are maps), masks, and last
+  /// the completion file.
   ///
-  /// Everything is made in a hidden folder beside its final place and moved when the last image is done: until then, and where an image fails
-  /// (reported with its id), earlier outputs are as they were. Moving takes away the parts of another division of the work, so that a folder
-  /// never holds two; what other shards of this division have done stays.
+  /// Everything is made in the folder of the work in progress and moved when the last image is done: until then, and
+  /// where an image fails (reported with its id), earlier outputs are as they were. A run that was stopped goes on
+  /// after the images that it has finished. Moving takes away the parts of another division of the work, so that a
+  /// folder never holds two; what other shards of this division have done stays.
   ///
-  /// - Parameter writesNumpy: write `npy/ID.npy` too: the scores of every class of the manifest, (classes, h, w), zero for those that the map does
-  ///   not have; without the background where the map has none.
+  /// - Parameter writesNumpy: write `npy/ID.npy` too: the scores of every class of the manifest, (classes, h, w), zero
+  ///   for those that the map does not have; without the background where the map has none.
   public func writeMaps(
     _ data: StageData, hasMaps: Bool, writesNumpy: Bool = false, provenance: Provenance, _ compute: (Manifest.Item) throws -> MapResult
   ) throws {
-    let staging = "\(out)/.\(shard.stem).partial"
-    // One that a killed run left behind.
-    try? FileManager.default.removeItem(atPath: staging)
-    try AtomicFile.createFolder(staging)
-    defer { try? FileManager.default.removeItem(atPath: staging) }
+    guard let part else { preconditionFailure("\(stage) writes maps, but its output is declared to be in one piece") }
+    let work = try openWork()
+    let making = MapMaking(
+      run: self, data: data, items: MapItems(work: work, folder: folder, hasMaps: hasMaps), writesNumpy: writesNumpy,
+      provenance: provenance)
     do {
-      let (index, files) = try makeMaps(data, in: staging, hasMaps: hasMaps, writesNumpy: writesNumpy, provenance: provenance, compute)
-      try removeStaleParts()
-      for folder in index.masks + (writesNumpy ? ["npy"] : []) { try AtomicFile.createFolder("\(out)/\(folder)") }
-      for file in files { try move(file, from: staging) }
-      try AtomicFile.write(index.json, to: "\(out)/\(shard.stem).json")
-    } catch let failure as Failure {
-      // The user knows the final places only.
-      throw Failure(failure.kind, failure.message, file: failure.file?.replacingOccurrences(of: staging, with: out), item: failure.item)
+      let (completion, list) = try making.make(part, compute)
+      try commit(work, completion, list)
+      if let division = try? folder.division(), division.count == part.count {
+        try folder.exclusively { try folder.removeUnlisted(division) }
+      }
+    } catch {
+      work.removeIfEmpty()
+      throw (error as? Failure).map { relocated($0, from: work.path) } ?? error
     }
   }
+}
 
-  /// Makes everything in `folder`; returns the completion file's content and the names of the files made.
-  private func makeMaps(
-    _ data: StageData, in folder: String, hasMaps: Bool, writesNumpy: Bool, provenance: Provenance, _ compute: (Manifest.Item) throws -> MapResult
-  ) throws -> (index: PartIndex, files: [String]) {
-    let items = shard.select(data.items)
-    var digest = SHA256()
-    var (files, kinds) = ([String](), Set<String>())
-    let progress = progress(total: items.count, unit: "images")
+/// One shard of a map stage while it is made.
+private struct MapMaking {
+  let run: StageRun
+  let data: StageData
+  let items: MapItems
+  let writesNumpy: Bool
+  let provenance: Provenance
+
+  /// Makes everything in the folder of the work in progress.
+  func make(_ part: Part, _ compute: (Manifest.Item) throws -> MapResult) throws -> (
+    completion: Completion, list: FileList
+  ) {
+    let chosen = part.select(data.items)
+    let done = Dictionary(chosen.compactMap { item in items.finished(item.id).map { (item.id, $0) } }) { first, _ in
+      first
+    }
+    if !done.isEmpty { run.log.info("going on: \(done.count) of \(chosen.count) images were done before") }
+    let progress = run.progress(total: chosen.count, unit: "images", alreadyDone: done.count)
+    var results: [(id: String, item: FinishedItem)] = []
     func process(_ writer: ScoreMapWriter?) throws {
-      for item in items {
-        let result = try attributed(to: item) { try compute(item) }
-        if let writer { try write(result, of: item, to: writer) }
-        if writesNumpy, let scores = result.scores {
-          files.append("npy/\(item.id).npy")
-          try NumpyScores.write(try data.classes.dense(scores, item: item.id), to: "\(folder)/npy/\(item.id).npy")
+      for item in chosen {
+        if let known = done[item.id] {
+          if let writer, known.damage == nil { try items.copyMaps(of: item.id, known, to: writer) }
+          results.append((item.id, known))
+        } else {
+          results.append((item.id, try make(item, writer, compute)))
+          progress.advance()
         }
-        for (kind, mask) in result.masks {
-          let values = data.classes.values(ofIndices: mask)
-          digest.update(values.labels)
-          kinds.insert(kind)
-          files.append("\(kind)/\(item.id).png")
-          try values.write(to: "\(folder)/\(kind)/\(item.id).png", palette: data.classes.palette, text: provenance.pairs)
-        }
-        progress.advance()
       }
     }
-    if hasMaps {
-      let part = MapPart(index: shard.index, count: shard.count)
-      try ScoreMapWriter.write(to: folder, part: part, provenance: provenance, process)
-      digest.update(Array(try SHA256.hexadecimal(ofFile: "\(folder)/\(part.fileName)").utf8))
-      files.append(part.fileName)
+    var entries: [FileList.Entry] = []
+    if items.hasMaps {
+      try ScoreMapWriter.write(to: items.work.path, part: part, provenance: provenance, process)
+      entries = try FileList(of: [part.fileName], in: items.work.path).entries
     } else {
       try process(nil)
     }
     progress.finish()
-    let index = PartIndex(
-      shard: shard.index, shards: shard.count, ids: items.map(\.id), masks: kinds.sorted(), content: digest.hexadecimal(),
-      provenance: Dictionary(provenance.pairs) { $1 })
-    return (index, files)
+    return try describe(part, results, entries)
   }
 
-  private func move(_ name: String, from staging: String) throws {
-    guard rename("\(staging)/\(name)", "\(out)/\(name)") == 0 else {
-      throw Failure(.io, "cannot move into place: \(String(cString: strerror(errno)))", file: "\(out)/\(name)")
+  private func make(_ item: Manifest.Item, _ writer: ScoreMapWriter?, _ compute: (Manifest.Item) throws -> MapResult)
+    throws -> FinishedItem
+  {
+    let result: MapResult
+    do {
+      result = try compute(item)
+    } catch let failure as Failure {
+      // The image itself, not what belongs to the whole step.
+      guard run.skipsDamaged, failure.file == item.imagePath, [.data, .noInput].contains(failure.kind) else {
+        throw failure.of(item: item.id)
+      }
+      run.log.warning("left out: \(failure.of(item: item.id))")
+      let left = FinishedItem(
+        content: SHA256.hexadecimal(of: "\(item.id) left out".utf8), files: [], attributes: [], damage: failure.message)
+      try items.keep(left, nil, of: item.id)
+      return left
+    }
+    do {
+      let files = try writeMasks(result, of: item) + writeArray(result, of: item)
+      if let writer { try result.writeMaps(of: item.id, to: writer) }
+      let attributes = result.attributes.map { FinishedItem.Attribute(name: $0.name, value: $0.value) }
+      let finished = FinishedItem(content: result.content(of: item.id), files: files, attributes: attributes)
+      try items.keep(finished, result, of: item.id)
+      return finished
+    } catch let failure as Failure {
+      throw failure.of(item: item.id)
     }
   }
 
-  private func attributed<R>(to item: Manifest.Item, _ body: () throws -> R) throws -> R {
-    do { return try body() } catch let failure as Failure { throw failure.of(item: item.id) }
-  }
-
-  private func write(_ result: MapResult, of item: Manifest.Item, to writer: ScoreMapWriter) throws {
-    if let scores = result.scores { try writer.append(item.id, scores) }
-    for (name, tensor) in result.maps { try writer.append(item.id, tensor, named: name) }
-    for (name, value) in result.attributes { try writer.setAttribute(name, value, of: item.id) }
-  }
-
-  /// Removes this shard's completion file and everything of a division into another number of shards.
-  private func removeStaleParts() throws {
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: out)) ?? [] {
-      guard name.hasPrefix("part-"), name.hasSuffix(".json") || name.hasSuffix(".h5") else { continue }
-      let isOwn = name == "\(shard.stem).json"
-      let isOfThisDivision = name.hasSuffix("-of-\(shard.count).json") || name.hasSuffix("-of-\(shard.count).h5")
-      if isOwn || !isOfThisDivision { try? FileManager.default.removeItem(atPath: "\(out)/\(name)") }
+  private func writeMasks(_ result: MapResult, of item: Manifest.Item) throws -> [FinishedItem.File] {
+    try result.masks.map { folder, mask in
+      let name = "\(folder)/\(item.id).png"
+      let path = "\(items.work.path)/\(name)"
+      try data.classes.values(ofIndices: mask).write(to: path, palette: data.classes.palette, text: provenance.pairs)
+      return FinishedItem.File(
+        name: name, bytes: FileStatus(path)?.size ?? 0, digest: try SHA256.hexadecimal(ofFile: path))
     }
   }
-}
 
-extension PartIndex {
-  var json: String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-    guard let data = try? encoder.encode(self) else { preconditionFailure("a part index holds text and integers only") }
-    return String(decoding: data, as: UTF8.self) + "\n"
+  /// `npy/ID.npy`, where it is asked for and there are scores.
+  private func writeArray(_ result: MapResult, of item: Manifest.Item) throws -> [FinishedItem.File] {
+    guard writesNumpy, let scores = result.scores else { return [] }
+    let name = "npy/\(item.id).npy"
+    let path = "\(items.work.path)/\(name)"
+    try NumpyScores.write(try data.classes.dense(scores, item: item.id), to: path)
+    return [
+      FinishedItem.File(name: name, bytes: FileStatus(path)?.size ?? 0, digest: try SHA256.hexadecimal(ofFile: path))
+    ]
+  }
+
+  private func describe(
+    _ part: Part, _ results: [(id: String, item: FinishedItem)], _ maps: [FileList.Entry]
+  ) throws -> (completion: Completion, list: FileList) {
+    let masks = results.flatMap(\.item.files).map { FileList.Entry(name: $0.name, bytes: $0.bytes, digest: $0.digest) }
+    let list = FileList(maps + masks)
+    var completion = Completion(
+      recipe: try run.recordedRecipe(), content: DigestSum(results.map(\.item.content)).hexadecimal, list: list)
+    (completion.shard, completion.shards) = (part.index, part.count)
+    completion.ids = results.filter { $0.item.damage == nil }.map(\.id)
+    let images = masks.filter { $0.name.hasSuffix(".png") }
+    completion.masks = Set(images.map { ($0.name as NSString).deletingLastPathComponent }).sorted()
+    let skipped = results.compactMap { result in result.item.damage.map { (result.id, $0) } }
+    if !skipped.isEmpty {
+      completion.skipped = Dictionary(skipped) { first, _ in first }
+      run.log.warning(
+        "\(skipped.count) of \(results.count) images were left out as damaged; \(part.stem).json names them")
+    }
+    completion.provenance = provenance.isNone ? nil : Dictionary(provenance.pairs) { $1 }
+    return (completion, list)
   }
 }
 

@@ -4,6 +4,7 @@ import Foundations
 import Models
 import NeuralNet
 import StageInterface
+import StepFiles
 import TensorStore
 import Tensors
 import Training
@@ -50,21 +51,22 @@ extension TrainingJob {
 }
 
 extension StageRun {
-  /// Trains, resuming where a run of the same fingerprint stopped, and leaves `weights.h5` and `log.tsv` in the output folder.
+  /// Trains, resuming where a run of the same recipe and threads stopped, and leaves `weights.h5` and `log.tsv` in the output folder.
   ///
   /// - Parameters:
-  ///   - inputs: option names and paths of everything read beside the images: part of the fingerprint and of the provenance.
+  ///   - inputs: option names and paths of everything read beside the images: part of the provenance.
   ///   - attributes: further root attributes of the weights file.
   public func train<Sample: Sendable>(
     _ job: TrainingJob<Sample>, kind: NetworkFile.Kind, specification: String, data: StageData, inputs: [(option: String, path: String)],
     attributes: [String: AttributeValue] = [:]
   ) throws {
-    try AtomicFile.createFolder(out)
-    removeLeftovers()
-    let fingerprint = try fingerprint(manifest: data.manifest, inputs: inputs)
+    let work = try openWork()
+    // Of a training that ended before its first checkpoint nothing is of use.
+    defer { work.removeIfEmpty() }
     let plan = try plan(of: job)
     let kernels = kernels
-    let loop = TrainingLoop<Sample>(plan: plan, seed: seed, folder: out, fingerprint: fingerprint, threads: threads, rate: job.rate)
+    let loop = TrainingLoop<Sample>(
+      plan: plan, seed: seed, folder: work.path, fingerprint: try workRecipe().digest, threads: threads, rate: job.rate)
     var optimizer = job.optimizer
     var progress = progress(total: plan.steps, unit: "steps")
     let resumed = { (step: Int) in
@@ -83,9 +85,24 @@ extension StageRun {
     progress.finish()
     if let peak = Self.peakMemory { log.info("peak memory \(peak)") }
     try NetworkFile.save(
-      job.module, kind: kind, specification: specification, classes: data.classes, attributes: attributes, to: "\(out)/weights.h5",
-      provenance: provenance(inputs: inputs))
-    loop.removeCheckpoint()
+      job.module, kind: kind, specification: specification, classes: data.classes, attributes: attributes,
+      to: "\(work.path)/\(StepFolder.weightsName)", provenance: provenance(inputs: inputs))
+    let list = try FileList(of: [StepFolder.weightsName, StepFolder.logName], in: work.path)
+    let facts = ["\(kind)", specification, data.classes.names.joined(separator: " ")] + attributes.sorted { $0.key < $1.key }.map { "\($0)" }
+    try commit(work, Completion(recipe: recordedRecipe(), content: Self.content(of: job.module, facts), list: list), list)
+    // Versions before had it beside the weights.
+    folder.remove([StepFolder.checkpointName])
+  }
+
+  /// Digest of a network's weights and of what else the file says of it; what made it is not in it.
+  private static func content(of module: any Module, _ facts: [String]) -> String {
+    var digest = SHA256()
+    digest.update(facts.joined(separator: "\n").utf8)
+    for (name, tensor) in module.stateDictionary {
+      digest.update("\n\(name) \(tensor.shape)\n".utf8)
+      digest.update(tensor.values)
+    }
+    return digest.hexadecimal()
   }
 
   /// The plan with the micro-batch that the memory allows; says what is predicted. Where that is unknown the step itself will say why.
@@ -97,13 +114,6 @@ extension StageRun {
       return plan
     } catch  where job.memory == nil {
       return job.plan
-    }
-  }
-
-  /// Takes away what killed runs were writing: hidden files that nobody will finish.
-  private func removeLeftovers() {
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: out)) ?? [] where name.hasPrefix(".") && name.contains(".partial.") {
-      try? FileManager.default.removeItem(atPath: "\(out)/\(name)")
     }
   }
 

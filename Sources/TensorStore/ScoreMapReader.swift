@@ -1,5 +1,6 @@
 import Foundation
 import Foundations
+import StepFiles
 import Tensors
 
 /// Reads the maps of a step, all parts of a folder as one collection, one image at a time.
@@ -154,24 +155,10 @@ public final class ScoreMapReader: Sendable {
     } catch {
       throw Failure(.noInput, "the folder cannot be read", file: path)
     }
-    let found = Set(names.compactMap(MapPart.init(fileName:)))
-    let counts = Set(found.map(\.count)).sorted()
-    guard let count = counts.first else { throw Failure(.noInput, "holds no maps (part-I-of-N.h5)", file: path) }
-    guard counts.count == 1 else {
-      throw Failure(
-        .data,
-        "holds parts of more than one set (of \(counts.map(String.init).joined(separator: " and of "))); remove the old one",
-        file: path)
+    guard let wanted = try Part.complete(in: names, suffix: ".h5", of: path) else {
+      throw Failure(.noInput, "holds no maps (part-I-of-N.h5)", file: path)
     }
-    // The number comes from a file's name: no list of that length is made.
-    guard found.count == count else {
-      let missing = (1...count).lazy.map { MapPart(index: $0, count: count) }.filter { !found.contains($0) }.prefix(5)
-        .map(\.fileName)
-      let more = count - found.count - missing.count
-      let list = missing.joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
-      throw Failure(.noInput, "is incomplete: \(list) of \(count) parts missing", file: path)
-    }
-    return (1...count).map { "\(path)/\(MapPart(index: $0, count: count).fileName)" }
+    return wanted.map { "\(path)/\($0.fileName)" }
   }
 
   /// Parameters that differ between the shards of one step by nature.

@@ -1,4 +1,5 @@
 import Foundations
+import StepFiles
 import Tensors
 
 /// Scores of an image per class: what CAM, random walk, CRF and segmentation networks hand to each other through files.
@@ -25,28 +26,15 @@ public struct ScoreMap: Sendable {
   }
 }
 
-/// The name `part-I-of-N.h5` of one shard's maps, I from 1 to N.
-public struct MapPart: Hashable, Sendable {
-  public let index: Int
-  public let count: Int
+/// One shard's maps: `part-I-of-N.h5`, I from 1 to N.
+public typealias MapPart = Part
 
-  /// 1 <= index <= count: precondition.
-  public init(index: Int = 1, count: Int = 1) {
-    precondition(count >= 1 && (1...count).contains(index), "part \(index) of \(count)")
-    self.index = index
-    self.count = count
-  }
+extension Part {
+  /// Nil where `fileName` is not `part-I-of-N.h5`.
+  public init?(fileName: String) { self.init(fileName: fileName, suffix: ".h5") }
 
-  /// Nil where `fileName` is not `part-I-of-N.h5` with 1 <= I <= N, without leading zeros.
-  public init?(fileName: String) {
-    let words = fileName.split(separator: "-", omittingEmptySubsequences: false)
-    guard words.count == 4, fileName.hasSuffix(".h5"), let index = Int(words[1]), let count = Int(words[3].dropLast(3)), index >= 1, index <= count
-    else { return nil }
-    self.init(index: index, count: count)
-    if self.fileName != fileName { return nil }
-  }
-
-  public var fileName: String { "part-\(index)-of-\(count).h5" }
+  /// The name of the file of maps.
+  public var fileName: String { "\(stem).h5" }
 }
 
 /// Writes one part of a step's maps: a group an image id, in it `scores` and any further maps, one image at a time.

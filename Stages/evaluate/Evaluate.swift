@@ -61,11 +61,12 @@ struct Evaluate: Stage {
 
   private func finish(_ report: EvaluationReport, split: String, _ run: StageRun) throws {
     for note in report.leftOut { run.log.warning("\(note)") }
-    try AtomicFile.write(report.csv, to: "\(run.out)/evaluation.csv")
-    try AtomicFile.write(report.confusionTable.csv, to: "\(run.out)/confusion.csv")
-    try AtomicFile.write(report.text, to: "\(run.out)/evaluation.txt")
-    // The last file is the one that says the step is done.
-    try AtomicFile.write(try report.json(), to: "\(run.out)/evaluation.json")
+    try run.write { folder in
+      try AtomicFile.write(report.csv, to: "\(folder)/evaluation.csv")
+      try AtomicFile.write(report.confusionTable.csv, to: "\(folder)/confusion.csv")
+      try AtomicFile.write(report.text, to: "\(folder)/evaluation.txt")
+      try AtomicFile.write(try report.json(), to: "\(folder)/evaluation.json")
+    }
     let score = EvaluationReport.percent(report.matrix.meanIntersectionOverUnion)
     let what = options.name.isEmpty ? options.inputs.masks ?? "all parts" : options.name
     run.log.info("\(what): mIoU \(score) % on \(report.matrix.images) images (\(split))")

@@ -9,7 +9,7 @@ import TensorStore
 struct ExportWeights: Stage {
   @OptionGroup var options: ExportWeightsOptions
 
-  /// What `export.json` tells; written last, so that its presence says that the file is whole.
+  /// What `export.json` tells.
   private struct Report: Encodable {
     let file: String
     let format: String
@@ -24,13 +24,16 @@ struct ExportWeights: Stage {
       throw Failure(.usage, "no format for `\(file)`")
     }
     let source = try WeightsSource(weights).withoutProvenance
-    let path = "\(run.out)/\(file)"
-    try source.write(to: path, as: target, provenance: run.provenance(inputs: [("weights", weights)]))
-    let report = Report(
-      file: file, format: target.rawValue, sha256: try SHA256.hexadecimal(ofFile: path), tensors: source.items.count, values: source.elementCount)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-    try AtomicFile.write(String(decoding: try encoder.encode(report), as: UTF8.self) + "\n", to: "\(run.out)/export.json")
-    run.log.info("\(report.tensors) tensors, \(report.values) values in \(file)")
+    let provenance = try run.provenance(inputs: [("weights", weights)])
+    try run.write { folder in
+      let path = "\(folder)/\(file)"
+      try source.write(to: path, as: target, provenance: provenance)
+      let report = Report(
+        file: file, format: target.rawValue, sha256: try SHA256.hexadecimal(ofFile: path), tensors: source.items.count, values: source.elementCount)
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+      try AtomicFile.write(String(decoding: try encoder.encode(report), as: UTF8.self) + "\n", to: "\(folder)/export.json")
+    }
+    run.log.info("\(source.items.count) tensors, \(source.elementCount) values in \(file)")
   }
 }

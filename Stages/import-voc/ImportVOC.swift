@@ -19,7 +19,7 @@ struct ImportVOC: Stage {
       if let obstacle = found.obstacle(strict: options.isStrict) { throw obstacle }
       print("would write \(run.out)/manifest.yaml and \(run.out)/items.tsv: \(found.rows.count) images")
     } else {
-      try found.write(to: run.out, digests: options.digests, strict: options.isStrict, threads: run.threads)
+      try run.write { try found.write(to: $0, digests: options.digests, strict: options.isStrict, threads: run.threads) }
       run.log.info("\(found.rows.count) images in \(run.out)/manifest.yaml; give later stages --data \(found.dataRoot)")
     }
   }

@@ -22,23 +22,23 @@ struct ImportWeights: Stage {
     }
     let provenance = try run.provenance(inputs: [("from", from)])
     if let kind = NetworkFile.Kind(rawValue: options.network.rawValue) {
-      try saveNetwork(weights, kind, run, provenance)
+      try run.write { try saveNetwork(weights, kind, to: $0, provenance) }
     } else {
-      try WeightsFile.save(weights, to: "\(run.out)/weights.h5", provenance: provenance)
+      try run.write { try WeightsFile.save(weights, to: "\($0)/weights.h5", provenance: provenance) }
     }
     if let remark = weights.remark { run.log.info("\(remark)") }
     run.log.info("\(weights.items.count) tensors, \(weights.elementCount) values")
   }
 
   /// Checks that the weights are those of the network and writes them as that, for the manifest's classes, a tensor at a time.
-  private func saveNetwork(_ weights: WeightsSource, _ kind: NetworkFile.Kind, _ run: StageRun, _ provenance: Provenance) throws {
+  private func saveNetwork(_ weights: WeightsSource, _ kind: NetworkFile.Kind, to folder: String, _ provenance: Provenance) throws {
     let data = options.data
     let classes = try Manifest(contentsOf: try data.requireManifest(), dataRoot: data.data).classes
     let specification = try specification(of: weights, classes: classes.count)
     let wanted = try Self.parameters(of: kind, specification)
     try checkFit(weights.items.map { ($0.name, $0.shape) }, wanted, unexpected: .prefixes(kind == .affinity ? ["fc8."] : []), file: options.inputs.from)
     try NetworkFile.save(
-      weights.selecting(wanted.map(\.name)), kind: kind, specification: specification.json, classes: classes, to: "\(run.out)/weights.h5",
+      weights.selecting(wanted.map(\.name)), kind: kind, specification: specification.json, classes: classes, to: "\(folder)/weights.h5",
       provenance: provenance)
   }
 

@@ -14,7 +14,7 @@ struct MakeScenes: Stage {
       SyntheticScenes.Split("close-up", options.closeUps, isCloseUp: true),
     ]
     let scenes = SyntheticScenes(width: options.width, height: options.height, seed: run.seed, splits: splits)
-    try scenes.write(to: run.out, threads: run.threads)
+    try run.write { try scenes.write(to: $0, threads: run.threads) }
     run.log.info("\(options.train) training and \(options.val) held-out scenes in \(run.out)")
   }
 }

@@ -13,13 +13,6 @@ struct Summarize: Stage {
 
   func execute(_ run: StageRun) throws {
     let inputs = options.inputs
-    if options.images > 0 {
-      if !inputs.masks.isEmpty { try drawPictures(of: inputs.masks, split: options.split, variant: nil, run) }
-      if !inputs.predictions.isEmpty {
-        let variant = options.predictionsVariant.folder
-        try drawPictures(of: inputs.predictions, split: options.predictionsSplit, variant: variant, run)
-      }
-    }
     let reports = try inputs.evaluations.map { (name: $0.name, report: try EvaluationReport(contentsOf: $0.path)) }
     for (name, report) in reports { for note in report.leftOut { run.log.warning("\(name): \(note)") } }
     let table = try Self.table(reports)
@@ -27,9 +20,21 @@ struct Summarize: Stage {
       reports.isEmpty
       ? "Nothing was scored: there is no evaluation.\n"
       : "IoU in %. Training read image-level labels only; pixel masks, of training images too, served this evaluation alone.\n"
-    try AtomicFile.write(table.csv, to: "\(run.out)/table.csv")
-    try AtomicFile.write(try Self.json(reports), to: "\(run.out)/table.json")
-    try AtomicFile.write(reports.isEmpty ? note : table.aligned + note, to: "\(run.out)/table.txt")
+    try run.write { folder in
+      if options.images > 0 { try drawPictures(run, to: folder) }
+      try AtomicFile.write(table.csv, to: "\(folder)/table.csv")
+      try AtomicFile.write(try Self.json(reports), to: "\(folder)/table.json")
+      try AtomicFile.write(reports.isEmpty ? note : table.aligned + note, to: "\(folder)/table.txt")
+    }
+  }
+
+  private func drawPictures(_ run: StageRun, to folder: String) throws {
+    let inputs = options.inputs
+    if !inputs.masks.isEmpty { try drawPictures(of: inputs.masks, split: options.split, variant: nil, run, to: folder) }
+    if !inputs.predictions.isEmpty {
+      let variant = options.predictionsVariant.folder
+      try drawPictures(of: inputs.predictions, split: options.predictionsSplit, variant: variant, run, to: folder)
+    }
   }
 
   private static func table(_ reports: [(name: String, report: EvaluationReport)]) throws -> TextTable {
@@ -66,7 +71,7 @@ struct Summarize: Stage {
   }
 
   /// `pictures/SPLIT.png`: one row per image, with the masks of each step laid over it, and the truth where there is one.
-  private func drawPictures(of sources: [NamedPath], split: String, variant: String?, _ run: StageRun) throws {
+  private func drawPictures(of sources: [NamedPath], split: String, variant: String?, _ run: StageRun, to folder: String) throws {
     let data = try run.data(options.data, split: split, labelled: false)
     let truths = EvaluationMasks(data.manifest, ignoringPalette: options.ignorePalette)
     let chosen = Self.spread(options.images, over: data.items.count).map { data.items[$0] }
@@ -89,7 +94,7 @@ struct Summarize: Stage {
       montage.add(row: item.id, row)
     }
     if let contradictions = agreement.contradictions(of: "truth masks in the pictures") { run.log.warning("\(contradictions)") }
-    try montage.rendered().writePNG(to: "\(run.out)/pictures/\(split).png")
+    try montage.rendered().writePNG(to: "\(folder)/pictures/\(split).png")
   }
 
   /// `wanted` different places of `count`, or all, ascending: evenly spread and one further each time, because data sets are often ordered by class in a

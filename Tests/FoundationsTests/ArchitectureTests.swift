@@ -8,17 +8,21 @@ import Testing
   /// What each library may import beside the system's modules, lowest layer first. A module imports only what stands above it.
   private static let layers: [(module: String, imports: [String])] = [
     ("Foundations", []),
+    // What a step's folder holds.
+    ("StepFiles", ["Foundations"]),
     // Plain values that the method acts on and the command lines offer.
     ("MethodChoices", []),
     // Command lines as data: no numeric module, so that a pipeline can be checked without one.
-    ("StageInterface", ["Foundations", "MethodChoices", "ArgumentParser"]),
+    ("StageInterface", ["StepFiles", "Foundations", "MethodChoices", "ArgumentParser"]),
     ("YAMLText", ["Foundations", "Yams", "CYaml"]),
+      // What makes an output, for programs and pipelines alike.
+      ("Recipes", ["StageInterface", "StepFiles", "Foundations", "YAMLText", "Yams"]),
     ("Threads", []),
     ("Tensors", ["Foundations"]),
     ("CPUBackend", ["CKernels", "COpenBLAS", "Tensors", "Threads", "Foundations"]),
     ("NeuralNet", ["MethodChoices", "Tensors", "Foundations"]),
     ("Imaging", ["CImageCodecs", "Foundations"]),
-    ("TensorStore", ["CHDF5", "CZlib", "Tensors", "Foundations"]),
+    ("TensorStore", ["CHDF5", "CZlib", "StepFiles", "Tensors", "Foundations"]),
     ("DenseCRF", ["MethodChoices", "Tensors", "Threads", "Foundations"]),
     ("Models", ["MethodChoices", "NeuralNet", "Tensors", "Foundations"]),
     ("Datasets", ["Imaging", "Tensors", "Threads", "Foundations", "YAMLText", "Yams"]),
@@ -28,15 +32,15 @@ import Testing
     ("SSDD", ["MethodChoices", "NeuralNet", "DenseCRF", "Models", "Tensors", "Threads", "Foundations"]),
     ("Training", ["NeuralNet", "TensorStore", "Datasets", "Tensors", "Foundations"]),
     // Wiring knows names and files: no numeric module.
-    ("PipelineGraph", ["StageInterface", "Foundations", "YAMLText", "Yams"]),
+    ("PipelineGraph", ["Recipes", "StageInterface", "StepFiles", "Foundations", "YAMLText", "Yams"]),
     (
       "StageKit",
       [
-        "StageInterface", "MethodChoices", "Training", "Datasets", "Imaging", "TensorStore", "Models", "PSA", "SSDD",
+        "CProcess", "Recipes", "StepFiles", "StageInterface", "MethodChoices", "Training", "Datasets", "Imaging", "TensorStore", "Models", "PSA", "SSDD",
         "DenseCRF", "NeuralNet", "CPUBackend", "Tensors", "Threads", "Foundations", "COpenBLAS", "ArgumentParser", "Logging",
       ]
     ),
-    ("pipeline", ["PipelineGraph", "StageInterface", "Foundations", "ArgumentParser"]),
+    ("pipeline", ["CProcess", "PipelineGraph", "Recipes", "StageInterface", "StepFiles", "Foundations", "ArgumentParser"]),
     // It reads what every layer writes, and judges nothing by itself.
     (
       "Reporting",
@@ -56,7 +60,7 @@ import Testing
   private static let scoring: Set = ["evaluate", "summarize"]
 
   /// Module maps and C code, without Swift files.
-  private static let cTargets: Set = ["CHDF5", "CImageCodecs", "CJPEG", "CKernels", "COpenBLAS", "CPNG", "CZlib"]
+  private static let cTargets: Set = ["CHDF5", "CImageCodecs", "CJPEG", "CKernels", "COpenBLAS", "CPNG", "CProcess", "CZlib"]
 
   @Test func everyModuleHasItsRow() throws {
     let rows = Self.layers.map(\.module)

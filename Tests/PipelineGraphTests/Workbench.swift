@@ -44,37 +44,29 @@ final class Workbench {
 
   // MARK: Fake stages
 
-  /// Programs that append `STAGE FOLDER SHARD` to a log and write what the real stage would write last; one fails where a file `fail-STAGE` exists.
+  /// Copies of `stand-in` under the names of the stages: see there for what they note, and how they are made to fail. And the `pipeline` program.
   func installFakeStages() throws {
-    let script = """
-      #!/bin/sh
-      stage=$(basename "$0"); shard=; echo "$stage $*" >> \(folder)/commands
-      while [ $# -gt 0 ]; do
-        case "$1" in --out) out=$2; shift;; --shard) shard=$2; shift;; esac
-        shift
-      done
-      echo "$(basename "$out") $shard" | sed 's/ $//' >> \(folder)/log
-      case $stage in
-        make-scenes) target=manifest.yaml;;
-        train-*|import-weights) target=weights.h5;;
-        evaluate) target=evaluation.json;;
-        summarize) target=table.txt;;
-        export-weights) target=export.json;;
-        *) s=${shard:-1/1}; target=part-${s%/*}-of-${s#*/}.json;;
-      esac
-      if [ -e \(folder)/fail-$stage ]; then echo half > "$out/.$target.partial"; exit 65; fi
-      mkdir -p "$out" && date +%N > "$out/$target"
-
-      """
-    for stage in StageCatalogue.standard.stages { try write(script, to: "programs/\(stage.name)", mode: 0o755) }
+    try FileManager.default.createDirectory(atPath: path("programs"), withIntermediateDirectories: true)
+    for stage in StageCatalogue.standard.stages { try install("stand-in", as: stage.name) }
+    try install("pipeline", as: "pipeline")
   }
 
-  /// Writes the rules of the pipeline and runs make on them; the steps that ran, sorted, with their shards.
+  private func install(_ program: String, as name: String) throws {
+    try? FileManager.default.removeItem(atPath: path("programs/\(name)"))
+    try FileManager.default.copyItem(atPath: BuiltPrograms.path(program), toPath: path("programs/\(name)"))
+  }
+
+  /// What the pipeline has to do, each step after those that it reads.
+  func states(_ pipeline: Pipeline, forced: [String] = []) throws -> [StepState] { try Planner(pipeline, forced: forced).states() }
+
+  /// The names of the steps that are not up to date.
+  func waiting(_ pipeline: Pipeline) throws -> [String] { try states(pipeline).filter { !$0.isUpToDate }.map(\.step.name) }
+
+  /// Plans the pipeline and runs make on the rules; the steps that ran, sorted, with their shards.
   @discardableResult
-  func make(_ pipeline: Pipeline, _ arguments: [String] = [], expecting status: Int32 = 0) throws -> [String] {
-    // Longer than the tick of the file system's clock, so that what a test changed is newer than what make made before.
-    usleep(20_000)
-    try MakeRules(pipeline, programs: path("programs")).write(to: path("runs/test/rules.mk"))
+  func make(_ pipeline: Pipeline, _ arguments: [String] = [], forced: [String] = [], expecting status: Int32 = 0) throws -> [String] {
+    let plan = Plan(pipeline, try states(pipeline, forced: forced), programs: path("programs"))
+    try MakeRules(pipeline, plan, planPath: path("runs/test/plan.json")).write(to: path("runs/test/rules.mk"))
     return try runMake(path("runs/test/rules.mk"), arguments, expecting: status)
   }
 
@@ -83,9 +75,11 @@ final class Workbench {
     try? FileManager.default.removeItem(atPath: path("log"))
     let result = try run("/usr/bin/env", ["make", "--no-print-directory", "-f", rules] + arguments)
     #expect(result.status == status, "\(result.output)")
-    usleep(20_000)
-    return ((try? text("log")) ?? "").split(separator: "\n").map(String.init).sorted()
+    return ran
   }
+
+  /// The steps that ran since the last make began, sorted, with their shards.
+  var ran: [String] { ((try? text("log")) ?? "").split(separator: "\n").map(String.init).sorted() }
 
   /// Runs a program in the folder; its standard output and error together.
   func run(_ program: String, _ arguments: [String], in subfolder: String? = nil) throws -> (status: Int32, output: String) {
@@ -95,6 +89,7 @@ final class Workbench {
     process.currentDirectoryURL = URL(fileURLWithPath: subfolder.map(path) ?? folder)
     // A make that runs these tests must not hand its own options down.
     process.environment = ProcessInfo.processInfo.environment.filter { !["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"].contains($0.key) }
+      .merging(["STAND_IN_FOLDER": folder]) { $1 }
     let pipe = Pipe()
     process.standardOutput = pipe
     process.standardError = pipe

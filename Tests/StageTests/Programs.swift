@@ -33,6 +33,12 @@ enum Programs {
     return Outcome(status: process.terminationStatus, output: String(decoding: data, as: UTF8.self), wasKilled: process.terminationReason == .uncaughtSignal)
   }
 
+  /// The steps that a make says it has run, or tried to run, each once.
+  static func steps(in output: String) -> Set<String> {
+    let lines = output.split(separator: "\n").filter { $0.hasPrefix("[") && ($0.contains("  done in ") || $0.contains("  failed after ")) }
+    return Set(lines.compactMap { line in line.split(separator: " ").dropFirst().first.map(String.init) })
+  }
+
   /// Runs a program and kills it and its children (SIGKILL) as soon as `condition` holds, looking every millisecond.
   static func run(_ program: String, _ arguments: [String], in folder: String, killingWhen condition: () -> Bool) throws -> Outcome {
     let process = prepared(program, arguments, in: folder)

@@ -62,14 +62,12 @@ extension StageSuites {
     /// Runs make on a pipeline; the steps that ran, each once, and what was said.
     @discardableResult
     private func make(_ name: String, _ goals: [String] = []) throws -> (steps: Set<String>, output: String) {
-      usleep(20_000)
       let rules = try Programs.run(
         "pipeline", ["rules", "\(name).yaml", "--set", "DATA=VOC2012", "--programs", Programs.folder] + goals.flatMap { ["--goal", $0] }, in: folder.path)
       try #require(rules.status == 0, "\(rules.output)")
       let made = try Programs.run("/usr/bin/env", ["make", "-f", "runs/\(name)/rules.mk"] + goals, in: folder.path)
       try #require(made.status == 0, "\(made.output)")
-      let steps = made.output.split(separator: "\n").filter { $0.hasPrefix("== ") }.map { String($0.dropFirst(3).prefix { $0 != " " }) }
-      return (Set(steps), made.output)
+      return (Programs.steps(in: made.output), made.output)
     }
 
     private func rows(_ table: String) throws -> [String] {

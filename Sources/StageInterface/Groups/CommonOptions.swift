@@ -56,6 +56,17 @@ extension Declared where Value == String {
   }
 }
 
+/// What a stage over images does with one that cannot be read.
+public struct DamagedImageOptions: ParsableArguments, Sendable {
+  @Flag(
+    .flag(
+      "skip-damaged", default: false, isRecorded: false,
+      "Leave out images that cannot be read, say how many, and name them in the completion file, instead of stopping at the first."))
+  public var skipsDamaged: Bool
+
+  public init() {}
+}
+
 /// Refuses options that do not go together, naming the one to change.
 ///
 /// - Throws: `--OPTION: expected EXPECTED, found FOUND` where `condition` does not hold.

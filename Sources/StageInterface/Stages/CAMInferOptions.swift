@@ -51,6 +51,8 @@ public struct CAMInferOptions: StageOptions {
   @OptionGroup(title: "Running") public var common: CommonOptions
   @Option(.split("train")) public var split: String
   @Option(.shard) public var shard: Shard
+  @OptionGroup public var damage: DamagedImageOptions
+  public var skipsDamaged: Bool { damage.skipsDamaged }
   @OptionGroup(title: "Activation maps") public var maps: ActivationMapOptions
 
   @Option(

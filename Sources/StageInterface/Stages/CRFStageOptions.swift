@@ -28,6 +28,8 @@ public struct CRFStageOptions: StageOptions {
   @OptionGroup(title: "Running") public var common: CommonOptions
   @Option(.split("train")) public var split: String
   @Option(.shard) public var shard: Shard
+  @OptionGroup public var damage: DamagedImageOptions
+  public var skipsDamaged: Bool { damage.skipsDamaged }
 
   @Option(
     .number(

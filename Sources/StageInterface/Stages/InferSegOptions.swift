@@ -25,6 +25,8 @@ public struct InferSegOptions: StageOptions {
   @OptionGroup(title: "Running") public var common: CommonOptions
   @Option(.split("val")) public var split: String
   @Option(.shard) public var shard: Shard
+  @OptionGroup public var damage: DamagedImageOptions
+  public var skipsDamaged: Bool { damage.skipsDamaged }
 
   @Option(.scales([0.5, 0.75, 1, 1.25, 1.5]))
   public var scales: NumberList

@@ -25,6 +25,8 @@ public struct SSDDMergeOptions: StageOptions, BiasedStage {
   @OptionGroup(title: "Running") public var common: CommonOptions
   @Option(.split("train")) public var split: String
   @Option(.shard) public var shard: Shard
+  @OptionGroup public var damage: DamagedImageOptions
+  public var skipsDamaged: Bool { damage.skipsDamaged }
   @OptionGroup(title: "Difference detection") public var difference: DifferenceOptions<Self>
 
   @Flag(
