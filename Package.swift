@@ -81,7 +81,7 @@ let package = Package(
     library(
       "StageKit",
       ["CProcess", "Recipes", "CPUBackend", "Training", "Imaging", "Models", "PSA", "SSDD", arguments, logging]),
-    library("Reporting", ["StageKit", "Evaluation", "PipelineGraph", mustache], numeric: true),
+    library("Reporting", ["CPUBackend", "StageKit", "Evaluation", "PipelineGraph", mustache], numeric: true),
 
     // Executables
     .executableTarget(
@@ -114,7 +114,8 @@ let package = Package(
     // Tests: `make test`
     .target(name: "TestSupport", dependencies: ["NeuralNet", "TensorStore"], path: "Tests/TestSupport"),
     .executableTarget(
-      name: "fuzz", dependencies: ["TestSupport", "CHDF5", "Datasets", "DenseCRF", "PSA", arguments], path: "Tests/Fuzz"),
+      name: "fuzz",
+      dependencies: ["TestSupport", "CHDF5", "CPUBackend", "Datasets", "DenseCRF", "PSA", arguments], path: "Tests/Fuzz"),
     // `make same`
     .executableTarget(
       name: "compare-outputs", dependencies: ["Foundations", "Imaging", "TensorStore", arguments], path: "Tests/CompareOutputs"),
@@ -139,7 +140,7 @@ let package = Package(
     tests("Training", ["Training", "CPUBackend"]),
     tests("PipelineGraph", ["PipelineGraph", "StageInterface"]),
     tests("StageKit", ["StageKit", "CPUBackend"]),
-    tests("Reporting", ["Reporting"]),
-    tests("Stage", ["TensorStore", "Imaging", "DenseCRF", "Datasets", "Models", "NeuralNet"]),
+    tests("Reporting", ["CPUBackend", "Reporting"]),
+    tests("Stage", ["CPUBackend", "TensorStore", "Imaging", "DenseCRF", "Datasets", "Models", "NeuralNet"]),
   ]
 )

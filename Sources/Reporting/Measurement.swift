@@ -150,9 +150,9 @@ struct Measurement {
       for item in items[range] { part.images.append(try count(item, into: &part, kernels: kernels)) }
       return part
     }
-    return parts.reduce(into: empty(parameters)) { sum, part in
+    return try parts.reduce(into: empty(parameters)) { sum, part in
       sum.images += part.images
-      for i in sum.totals.indices { sum.totals[i].merge(part.totals[i]) }
+      for i in sum.totals.indices { try sum.totals[i].merge(part.totals[i]) }
       for i in sum.tallies.indices { sum.tallies[i].merge(part.tallies[i]) }
     }
   }
@@ -182,7 +182,7 @@ struct Measurement {
       try matrix.add(
         truth: truth, prediction: prediction, item: item.id,
         names: ("truth", layout.pipeline.folder + "/" + column.source.step))
-      part.totals[index].merge(matrix)
+      try part.totals[index].merge(matrix)
       image.cells.append(Self.cells(matrix))
     }
     for (index, merge) in merges.enumerated() {

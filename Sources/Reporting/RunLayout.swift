@@ -1,5 +1,6 @@
 import Foundation
 import PipelineGraph
+import StageInterface
 
 /// What the steps of a pipeline are, by stages and wiring: which masks there are, which step merged which two, which
 /// row of a table is what.
@@ -38,8 +39,14 @@ struct RunLayout {
   /// A parameter as the file sets it, else as its stage has it by default; nil where it is empty or the stage has none.
   func parameter(_ name: String, of step: Step) -> String? {
     let given = step.parameters.first { $0.name == name }?.value.description
-    let value = given ?? step.canonicalParameters.first { $0.name == name }?.value
+    let value = given ?? canonicalParameters(of: step).first { $0.name == name }?.value
     return value.flatMap { $0.isEmpty ? nil : $0 }
+  }
+
+  /// All parameters of a step, those that its stage has by default among them; none where the step is not one that its
+  /// stage takes.
+  private func canonicalParameters(of step: Step) -> [CanonicalParameter] {
+    (try? step.stage.canonicalParameters(of: Array(pipeline.command(of: step).dropFirst()))) ?? []
   }
 
   /// The split that a step works on; empty for a stage that has none.
