@@ -35,7 +35,7 @@ $(error make knows no variable: $(or $(meant),$(unknown)); known are $(KNOWN))
 endif
 
 # Goals of this file. Every other goal is a step of the pipeline (or a file that a step makes); `pipeline` refuses steps with these names.
-OWN_GOALS := adopt all bench bench-docs bench-peers build check clean-orphans clean-outputs document dot explain format help lint packages same sanitize show status steps test torture verify
+OWN_GOALS := adopt all bench bench-docs bench-peers build check clean-orphans clean-outputs compare document dot explain format help lint packages report same sanitize show status steps test torture verify
 # `make explain psa` is `make explain STEP=psa`.
 STEPS     := $(filter-out $(OWN_GOALS),$(MAKECMDGOALS))
 NAME      := $(basename $(notdir $(PIPELINE)))

@@ -74,7 +74,10 @@ extension StageRun {
       log.info("going on after step \(step) of \(plan.steps)")
       progress = self.progress(total: plan.steps, unit: "steps", alreadyDone: step)
     }
-    let dropped = { (why: String) in log.warning("\(out)/checkpoint.h5 is not gone on with, the training starts anew: \(why)") }
+    let dropped = { (why: String) in
+      let path = "\(work.path)/\(StepFolder.checkpointName)"
+      log.warning("\(path) is not gone on with, the training starts anew: \(why)")
+    }
     try loop.run(
       module: job.module, optimizer: &optimizer, kernels: kernels, prepare: job.prepare, accumulate: { try job.updateWatched($0, $1, kernels) },
       resumed: resumed, dropped: dropped, epochEnded: { try job.epochEnded($0, kernels) }

@@ -44,7 +44,7 @@ extension StageRun {
     let (work, discarded) = try Unfinished.open(folder, part, recipe: try workRecipe())
     if let discarded {
       let (old, new) = (StepFolder.short(discarded.old), StepFolder.short(discarded.new))
-      log.info(
+      log.warning(
         "starting anew: what an earlier run left unfinished was made otherwise (\(discarded.name) was \(old), is \(new))"
       )
     }

@@ -46,7 +46,7 @@ import Testing
       "Reporting",
       [
         "StageKit", "PipelineGraph", "StageInterface", "Evaluation", "Datasets", "Imaging", "TensorStore", "SSDD",
-        "Tensors", "Foundations", "Mustache",
+        "CPUBackend", "Tensors", "Threads", "Foundations", "Mustache",
       ]
     ),
     ("report", ["Reporting", "PipelineGraph", "Foundations", "ArgumentParser"]),

@@ -42,7 +42,7 @@ import Testing
     return Outcome(status: process.terminationStatus, output: output, calls: calls)
   }
 
-  private static let all = ["openblas", "hdf5", "libpng", "libjpeg"]
+  private static let all = ["openblas", "hdf5", "libpng", "libjpeg", "zlib"]
   private static let command = "apt-get install -y --no-install-recommends --no-upgrade libhdf5-dev libpng-dev"
 
   @Test func nothingIsInstalledWhereNothingIsMissing() throws {
@@ -51,7 +51,7 @@ import Testing
   }
 
   @Test func whatIsMissingIsToldThenInstalledAndNothingElse() throws {
-    let outcome = try run(libraries: ["openblas", "libjpeg"], user: 0)
+    let outcome = try run(libraries: ["openblas", "libjpeg", "zlib"], user: 0)
     #expect(outcome.status == 0)
     #expect(
       outcome.output == """
@@ -69,7 +69,7 @@ import Testing
     (1000, [:], "without the right to install them: run this once, then make again:"),
   ])
   func otherwiseTheCommandIsPrinted(user: Int, environment: [String: String], reason: String) throws {
-    let outcome = try run(libraries: ["openblas", "libjpeg"], user: user, environment: environment)
+    let outcome = try run(libraries: ["openblas", "libjpeg", "zlib"], user: user, environment: environment)
     #expect(outcome.status == 1 && outcome.calls.isEmpty)
     #expect(outcome.output.hasSuffix("\(reason)\n  sudo \(Self.command)\n"), "\(outcome.output)")
   }

@@ -183,6 +183,7 @@ final class Bench {
     }
     try AtomicFile.write(
       try EvaluationReport(names: Self.classes, matrix: matrix).json(), to: "\(run)/\(evaluation)/evaluation.json")
+    try AtomicFile.write("{}\n", to: "\(run)/\(evaluation)/step.json")
   }
 
   private func writeLog(_ step: String, collapsing: Bool) throws {

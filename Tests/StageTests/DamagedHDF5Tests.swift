@@ -40,7 +40,7 @@ extension StageSuites {
 
     @Test func checkpoints() throws {
       let out = "damaged-checkpoint"
-      let file = "\(out)/checkpoint.h5"
+      let file = "\(out)/unfinished/checkpoint.h5"
       let command = try workshop.command("cam-train", out: out, ["--epochs", "40", "--checkpoint-every", "60"])
       _ = try Programs.run(command[0], Array(command.dropFirst()), in: workshop.folder.path) { workshop.exists(file) }
       try #require(workshop.exists(file), "the training was faster than the look")
@@ -58,7 +58,7 @@ extension StageSuites {
 
     @Test func otherThreadsAreTold() throws {
       let out = "other-threads"
-      let file = "\(out)/checkpoint.h5"
+      let file = "\(out)/unfinished/checkpoint.h5"
       let command = try workshop.command("cam-train", out: out, ["--epochs", "40", "--checkpoint-every", "60"])
       _ = try Programs.run(command[0], Array(command.dropFirst()), in: workshop.folder.path) { workshop.exists(file) }
       try #require(workshop.exists(file), "the training was faster than the look")
@@ -66,8 +66,8 @@ extension StageSuites {
       #expect(outcome.status == 0)
       #expect(
         outcome.output
-          == "train-cam: warning: \(file) is not gone on with, the training starts anew: it was computed with 1 threads, and this run has 2, "
-          + "which changes the last bits; give it 1 threads to go on\n")
+          == "train-cam: warning: starting anew: what an earlier run left unfinished was made otherwise "
+          + "(threads was 1, is 2)\n")
     }
 
     @Test func scoresThatAreNotFiniteNameTheFile() throws {
