@@ -15,8 +15,8 @@ import Testing
     // Command lines as data: no numeric module, so that a pipeline can be checked without one.
     ("StageInterface", ["StepFiles", "Foundations", "MethodChoices", "ArgumentParser"]),
     ("YAMLText", ["Foundations", "Yams", "CYaml"]),
-      // What makes an output, for programs and pipelines alike.
-      ("Recipes", ["StageInterface", "StepFiles", "Foundations", "YAMLText", "Yams"]),
+    // What makes an output, for programs and pipelines alike.
+    ("Recipes", ["StageInterface", "StepFiles", "Foundations", "YAMLText", "Yams"]),
     ("Threads", []),
     ("Tensors", ["Foundations"]),
     ("CPUBackend", ["CKernels", "COpenBLAS", "Tensors", "Threads", "Foundations"]),

@@ -79,7 +79,8 @@ struct Regression {
       }, resumed: { start = $0 }, dropped: { dropped = $0 },
       epochEnded: { epochs.append((epoch: $0, hasCheckpoint: hasCheckpoint)) }
     ) { losses.append($1.values[0]) }
-    return Outcome(weights: line.weight.value.values, batchesSeen: line.seen.value[0], log: try log, start: start, dropped: dropped, losses: losses,
+    return Outcome(
+      weights: line.weight.value.values, batchesSeen: line.seen.value[0], log: try log, start: start, dropped: dropped, losses: losses,
       epochs: epochs)
   }
 
