@@ -45,7 +45,12 @@ extension StageSuites {
       _ = try Programs.run(command[0], Array(command.dropFirst()), in: workshop.folder.path) { workshop.exists(file) }
       try #require(workshop.exists(file), "the training was faster than the look")
       let sound = try bytes(file)
+      let (path, kept) = (workshop.path(out), workshop.path("\(out)-kept"))
+      try FileManager.default.copyItem(atPath: path, toPath: kept)
       for index in 0..<16 {
+        // A training that takes no notice of the damage ends, and takes its unfinished work away.
+        try FileManager.default.removeItem(atPath: path)
+        try FileManager.default.copyItem(atPath: kept, toPath: path)
         var mutations = Mutations("checkpoints", index)
         try write(Data(mutations.withBitsFlipped([UInt8](sound), within: 3072)), file)
         let outcome = try workshop.run(command)
