@@ -1,7 +1,7 @@
 # make         builds the programs, runs the pipeline, ends with its table
 # make help    lists the rest
 #
-# GNU make runs a pipeline by rules that the `pipeline` program writes from a YAML file: see Sources/PipelineGraph/README.md.
+# GNU make runs a pipeline by rules that the `pipeline` program writes from a YAML file: see Sources/Pipeline/PipelineGraph/README.md.
 
 PIPELINE := pipelines/quickstart.yaml
 BUILD    := .build

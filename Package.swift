@@ -1,5 +1,5 @@
 // swift-tools-version: 6.1
-// The map of the project: one line a target, lowest layer first. A target may import only what stands above it.
+// The map of the project: one line per target, lowest layer first. A target may import only what stands above it.
 import Foundation
 import PackageDescription
 
@@ -21,20 +21,34 @@ let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
+/// The module's name in `LAYER/NAME`, its folder below `Sources`.
+func name(_ path: String) -> String { String(path.split(separator: "/")[1]) }
+
+func system(_ name: String, pkgConfig: String, package: String) -> Target {
+  .systemLibrary(name: name, path: "Sources/C/\(name)", pkgConfig: pkgConfig, providers: [.apt([package])])
+}
+
 func library(
-  _ name: String, _ dependencies: [Target.Dependency] = [], numeric: Bool = false, pages: [String] = []
+  _ path: String, _ dependencies: [Target.Dependency] = [], numeric: Bool = false, pages: [String] = []
 ) -> Target {
   .target(
-    name: name, dependencies: dependencies, exclude: ["README.md"] + pages,
+    name: name(path), dependencies: dependencies, path: "Sources/\(path)", exclude: ["README.md"] + pages,
     swiftSettings: numeric ? kernelSettings : [])
+}
+
+func program(_ path: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name(path), dependencies: dependencies, path: "Sources/\(path)")
 }
 
 func stage(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .executableTarget(name: name, dependencies: ["StageKit", arguments] + dependencies, path: "Stages/\(name)")
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-  .testTarget(name: "\(name)Tests", dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)Tests", resources: resources)
+/// The tests of the module `LAYER/NAME` stand in `Tests/LAYER/NAMETests`.
+func tests(_ path: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+  .testTarget(
+    name: "\(name(path))Tests", dependencies: [.byName(name: name(path)), "TestSupport"] + dependencies,
+    path: "Tests/\(path)Tests", resources: resources)
 }
 
 let package = Package(
@@ -47,46 +61,58 @@ let package = Package(
   ],
   targets: [
     // C libraries
-    .systemLibrary(name: "COpenBLAS", path: "Sources/COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
-    .systemLibrary(name: "CHDF5", path: "Sources/CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
-    .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-    .systemLibrary(name: "CPNG", path: "Sources/CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-    .systemLibrary(name: "CJPEG", path: "Sources/CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
-    .target(name: "CImageCodecs", dependencies: ["CPNG", "CJPEG"]),
-    .target(name: "CProcess"),
-    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+    system("COpenBLAS", pkgConfig: "openblas", package: "libopenblas-dev"),
+    system("CHDF5", pkgConfig: "hdf5", package: "libhdf5-dev"),
+    system("CZlib", pkgConfig: "zlib", package: "zlib1g-dev"),
+    system("CPNG", pkgConfig: "libpng", package: "libpng-dev"),
+    system("CJPEG", pkgConfig: "libjpeg", package: "libjpeg-dev"),
+    .target(name: "CImageCodecs", dependencies: ["CPNG", "CJPEG"], path: "Sources/C/CImageCodecs"),
+    .target(name: "CProcess", path: "Sources/C/CProcess"),
+    .target(name: "CKernels", path: "Sources/C/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
 
-    // Libraries
-    library("Foundations"),
-    library("StepFiles", ["Foundations"]),
-    library("MethodChoices"),
-    library("StageInterface", ["MethodChoices", "StepFiles", arguments]),
-    library("YAMLText", ["Foundations", yams]),
-    library("Recipes", ["StageInterface", "YAMLText"]),
-    library("Threads"),
-    library("Tensors", ["Foundations"], numeric: true),
+    // Values, files' and threads' ground
+    library("Ground/Foundations"),
+    library("Ground/MethodChoices"),
+    library("Ground/Threads"),
+
+    // Tensors and networks
+    library("Engine/Tensors", ["Foundations"], numeric: true),
     library(
-      "CPUBackend", ["Tensors", "Threads", "CKernels", "COpenBLAS"], numeric: true, pages: ["Winograd/README.md"]),
-    library("NeuralNet", ["MethodChoices", "Tensors", "Foundations"], numeric: true),
-    library("Imaging", ["Foundations", "CImageCodecs"], numeric: true),
-    library("TensorStore", ["StepFiles", "Tensors", "CHDF5", "CZlib", "Foundations"], numeric: true),
-    library("DenseCRF", ["MethodChoices", "Tensors", "Threads", "Foundations"], numeric: true),
-    library("Models", ["MethodChoices", "NeuralNet"]),
-    library("Datasets", ["Imaging", "Tensors", "Threads", "YAMLText"], numeric: true),
-    library("Evaluation", ["Imaging"], numeric: true),
-    library("PSA", ["MethodChoices", "NeuralNet", "Imaging", "Models", "Threads"], numeric: true),
-    library("SSDD", ["MethodChoices", "NeuralNet", "DenseCRF", "Models"], numeric: true),
-    library("Training", ["NeuralNet", "TensorStore", "Datasets"]),
-    library("PipelineGraph", ["Recipes", "YAMLText"]),
+      "Engine/CPUBackend", ["Tensors", "Threads", "CKernels", "COpenBLAS"], numeric: true,
+      pages: ["Winograd/README.md"]),
+    library("Engine/NeuralNet", ["MethodChoices", "Tensors", "Foundations"], numeric: true),
+
+    // What is read and written
+    library("Files/StepFiles", ["Foundations"]),
+    library("Files/YAMLText", ["Foundations", yams]),
+    library("Files/Imaging", ["Foundations", "CImageCodecs"], numeric: true),
+    library("Files/TensorStore", ["StepFiles", "Tensors", "CHDF5", "CZlib", "Foundations"], numeric: true),
+    library("Files/Datasets", ["Imaging", "Tensors", "Threads", "YAMLText"], numeric: true),
+
+    // The paper
+    library("Method/DenseCRF", ["MethodChoices", "Tensors", "Threads", "Foundations"], numeric: true),
+    library("Method/Models", ["MethodChoices", "NeuralNet"]),
+    library("Method/PSA", ["MethodChoices", "NeuralNet", "Imaging", "Models", "Threads"], numeric: true),
+    library("Method/SSDD", ["MethodChoices", "NeuralNet", "DenseCRF", "Models"], numeric: true),
+    library("Method/Evaluation", ["Imaging"], numeric: true),
+
+    // What a stage is, and what runs it
+    library("Running/StageInterface", ["MethodChoices", "StepFiles", arguments]),
+    library("Running/Recipes", ["StageInterface", "YAMLText"]),
+    library("Running/Training", ["NeuralNet", "TensorStore", "Datasets"]),
     library(
-      "StageKit",
+      "Running/StageKit",
       ["CProcess", "Recipes", "CPUBackend", "Training", "Imaging", "Models", "PSA", "SSDD", arguments, logging]),
-    library("Reporting", ["CPUBackend", "StageKit", "Evaluation", "PipelineGraph", mustache], numeric: true),
 
-    // Executables
-    .executableTarget(
-      name: "pipeline", dependencies: ["CProcess", "PipelineGraph", arguments], path: "Sources/pipeline"),
-    .executableTarget(name: "report", dependencies: ["Reporting", arguments], path: "Sources/report"),
+    // Wiring
+    library("Pipeline/PipelineGraph", ["Recipes", "YAMLText"]),
+    program("Pipeline/pipeline", ["CProcess", "PipelineGraph", arguments]),
+
+    // Results to look at
+    library("Looking/Reporting", ["CPUBackend", "StageKit", "Evaluation", "PipelineGraph", mustache], numeric: true),
+    program("Looking/report", ["Reporting", arguments]),
+
+    // Stages
     stage("make-scenes", []),
     stage("import-voc", []),
     stage("import-weights", []),
@@ -120,27 +146,33 @@ let package = Package(
     .executableTarget(
       name: "compare-outputs", dependencies: ["Foundations", "Imaging", "TensorStore", arguments], path: "Tests/CompareOutputs"),
     .executableTarget(name: "stand-in", dependencies: ["Recipes"], path: "Tests/StandIn"),
-    tests("Foundations", ["Foundations", "StageInterface"]),
-    tests("StepFiles", ["StepFiles"]),
-    tests("Recipes", ["Recipes"]),
-    tests("StageInterface", ["StageInterface"]),
-    tests("YAMLText", ["YAMLText"]),
-    tests("Threads", ["Threads"]),
-    tests("Tensors", ["Tensors"]),
-    tests("CPUBackend", ["CPUBackend", "CKernels"]),
-    tests("NeuralNet", ["NeuralNet", "CPUBackend"]),
-    tests("Imaging", ["Imaging"]),
-    tests("TensorStore", ["TensorStore", "CHDF5"]),
-    tests("DenseCRF", ["DenseCRF"]),
-    tests("Models", ["Models", "CPUBackend"], resources: [.copy("Fixtures")]),
-    tests("Datasets", ["Datasets"]),
-    tests("Evaluation", ["Evaluation"]),
-    tests("PSA", ["PSA", "CPUBackend"]),
-    tests("SSDD", ["SSDD", "CPUBackend"]),
-    tests("Training", ["Training", "CPUBackend"]),
-    tests("PipelineGraph", ["PipelineGraph", "StageInterface"]),
-    tests("StageKit", ["StageKit", "CPUBackend"]),
-    tests("Reporting", ["CPUBackend", "Reporting"]),
-    tests("Stage", ["CPUBackend", "TensorStore", "Imaging", "DenseCRF", "Datasets", "Models", "NeuralNet"]),
+    tests("Ground/Foundations", ["StageInterface"]),
+    tests("Ground/Threads"),
+    tests("Engine/Tensors"),
+    tests("Engine/CPUBackend", ["CKernels"]),
+    tests("Engine/NeuralNet", ["CPUBackend"]),
+    tests("Files/StepFiles"),
+    tests("Files/YAMLText"),
+    tests("Files/Imaging"),
+    tests("Files/TensorStore", ["CHDF5"]),
+    tests("Files/Datasets"),
+    tests("Method/DenseCRF"),
+    tests("Method/Models", ["CPUBackend"], resources: [.copy("Fixtures")]),
+    tests("Method/PSA", ["CPUBackend"]),
+    tests("Method/SSDD", ["CPUBackend"]),
+    tests("Method/Evaluation"),
+    tests("Running/StageInterface"),
+    tests("Running/Recipes"),
+    tests("Running/Training", ["CPUBackend"]),
+    tests("Running/StageKit", ["CPUBackend"]),
+    tests("Pipeline/PipelineGraph", ["StageInterface"]),
+    tests("Looking/Reporting", ["CPUBackend"]),
+    // The built programs
+    .testTarget(
+      name: "StageTests",
+      dependencies: [
+        "CPUBackend", "TensorStore", "Imaging", "DenseCRF", "Datasets", "Models", "NeuralNet", "TestSupport",
+      ],
+      path: "Tests/StageTests"),
   ]
 )

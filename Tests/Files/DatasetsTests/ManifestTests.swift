@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import Foundations
 import Imaging
+import TestSupport
 import Testing
 
 @Suite struct ManifestTests {
@@ -176,7 +177,7 @@ import Testing
   }
 
   @Test func committedManifestsAreValid() throws {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+    let root = Golden.packageRoot
     let folder = try Folder()
     try folder.write("id\tsplit\tlabels\n2007_000392\ttrain\thorse person\n", "labels.tsv")
     let animals = try Manifest(contentsOf: "\(root)/data-manifests/voc-animals.yaml", dataRoot: folder.path)

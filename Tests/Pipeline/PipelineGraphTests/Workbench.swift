@@ -1,6 +1,7 @@
 import Foundation
 import PipelineGraph
 import StageInterface
+import TestSupport
 import Testing
 
 /// A folder under the system's temporary one, removed with the object: a pipeline file, fake stages, and GNU make to run them.
@@ -112,4 +113,4 @@ enum BuiltPrograms {
 }
 
 /// Root of the package.
-let projectRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+let projectRoot = Golden.packageRoot

@@ -11,9 +11,9 @@ public struct StageDocument: Sendable {
     let dataSet = reader?.options.filter { $0.role == .dataSet } ?? []
     var lines = [
       "# Stages", "",
-      "Written by `make document` from `Sources/StageInterface`; changes here are lost. Each program prints the same",
+      "Written by `make document` from `Sources/Running/StageInterface`; changes here are lost. Each program prints the same",
       "with `--help`. How a pipeline file gives inputs and parameters is told in",
-      "[Sources/PipelineGraph](../Sources/PipelineGraph/README.md).", "",
+      "[Sources/Pipeline/PipelineGraph](../Sources/Pipeline/PipelineGraph/README.md).", "",
       "Words: m^K0 and p^K0 are masks and scores of PSA's random walk, the \"knowledge\" that the method starts from.",
       "m^A0 and p^A0 are those of the CRF, the \"advice\". m^D0 is what the static stage decides between the two. d",
       "maps tell where the DD-Net expects the masks to differ.", "",

@@ -3,13 +3,16 @@ import TestSupport
 
 /// A Swift source file of the package, read as text.
 struct SourceFile: CustomStringConvertible {
-  /// Relative to the package's root: `Sources/Tensors/Tensor.swift`.
+  /// Relative to the package's root: `Sources/Engine/Tensors/Tensor.swift`.
   let path: String
   /// The lines without what follows `//`: rules are about code, comments may name anything.
   let code: [String]
 
-  /// `Tensors`, `train-cam`.
-  var target: String { String(path.split(separator: "/")[1]) }
+  /// `Tensors` of `Sources/Engine/Tensors/Tensor.swift`, `train-cam` of `Stages/train-cam/TrainCAM.swift`.
+  var target: String {
+    let folders = path.split(separator: "/").dropLast()
+    return String(folders.count > 2 && SourceTree.layers.contains(String(folders[1])) ? folders[2] : folders[1])
+  }
   var description: String { path }
 
   /// The modules that it imports.
@@ -28,6 +31,9 @@ struct SourceFile: CustomStringConvertible {
 }
 
 enum SourceTree {
+  /// The folders of `Sources`, lowest layer first.
+  static let layers = ["C", "Ground", "Engine", "Files", "Method", "Running", "Pipeline", "Looking"]
+
   /// All Swift files below the folders, in a fixed order.
   static func files(in folders: [String]) throws -> [SourceFile] {
     try folders.flatMap { folder in

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `.ci/packages` on a machine made of stand-ins: programs that write down how they were called.
@@ -27,11 +28,9 @@ import Testing
       try "#!/bin/sh\n\(body)\n".write(toFile: path, atomically: true, encoding: .utf8)
       try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
     }
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/bash")
-    process.arguments = [root.appendingPathComponent(".ci/packages").path]
+    process.arguments = ["\(Golden.packageRoot)/.ci/packages"]
     process.environment = ["PATH": "\(folder.path):/usr/bin:/bin"].merging(environment) { $1 }
     let pipe = Pipe()
     (process.standardOutput, process.standardError) = (pipe, pipe)

@@ -5,51 +5,55 @@ import Testing
 @Suite struct ArchitectureTests {
   private static let system: Set = ["Foundation", "Dispatch", "Synchronization"]
 
-  /// What each library may import beside the system's modules, lowest layer first. A module imports only what stands above it.
-  private static let layers: [(module: String, imports: [String])] = [
-    ("Foundations", []),
-    // What a step's folder holds.
-    ("StepFiles", ["Foundations"]),
+  /// What each library may import beside the system's modules, lowest first. A module imports only what stands above it.
+  private static let layers: [(layer: String, module: String, imports: [String])] = [
+    ("Ground", "Foundations", []),
     // Plain values that the method acts on and the command lines offer.
-    ("MethodChoices", []),
-    // Command lines as data: no numeric module, so that a pipeline can be checked without one.
-    ("StageInterface", ["StepFiles", "Foundations", "MethodChoices", "ArgumentParser"]),
-    ("YAMLText", ["Foundations", "Yams", "CYaml"]),
-    // What makes an output, for programs and pipelines alike.
-    ("Recipes", ["StageInterface", "StepFiles", "Foundations", "YAMLText", "Yams"]),
-    ("Threads", []),
-    ("Tensors", ["Foundations"]),
-    ("CPUBackend", ["CKernels", "COpenBLAS", "Tensors", "Threads", "Foundations"]),
-    ("NeuralNet", ["MethodChoices", "Tensors", "Foundations"]),
-    ("Imaging", ["CImageCodecs", "Foundations"]),
-    ("TensorStore", ["CHDF5", "CZlib", "StepFiles", "Tensors", "Foundations"]),
-    ("DenseCRF", ["MethodChoices", "Tensors", "Threads", "Foundations"]),
-    ("Models", ["MethodChoices", "NeuralNet", "Tensors", "Foundations"]),
-    ("Datasets", ["Imaging", "Tensors", "Threads", "Foundations", "YAMLText", "Yams"]),
+    ("Ground", "MethodChoices", []),
+    ("Ground", "Threads", []),
+    ("Engine", "Tensors", ["Foundations"]),
+    ("Engine", "CPUBackend", ["CKernels", "COpenBLAS", "Tensors", "Threads", "Foundations"]),
+    ("Engine", "NeuralNet", ["MethodChoices", "Tensors", "Foundations"]),
+    // What a step's folder holds.
+    ("Files", "StepFiles", ["Foundations"]),
+    ("Files", "YAMLText", ["Foundations", "Yams", "CYaml"]),
+    ("Files", "Imaging", ["CImageCodecs", "Foundations"]),
+    ("Files", "TensorStore", ["CHDF5", "CZlib", "StepFiles", "Tensors", "Foundations"]),
+    ("Files", "Datasets", ["Imaging", "Tensors", "Threads", "Foundations", "YAMLText", "Yams"]),
+    ("Method", "DenseCRF", ["MethodChoices", "Tensors", "Threads", "Foundations"]),
+    ("Method", "Models", ["MethodChoices", "NeuralNet", "Tensors", "Foundations"]),
+    ("Method", "PSA", ["MethodChoices", "NeuralNet", "Imaging", "Models", "Tensors", "Threads", "Foundations"]),
+    ("Method", "SSDD", ["MethodChoices", "NeuralNet", "DenseCRF", "Models", "Tensors", "Threads", "Foundations"]),
     // It judges masks: no network, no data set reader, nothing that makes what it scores.
-    ("Evaluation", ["Imaging", "Foundations"]),
-    ("PSA", ["MethodChoices", "NeuralNet", "Imaging", "Models", "Tensors", "Threads", "Foundations"]),
-    ("SSDD", ["MethodChoices", "NeuralNet", "DenseCRF", "Models", "Tensors", "Threads", "Foundations"]),
-    ("Training", ["NeuralNet", "TensorStore", "Datasets", "Tensors", "Foundations"]),
-    // Wiring knows names and files: no numeric module.
-    ("PipelineGraph", ["Recipes", "StageInterface", "StepFiles", "Foundations", "YAMLText", "Yams"]),
+    ("Method", "Evaluation", ["Imaging", "Foundations"]),
+    // Command lines as data: no numeric module, so that a pipeline can be checked without one.
+    ("Running", "StageInterface", ["StepFiles", "Foundations", "MethodChoices", "ArgumentParser"]),
+    // What makes an output, for programs and pipelines alike.
+    ("Running", "Recipes", ["StageInterface", "StepFiles", "Foundations", "YAMLText", "Yams"]),
+    ("Running", "Training", ["NeuralNet", "TensorStore", "Datasets", "Tensors", "Foundations"]),
     (
-      "StageKit",
+      "Running", "StageKit",
       [
-        "CProcess", "Recipes", "StepFiles", "StageInterface", "MethodChoices", "Training", "Datasets", "Imaging", "TensorStore", "Models", "PSA", "SSDD",
-        "DenseCRF", "NeuralNet", "CPUBackend", "Tensors", "Threads", "Foundations", "COpenBLAS", "ArgumentParser", "Logging",
+        "CProcess", "Recipes", "StepFiles", "StageInterface", "MethodChoices", "Training", "Datasets", "Imaging",
+        "TensorStore", "Models", "PSA", "SSDD", "DenseCRF", "NeuralNet", "CPUBackend", "Tensors", "Threads",
+        "Foundations", "COpenBLAS", "ArgumentParser", "Logging",
       ]
     ),
-    ("pipeline", ["CProcess", "PipelineGraph", "Recipes", "StageInterface", "StepFiles", "Foundations", "ArgumentParser"]),
+    // Wiring knows names and files: no numeric module.
+    ("Pipeline", "PipelineGraph", ["Recipes", "StageInterface", "StepFiles", "Foundations", "YAMLText", "Yams"]),
+    (
+      "Pipeline", "pipeline",
+      ["CProcess", "PipelineGraph", "Recipes", "StageInterface", "StepFiles", "Foundations", "ArgumentParser"]
+    ),
     // It reads what every layer writes, and judges nothing by itself.
     (
-      "Reporting",
+      "Looking", "Reporting",
       [
         "StageKit", "PipelineGraph", "StageInterface", "Evaluation", "Datasets", "Imaging", "TensorStore", "SSDD",
         "CPUBackend", "Tensors", "Threads", "Foundations", "Mustache",
       ]
     ),
-    ("report", ["Reporting", "PipelineGraph", "Foundations", "ArgumentParser"]),
+    ("Looking", "report", ["Reporting", "PipelineGraph", "Foundations", "ArgumentParser"]),
   ]
 
   /// What a stage may import. `Evaluation` is for the two that score.
@@ -64,7 +68,14 @@ import Testing
 
   @Test func everyModuleHasItsRow() throws {
     let rows = Self.layers.map(\.module)
-    #expect(try SourceTree.targets(in: "Sources").filter { !Self.cTargets.contains($0) } == rows.sorted())
+    for layer in SourceTree.layers {
+      let modules = layer == "C" ? Array(Self.cTargets) : Self.layers.filter { $0.layer == layer }.map(\.module)
+      #expect(try SourceTree.targets(in: "Sources/\(layer)") == modules.sorted())
+    }
+    #expect(try SourceTree.targets(in: "Sources") == SourceTree.layers.sorted())
+    // The folders are layers: the rows of one stand together, in the order of the layers.
+    let order = Self.layers.map { SourceTree.layers.firstIndex(of: $0.layer) ?? 0 }
+    #expect(order == order.sorted())
     for (index, layer) in Self.layers.enumerated() {
       let above = Set(rows[..<index]).union(Self.cTargets).union(["Yams", "CYaml", "ArgumentParser", "Logging", "Mustache"])
       #expect(Set(layer.imports).isSubset(of: above), "\(layer.module) imports a module that stands below it")
@@ -91,12 +102,12 @@ import Testing
 
   /// What a stage takes is declared in `StageInterface`, where pipelines and documents read it too.
   @Test func programsDeclareNoOptions() throws {
-    let files = try SourceTree.files(in: ["Stages", "Sources/StageKit"])
+    let files = try SourceTree.files(in: ["Stages", "Sources/Running/StageKit"])
     for text in ["@Option(", "@Flag", "@Argument", "CommandConfiguration("] {
-      let places = files.filter { $0.path != "Sources/StageKit/Stage.swift" }.flatMap { $0.places(of: text) }
+      let places = files.filter { $0.path != "Sources/Running/StageKit/Stage.swift" }.flatMap { $0.places(of: text) }
       #expect(places.isEmpty, "\(text) in \(places.joined(separator: ", "))")
     }
-    for file in try SourceTree.files(in: ["Sources/StageInterface"]) {
+    for file in try SourceTree.files(in: ["Sources/Running/StageInterface"]) {
       // An option that is not made from a declaration would be unknown to everybody but the program.
       for line in file.code.map({ $0.trimmingCharacters(in: .whitespaces) }) where line.contains(/^@(Option|Flag)\(/) {
         #expect(line.contains(/^@(Option|Flag)\((\.|$)/), "\(file): \(line)")
@@ -107,15 +118,15 @@ import Testing
   /// Training learns from image-level labels alone: only the type that scoring programs name reads truth masks.
   @Test func truthMasksAreReadForScoringOnly() throws {
     let readers: Set = [
-      "Sources/Datasets/EvaluationMasks.swift", "Sources/Reporting/Measurement.swift", "Stages/evaluate/Evaluate.swift",
+      "Sources/Files/Datasets/EvaluationMasks.swift", "Sources/Looking/Reporting/Measurement.swift", "Stages/evaluate/Evaluate.swift",
       "Stages/summarize/Summarize.swift",
     ]
     let files = try SourceTree.files(in: ["Sources", "Stages"])
     let naming = files.filter { !$0.places(of: "EvaluationMasks").isEmpty }.map(\.path)
     #expect(Set(naming) == readers)
     let knowingPaths = files.filter { !$0.places(of: "maskPath").isEmpty }.map(\.path)
-    let manifest = ["Manifest.swift", "Manifest+Digests.swift", "Manifest+Items.swift"].map { "Sources/Datasets/\($0)" }
-    #expect(Set(knowingPaths).isSubset(of: manifest + ["Sources/Datasets/EvaluationMasks.swift"]), "\(knowingPaths)")
+    let manifest = ["Manifest.swift", "Manifest+Digests.swift", "Manifest+Items.swift"].map { "Sources/Files/Datasets/\($0)" }
+    #expect(Set(knowingPaths).isSubset(of: manifest + ["Sources/Files/Datasets/EvaluationMasks.swift"]), "\(knowingPaths)")
   }
 
   /// What a file, a flag or a disk can cause is a `Failure`, never a trap.
@@ -131,12 +142,12 @@ import Testing
   @Test func unsafePointersStayInKernelsAndCodecs() throws {
     let modules: Set = ["Threads", "Tensors", "CPUBackend", "DenseCRF", "Imaging", "TensorStore"]
     let listed: Set = [
-      "Sources/Evaluation/ConfusionMatrix.swift",
-      "Sources/Foundations/AtomicFile.swift",
-      "Sources/Foundations/SHA256.swift",
-      "Sources/PSA/RandomWalk.swift",
-      "Sources/StageKit/CrashMessage.swift",
-      "Sources/YAMLText/YAMLText.swift",
+      "Sources/Method/Evaluation/ConfusionMatrix.swift",
+      "Sources/Ground/Foundations/AtomicFile.swift",
+      "Sources/Ground/Foundations/SHA256.swift",
+      "Sources/Method/PSA/RandomWalk.swift",
+      "Sources/Running/StageKit/CrashMessage.swift",
+      "Sources/Files/YAMLText/YAMLText.swift",
     ]
     let words = ["Unsafe", "OpaquePointer", "Unmanaged", "unsafeBitCast", "unsafeDowncast", "unowned(unsafe)", "nonisolated(unsafe)"]
     let users = try SourceTree.files(in: ["Sources", "Stages"]).filter { file in words.contains { !file.places(of: $0).isEmpty } }
