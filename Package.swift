@@ -133,7 +133,9 @@ let package = Package(
     // `make bench`, `make bench-peers`
     .executableTarget(
       name: "bench",
-      dependencies: ["CKernels", "COpenBLAS", "CPUBackend", "Datasets", "DenseCRF", "Evaluation", "Models", "PSA", "SSDD", arguments],
+      dependencies: [
+        "CKernels", "COpenBLAS", "CPUBackend", "Datasets", "DenseCRF", "Evaluation", "Models", "PSA", "SSDD", arguments,
+      ],
       path: "Benchmarks/bench",
       swiftSettings: kernelSettings),
 
@@ -141,10 +143,12 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["NeuralNet", "TensorStore"], path: "Tests/TestSupport"),
     .executableTarget(
       name: "fuzz",
-      dependencies: ["TestSupport", "CHDF5", "CPUBackend", "Datasets", "DenseCRF", "PSA", arguments], path: "Tests/Fuzz"),
+      dependencies: ["TestSupport", "CHDF5", "CPUBackend", "Datasets", "DenseCRF", "PSA", arguments], path: "Tests/Fuzz"
+    ),
     // `make same`
     .executableTarget(
-      name: "compare-outputs", dependencies: ["Foundations", "Imaging", "TensorStore", arguments], path: "Tests/CompareOutputs"),
+      name: "compare-outputs", dependencies: ["Foundations", "Imaging", "TensorStore", arguments],
+      path: "Tests/CompareOutputs"),
     .executableTarget(name: "stand-in", dependencies: ["Recipes"], path: "Tests/StandIn"),
     tests("Ground/Foundations", ["StageInterface"]),
     tests("Ground/Threads"),

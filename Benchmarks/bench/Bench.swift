@@ -5,25 +5,35 @@ import Foundations
 @main
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "Compare with a naive twin, then time: networks, training steps, CRF, random walk, evaluation.",
-    discussion: "Every case runs in a process of its own, so that peak memory is the case's. Cases: \(Case.table.map(\.name).joined(separator: ", ")).",
-    subcommands: [Run.self, Show.self, Roofline.self, Products.self, Paper.self, Document.self, Serve.self], defaultSubcommand: Run.self)
+    commandName: "bench",
+    abstract: "Compare with a naive twin, then time: networks, training steps, CRF, random walk, evaluation.",
+    discussion:
+      "Every case runs in a process of its own, so that peak memory is the case's. Cases: "
+      + "\(Case.table.map(\.name).joined(separator: ", ")).",
+    subcommands: [Run.self, Show.self, Roofline.self, Products.self, Paper.self, Document.self, Serve.self],
+    defaultSubcommand: Run.self)
 }
 
 struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Run the cases and print their table.")
 
   @Option(help: "Only these cases, by name.") var only: [String] = []
-  @Option(name: .customLong("repeat"), help: "Timed runs of each case, after one to warm up; short cases up to five times as many.") var repeats = 5
+  @Option(
+    name: .customLong("repeat"),
+    help: "Timed runs of each case, after one to warm up; short cases up to five times as many.") var repeats = 5
   @Option(help: "Threads; default: every core.") var threads = ProcessInfo.processInfo.activeProcessorCount
   @Option(help: ArgumentHelp("Store the report here.", valueName: "FILE")) var json: String?
   @Flag(help: "The cases that show how cost grows with area, classes and images.") var growth = false
   @Option(help: ArgumentHelp("Take turns with the peers of this Python.", valueName: "PYTHON")) var peer: String?
   @Option(help: ArgumentHelp("Folder of peer.py.", valueName: "DIR")) var peers = "Benchmarks/peers"
-  @Option(name: .customLong("against-threads"), help: ArgumentHelp("Take turns with ourselves on N threads.", valueName: "N")) var otherThreads: Int?
+  @Option(
+    name: .customLong("against-threads"), help: ArgumentHelp("Take turns with ourselves on N threads.", valueName: "N"))
+  var otherThreads: Int?
 
   func validate() throws {
-    guard repeats > 0, threads > 0, (otherThreads ?? 1) > 0 else { throw ValidationError("--repeat and threads must be positive") }
+    guard repeats > 0, threads > 0, (otherThreads ?? 1) > 0 else {
+      throw ValidationError("--repeat and threads must be positive")
+    }
     guard peer == nil || otherThreads == nil else { throw ValidationError("--peer or --against-threads, not both") }
   }
 
@@ -36,7 +46,8 @@ struct Run: ParsableCommand {
 
   private func execute() throws {
     let cases = try only.isEmpty ? (growth ? Case.growth : Case.table) : only.map(Case.named)
-    let folder = InputFolder(path: FileManager.default.temporaryDirectory.appendingPathComponent("ssdd-bench-\(UUID().uuidString)").path)
+    let folder = InputFolder(
+      path: FileManager.default.temporaryDirectory.appendingPathComponent("ssdd-bench-\(UUID().uuidString)").path)
     try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder.path) }
     note("measuring the machine")
@@ -58,7 +69,8 @@ struct Run: ParsableCommand {
   private func report(_ machine: Machine, _ version: String, _ cases: [Comparison]) -> BenchReport {
     let arguments = CommandLine.arguments.dropFirst().joined(separator: " ")
     return BenchReport(
-      command: arguments.isEmpty ? "bench" : "bench \(arguments)", machine: machine, otherVersion: version, repeats: repeats, cases: cases)
+      command: arguments.isEmpty ? "bench" : "bench \(arguments)", machine: machine, otherVersion: version,
+      repeats: repeats, cases: cases)
   }
 
   private func store(_ report: BenchReport) throws {
@@ -82,18 +94,21 @@ struct Run: ParsableCommand {
     defer { other?.stop() }
     let otherReady = try other?.answer()
     var (times, otherTimes): ([(passed: Double, processor: Double)], [(passed: Double, processor: Double)]) = ([], [])
-    // Short cases are repeated for some seconds: five runs of a tenth of one would all see the same neighbours on a shared machine.
+    // Short cases are repeated for some seconds: five runs of a tenth of one would all see the same neighbours on a
+    // shared machine.
     while times.count < repeats || (times.count < 5 * repeats && times.reduce(0, { $0 + $1.passed }) < 3) {
       times.append(try ours.run())
       if let other { otherTimes.append(try other.run()) }
     }
     var result = Comparison(
       name: item.name, title: item.title, unit: item.unit, items: item.items, operations: ready.operations,
-      ours: Comparison.Times(times, peakBytes: try ours.end(), note: ready.note ?? ""), target: peer == nil ? nil : item.target, checked: checked)
+      ours: Comparison.Times(times, peakBytes: try ours.end(), note: ready.note ?? ""),
+      target: peer == nil ? nil : item.target, checked: checked)
     if let other, let otherReady {
       result.other = Comparison.Times(otherTimes, peakBytes: try other.end(), note: otherReady.note ?? "")
       let (own, others) = (ready.sample ?? [], otherReady.sample ?? [])
-      let difference = own.count == others.count ? zip(own, others).map(relativeDifference).max() ?? .infinity : .infinity
+      let difference =
+        own.count == others.count ? zip(own, others).map(relativeDifference).max() ?? .infinity : .infinity
       try require(difference, below: item.agreement, "\(item.name): ours and the other side's result")
       result.difference = difference
     }
@@ -101,7 +116,8 @@ struct Run: ParsableCommand {
   }
 
   private func own(_ item: Case, _ folder: InputFolder, _ threads: Int, _ options: [String]) throws -> Side {
-    try Side("ours", ["/proc/self/exe", "serve", item.name, "--folder", folder.path, "--threads", "\(threads)"] + options)
+    try Side(
+      "ours", ["/proc/self/exe", "serve", item.name, "--folder", folder.path, "--threads", "\(threads)"] + options)
   }
 
   private func otherSide(_ item: Case, _ folder: InputFolder) throws -> Side? {
@@ -115,7 +131,8 @@ struct Run: ParsableCommand {
 
 /// One side: warms up, then runs the case once for each line of its input.
 struct Serve: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Run one case for each line of the input.", shouldDisplay: false)
+  static let configuration = CommandConfiguration(
+    abstract: "Run one case for each line of the input.", shouldDisplay: false)
 
   @Argument var name: String
   @Option var folder: String
@@ -129,7 +146,8 @@ struct Serve: ParsableCommand {
     } else {
       PeakMemory.reset()
       try work.run()
-      try Side.say(Side.Answer(ready: true, sample: work.sample(), note: "\(threads) threads", operations: work.operations))
+      try Side.say(
+        Side.Answer(ready: true, sample: work.sample(), note: "\(threads) threads", operations: work.operations))
     }
     while readLine() != nil {
       let times = try Machine.times { try work.run() }

@@ -59,15 +59,18 @@ struct BenchReport: Codable {
 
   /// The table of a run, one line a case.
   func text(markdown: Bool = false) -> String {
-    "\(machine.summary); median of at least \(repeats)\n\n" + Self.aligned(cases.contains { $0.other != nil } ? comparedRows : ownRows, markdown: markdown)
+    "\(machine.summary); median of at least \(repeats)\n\n"
+      + Self.aligned(cases.contains { $0.other != nil } ? comparedRows : ownRows, markdown: markdown)
   }
 
   private var ownRows: [[String]] {
     [["case", "time", "a second", "GFLOP/s", "of sgemm", "peak MB"]]
       + cases.map { item in
         [
-          item.title, Self.time(item.ours.median), "\(Self.number(item.throughput, 2)) \(item.unit)s", item.gigaflops.map { Self.number($0, 0) } ?? "-",
-          item.gigaflops.map { "\(Self.number(100 * $0 / machine.matrixLimit, 0)) %" } ?? "-", Self.megabytes(item.ours.peakBytes),
+          item.title, Self.time(item.ours.median), "\(Self.number(item.throughput, 2)) \(item.unit)s",
+          item.gigaflops.map { Self.number($0, 0) } ?? "-",
+          item.gigaflops.map { "\(Self.number(100 * $0 / machine.matrixLimit, 0)) %" } ?? "-",
+          Self.megabytes(item.ours.peakBytes),
         ]
       }
   }
@@ -76,8 +79,10 @@ struct BenchReport: Codable {
     [["case", "ours", "other", "ratio", "target", "ours MB", "other MB", "difference"]]
       + cases.map { item in
         [
-          item.title, Self.time(item.ours.median), item.other.map { Self.time($0.median) } ?? "-", item.ratio.map { Self.number($0, 2) } ?? "-",
-          item.target.map { Self.number($0, 1) } ?? "-", Self.megabytes(item.ours.peakBytes), Self.megabytes(item.other?.peakBytes),
+          item.title, Self.time(item.ours.median), item.other.map { Self.time($0.median) } ?? "-",
+          item.ratio.map { Self.number($0, 2) } ?? "-",
+          item.target.map { Self.number($0, 1) } ?? "-", Self.megabytes(item.ours.peakBytes),
+          Self.megabytes(item.other?.peakBytes),
           item.difference.map { String(format: "%.1e", $0) } ?? "-",
         ]
       }
@@ -99,7 +104,9 @@ struct BenchReport: Codable {
     }.joined(separator: "\n")
   }
 
-  static func time(_ seconds: Double) -> String { seconds < 1 ? "\(number(1000 * seconds, seconds < 0.1 ? 2 : 0)) ms" : "\(number(seconds, 2)) s" }
+  static func time(_ seconds: Double) -> String {
+    seconds < 1 ? "\(number(1000 * seconds, seconds < 0.1 ? 2 : 0)) ms" : "\(number(seconds, 2)) s"
+  }
   static func number(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
   private static func megabytes(_ bytes: Int?) -> String { bytes.map { "\($0 / 1_000_000)" } ?? "-" }
 }

@@ -7,17 +7,20 @@ import Tensors
 extension Case {
   static func field(_ width: Int = 500, _ height: Int = 375, labels: Int, name: String, target: Double? = nil) -> Case {
     Case(
-      name: name, title: "CRF, \(width) x \(height), 10 iterations, \(labels) labels", unit: "image", items: 1, target: target, agreement: 2e-2,
+      name: name, title: "CRF, \(width) x \(height), 10 iterations, \(labels) labels", unit: "image", items: 1,
+      target: target, agreement: 2e-2,
       writeInputs: { try $0.writeField(width, height, labels: labels) },
       make: { try FieldWork($0, width: width, height: height, labels: labels, threads: $1) })
   }
 
   static let walk = Case(
-    name: "walk", title: "random walk, 47 x 63 cells, 2 classes", unit: "image", items: 1, target: 100, writeInputs: { _ in },
+    name: "walk", title: "random walk, 47 x 63 cells, 2 classes", unit: "image", items: 1, target: 100,
+    writeInputs: { _ in },
     make: { try WalkWork($0, height: 47, width: 63, channels: 2, threads: $1) })
 }
 
-/// Lattices and ten mean-field iterations; the position-only lattice is kept between runs, as between images of one size.
+/// Lattices and ten mean-field iterations; the position-only lattice is kept between runs, as between images of one
+/// size.
 private final class FieldWork: Workload {
   private let image: RGBImage
   private let scores: Tensor
@@ -32,13 +35,16 @@ private final class FieldWork: Workload {
   }
 
   private func refined(threads: Int, cache: DenseCRFCache?) throws -> Tensor {
-    try DenseCRF(width: image.width, height: image.height, rgb: image.pixels, threads: threads, cache: cache).infer(probabilities: scores)
+    try DenseCRF(width: image.width, height: image.height, rgb: image.pixels, threads: threads, cache: cache).infer(
+      probabilities: scores)
   }
 
   func check() throws -> String {
     let one = try refined(threads: 1, cache: nil)
     let several = try refined(threads: threads, cache: cache)
-    try require(relativeDifference(several.values.map(Double.init), one.values.map(Double.init)), below: 1e-4, "CRF on \(threads) threads and on one")
+    try require(
+      relativeDifference(several.values.map(Double.init), one.values.map(Double.init)), below: 1e-4,
+      "CRF on \(threads) threads and on one")
     let area = image.width * image.height
     let values = several.values
     for pixel in stride(from: 0, to: area, by: 97) {
@@ -97,7 +103,9 @@ private final class WalkWork: Workload {
     for offset in pairs.offsets {
       for y in rows {
         for x in columns {
-          let link = (from: y * width + x, to: (y + offset.dy) * width + x + offset.dx, weight: power(Double(values[links.count])))
+          let link = (
+            from: y * width + x, to: (y + offset.dy) * width + x + offset.dx, weight: power(Double(values[links.count]))
+          )
           links.append(link)
           sums[link.from] += link.weight
           sums[link.to] += link.weight

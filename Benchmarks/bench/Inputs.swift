@@ -5,8 +5,8 @@ import Imaging
 import NeuralNet
 import Tensors
 
-/// Numbers that depend on a name and an index alone, so that a peer in another language makes the same ones (peers/generator.py): the SplitMix64
-/// sequence that starts at the FNV-1a hash of the name.
+/// Numbers that depend on a name and an index alone, so that a peer in another language makes the same ones
+/// (peers/generator.py): the SplitMix64 sequence that starts at the FNV-1a hash of the name.
 struct NamedNumbers {
   private var state: UInt64
 
@@ -32,7 +32,8 @@ struct NamedNumbers {
 }
 
 extension Module {
-  /// Every parameter from its name: convolutions by He's rule (residual branches smaller), scales and variances about 1, the rest about 0.
+  /// Every parameter from its name: convolutions by He's rule (residual branches smaller), scales and variances about
+  /// 1, the rest about 0.
   func fillByName() {
     for parameter in parameters {
       let shape = parameter.shape
@@ -42,7 +43,8 @@ extension Module {
         let fanIn = Double(shape.count / shape[0])
         parameter.value = NamedNumbers.tensor(parameter.name, shape, factor: Float((gain / fanIn).squareRoot()))
       case .bias, .shift, .runningMean: parameter.value = NamedNumbers.tensor(parameter.name, shape, factor: 0.1)
-      case .scale, .runningVariance: parameter.value = NamedNumbers.tensor(parameter.name, shape, factor: 0.25, offset: 1)
+      case .scale, .runningVariance:
+        parameter.value = NamedNumbers.tensor(parameter.name, shape, factor: 0.25, offset: 1)
       }
     }
   }
@@ -56,8 +58,12 @@ struct InputFolder {
   func masksPath(side: Int) -> String { "\(path)/masks-\(side).u8" }
   func thumbnailsPath(side: Int) -> String { "\(path)/thumbnails-\(side).u8" }
   func imagePath(_ width: Int, _ height: Int) -> String { "\(path)/image-\(width)x\(height).png" }
-  func scoresPath(_ width: Int, _ height: Int, _ labels: Int) -> String { "\(path)/scores-\(width)x\(height)-\(labels).f32" }
-  func maskPath(_ kind: String, _ index: Int) -> String { "\(path)/\(kind)/\(String(repeating: "0", count: 4 - "\(index)".count))\(index).png" }
+  func scoresPath(_ width: Int, _ height: Int, _ labels: Int) -> String {
+    "\(path)/scores-\(width)x\(height)-\(labels).f32"
+  }
+  func maskPath(_ kind: String, _ index: Int) -> String {
+    "\(path)/\(kind)/\(String(repeating: "0", count: 4 - "\(index)".count))\(index).png"
+  }
 
   /// Masks and thumbnails at a quarter of `side` for training steps.
   func writeTraining(side: Int, batch: Int) throws {
@@ -71,7 +77,8 @@ struct InputFolder {
 
   /// A scene, and scores in 25 x 25 squares over it.
   func writeField(_ width: Int, _ height: Int, labels: Int) throws {
-    try SyntheticScenes(width: width, height: height).scene(split: "bench", index: 0).image.writePNG(to: imagePath(width, height))
+    try SyntheticScenes(width: width, height: height).scene(split: "bench", index: 0).image.writePNG(
+      to: imagePath(width, height))
     let columns = (width + 24) / 25
     let cells = columns * ((height + 24) / 25)
     var numbers = NamedNumbers("scores \(labels)")
@@ -90,8 +97,10 @@ struct InputFolder {
   /// Truth and prediction masks of 500 x 375 as palette PNG.
   func writeMasks(count: Int) throws {
     for index in 0..<count {
-      try Self.mask("truth \(index)", width: 500, height: 375, border: true).write(to: maskPath("truth", index), palette: .voc)
-      try Self.mask("prediction \(index)", width: 500, height: 375, border: false).write(to: maskPath("prediction", index), palette: .voc)
+      try Self.mask("truth \(index)", width: 500, height: 375, border: true).write(
+        to: maskPath("truth", index), palette: .voc)
+      try Self.mask("prediction \(index)", width: 500, height: 375, border: false).write(
+        to: maskPath("prediction", index), palette: .voc)
     }
   }
 
@@ -121,6 +130,9 @@ struct InputFolder {
 
   func floats(_ path: String, _ shape: Shape) throws -> Tensor {
     let bytes = try self.bytes(path)
-    return Tensor(shape, bytes.withUnsafeBytes { raw in (0..<shape.count).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) } })
+    return Tensor(
+      shape,
+      bytes.withUnsafeBytes { raw in (0..<shape.count).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+      })
   }
 }

@@ -27,10 +27,12 @@ struct Layer: Hashable {
     return 2 * Double(outputs * inputs * kernel * kernel) * Double(shape[2] * shape[3])
   }
 
-  /// The layer of a weight for an input of `height` x `width`; nil for what is no convolution. Places follow from names.
+  /// The layer of a weight for an input of `height` x `width`; nil for what is no convolution. Places follow from
+  /// names.
   init?(_ parameter: Parameter, height: Int, width: Int) {
     guard parameter.role == .weight, parameter.shape.rank == 4 else { return nil }
-    let name = parameter.name.hasPrefix("encoder.") ? String(parameter.name.dropFirst("encoder.".count)) : parameter.name
+    let name =
+      parameter.name.hasPrefix("encoder.") ? String(parameter.name.dropFirst("encoder.".count)) : parameter.name
     (outputs, inputs, kernel) = (parameter.shape[0], parameter.shape[1], parameter.shape[2])
     let parts = name.split(separator: ".")
     let place = Self.place(parts.map(String.init), kernel: kernel)
@@ -40,7 +42,9 @@ struct Layer: Hashable {
   }
 
   /// Stride of the layer's input, its own stride, its dilation, its padding.
-  private static func place(_ parts: [String], kernel: Int) -> (before: Int, stride: Int, dilation: Int, isReflecting: Bool) {
+  private static func place(_ parts: [String], kernel: Int) -> (
+    before: Int, stride: Int, dilation: Int, isReflecting: Bool
+  ) {
     let block = parts[0]
     if block.hasPrefix("seg_") { return (8, 1, 12, true) }
     if block.hasPrefix("dd") { return (4, 1, 1, kernel == 3) }
@@ -64,15 +68,19 @@ extension Module {
   /// The convolutions of a network in order.
   func layers(height: Int, width: Int) -> [Layer] { parameters.compactMap { Layer($0, height: height, width: width) } }
 
-  func forwardOperations(height: Int, width: Int) -> Double { layers(height: height, width: width).reduce(0) { $0 + $1.operations } }
+  func forwardOperations(height: Int, width: Int) -> Double {
+    layers(height: height, width: width).reduce(0) { $0 + $1.operations }
+  }
 
-  /// Of one image in a training step: forward, the weights' gradients where trained, the inputs' where something below is trained. A DD-Net
-  /// runs for two masks.
+  /// Of one image in a training step: forward, the weights' gradients where trained, the inputs' where something below
+  /// is trained. A DD-Net runs for two masks.
   func trainingOperations(height: Int, width: Int) -> Double {
     parameters.reduce(0) { sum, parameter in
       guard let layer = Layer(parameter, height: height, width: width) else { return sum }
       let name = parameter.name
-      let isFirst = parameter.isFrozen || ["b2.conv_branch2a", "b2.conv_branch1.", "features.3.squeeze"].contains { name.contains("encoder.\($0)") }
+      let isFirst =
+        parameter.isFrozen
+        || ["b2.conv_branch2a", "b2.conv_branch1.", "features.3.squeeze"].contains { name.contains("encoder.\($0)") }
       let isDetached = name.contains("conv1ab.conv1") || name.contains("conv1c.conv1")
       let passes = (parameter.isFrozen ? 1.0 : 2) + (isFirst || isDetached ? 0 : 1)
       let runs: Double = name.hasPrefix("dd0.") || name.hasPrefix("dd1.") ? 2 : 1
@@ -81,7 +89,8 @@ extension Module {
   }
 }
 
-/// Recomputes single results of every different layer in double precision, at its real size and with the kernels that are timed.
+/// Recomputes single results of every different layer in double precision, at its real size and with the kernels that
+/// are timed.
 struct SampledConvolutions {
   let kernels: CPUKernels
   let samples = 16
@@ -92,7 +101,9 @@ struct SampledConvolutions {
     var worst = 0.0
     for layer in layers where seen.insert(layer).inserted { worst = max(worst, try check(layer, gradients: gradients)) }
     let found = (worst * 1e7).rounded() / 1e7
-    return "\(seen.count) kinds of convolution\(gradients ? " and their gradients" : "") in double precision, largest error \(found)"
+    return
+      "\(seen.count) kinds of convolution\(gradients ? " and their gradients" : "") in double precision, largest error "
+      + "\(found)"
   }
 
   private func check(_ layer: Layer, gradients: Bool) throws -> Double {
@@ -104,12 +115,16 @@ struct SampledConvolutions {
     guard gradients else { return worst }
     let upstream = NamedNumbers.tensor("dy", y.shape)
     let result = kernels.convolutionGradients(
-      x, weight: weight, upstream: upstream, parameters: layer.parameters, wants: ConvolutionWants(input: !layer.isReflecting, weight: true, bias: false))
+      x, weight: weight, upstream: upstream, parameters: layer.parameters,
+      wants: ConvolutionWants(input: !layer.isReflecting, weight: true, bias: false))
     if let dw = result.weight {
-      worst = max(worst, try compare(dw, "weight gradient of \(layer)") { naive.weightGradient($0, x.values, upstream.values) })
+      worst = max(
+        worst, try compare(dw, "weight gradient of \(layer)") { naive.weightGradient($0, x.values, upstream.values) })
     }
     if let dx = result.input {
-      worst = max(worst, try compare(dx, "input gradient of \(layer)") { naive.inputGradient($0, weight.values, upstream.values) })
+      worst = max(
+        worst, try compare(dx, "input gradient of \(layer)") { naive.inputGradient($0, weight.values, upstream.values) }
+      )
     }
     return worst
   }
@@ -169,7 +184,8 @@ private struct NaiveConvolution {
       guard let i = source(row, u, layer.height) else { continue }
       for column in 0..<width {
         guard let j = source(column, v, layer.width) else { continue }
-        sum += Double(dy[(channel * height + row) * width + column]) * Double(x[(c * layer.height + i) * layer.width + j])
+        sum +=
+          Double(dy[(channel * height + row) * width + column]) * Double(x[(c * layer.height + i) * layer.width + j])
       }
     }
     return sum
@@ -181,8 +197,12 @@ private struct NaiveConvolution {
     var sum = 0.0
     for u in 0..<layer.kernel {
       for v in 0..<layer.kernel {
-        let (r, s) = (i + layer.parameters.padding - u * layer.dilation, j + layer.parameters.padding - v * layer.dilation)
-        guard r >= 0, s >= 0, r % layer.stride == 0, s % layer.stride == 0, r / layer.stride < height, s / layer.stride < width else { continue }
+        let (r, s) = (
+          i + layer.parameters.padding - u * layer.dilation, j + layer.parameters.padding - v * layer.dilation
+        )
+        guard r >= 0, s >= 0, r % layer.stride == 0, s % layer.stride == 0, r / layer.stride < height,
+          s / layer.stride < width
+        else { continue }
         for channel in 0..<layer.outputs {
           let tap = ((channel * layer.inputs + c) * layer.kernel + u) * layer.kernel + v
           sum += Double(w[tap]) * Double(dy[(channel * height + r / layer.stride) * width + s / layer.stride])

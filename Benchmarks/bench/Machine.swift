@@ -22,8 +22,12 @@ struct Machine: Codable {
   init(threads: Int) {
     self.threads = threads
     cores = ProcessInfo.processInfo.activeProcessorCount
-    let cpu = (try? FileHandle(forReadingAtPath: "/proc/cpuinfo")?.readToEnd()).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    let model = cpu.split(separator: "\n").first { $0.hasPrefix("model name") }?.split(separator: ":").last.map(String.init) ?? "unknown"
+    let cpu =
+      (try? FileHandle(forReadingAtPath: "/proc/cpuinfo")?.readToEnd()).map { String(decoding: $0, as: UTF8.self) }
+      ?? ""
+    let model =
+      cpu.split(separator: "\n").first { $0.hasPrefix("model name") }?.split(separator: ":").last.map(String.init)
+      ?? "unknown"
     processor = model.trimmingCharacters(in: .whitespaces) + (cpu.contains("avx512f") ? " (AVX-512)" : "")
     var loads = [0.0]
     getloadavg(&loads, 1)
@@ -32,7 +36,9 @@ struct Machine: Codable {
     let version = String(cString: openblas_get_config()).split(separator: " ").prefix(2).joined(separator: " ")
     // It cuts OpenBLAS' blocks, and with them its speed.
     let cache = ProcessInfo.processInfo.environment["OPENBLAS_L2_SIZE"].map { ", OPENBLAS_L2_SIZE=\($0)" } ?? ""
-    blas = "\(version), \(String(cString: openblas_get_corename())) kernels\(cache); \(InstructionSet.best) for Winograd's products"
+    blas =
+      "\(version), \(String(cString: openblas_get_corename())) kernels\(cache); \(InstructionSet.best) for Winograd's "
+      + "products"
     matrixLimit = Self.matrixProducts(threads: threads)
     singleMatrixLimit = threads > 1 ? Self.matrixProducts(threads: 1) : matrixLimit
     memoryLimit = Self.bandwidth(threads: threads)
@@ -42,7 +48,8 @@ struct Machine: Codable {
   var summary: String {
     func number(_ value: Double, _ digits: Int) -> String { BenchReport.number(value, digits) }
     let single = singleMatrixLimit.map { threads > 1 ? " (one thread: \(number($0, 0)))" : "" } ?? ""
-    let limits = "sgemm \(number(matrixLimit, 0)) GFLOP/s\(single), memory \(number(memoryLimit, 0)) GB/s on \(threads) threads"
+    let limits =
+      "sgemm \(number(matrixLimit, 0)) GFLOP/s\(single), memory \(number(memoryLimit, 0)) GB/s on \(threads) threads"
     return "\(processor), \(cores) cores; \(blas); \(limits); load before \(number(load, 2))"
   }
 

@@ -6,7 +6,8 @@ import Threads
 extension Case {
   static func evaluate(_ count: Int, name: String, target: Double? = nil) -> Case {
     Case(
-      name: name, title: "evaluate, \(count) masks of 500 x 375 from PNG", unit: "mask", items: count, target: target, agreement: 1e-12,
+      name: name, title: "evaluate, \(count) masks of 500 x 375 from PNG", unit: "mask", items: count, target: target,
+      agreement: 1e-12,
       writeInputs: { try $0.writeMasks(count: count) }, make: { MasksWork($0, count: count, threads: $1) })
   }
 }
@@ -25,7 +26,8 @@ private final class MasksWork: Workload {
 
   private func pair(_ index: Int) throws -> (truth: LabelMask, prediction: LabelMask) {
     (
-      try LabelMask(contentsOf: folder.maskPath("truth", index)), try LabelMask(contentsOf: folder.maskPath("prediction", index))
+      try LabelMask(contentsOf: folder.maskPath("truth", index)),
+      try LabelMask(contentsOf: folder.maskPath("prediction", index))
     )
   }
 
@@ -44,7 +46,9 @@ private final class MasksWork: Workload {
   func check() throws -> String {
     let (truth, prediction) = try pair(0)
     var counts = [Int](repeating: 0, count: InputFolder.classes * InputFolder.classes)
-    for (t, p) in zip(truth.labels, prediction.labels) where t != LabelMask.void { counts[Int(t) * InputFolder.classes + Int(p)] += 1 }
+    for (t, p) in zip(truth.labels, prediction.labels) where t != LabelMask.void {
+      counts[Int(t) * InputFolder.classes + Int(p)] += 1
+    }
     var one = ConfusionMatrix(classes: InputFolder.classes)
     try one.add(truth: truth, prediction: prediction)
     guard one.counts == counts else { throw Failure(.software, "the confusion matrix is not the naive count") }

@@ -8,25 +8,30 @@ import Tensors
 extension Case {
   static func forward(_ width: Int, _ height: Int, name: String, target: Double? = nil) -> Case {
     Case(
-      name: name, title: "ResNet-38 forward, \(width) x \(height), batch 1", unit: "image", items: 1, target: target, writeInputs: { _ in },
+      name: name, title: "ResNet-38 forward, \(width) x \(height), batch 1", unit: "image", items: 1, target: target,
+      writeInputs: { _ in },
       make: { _, threads in ForwardWork(height: height, width: width, threads: threads) })
   }
 
   static func training(
-    _ trunk: BackboneSpecification.Kind, side: Int, batch: Int, classes: Int = InputFolder.classes, name: String, target: Double? = nil
+    _ trunk: BackboneSpecification.Kind, side: Int, batch: Int, classes: Int = InputFolder.classes, name: String,
+    target: Double? = nil
   ) -> Case {
     let specification = ModelSpecification(backbone: BackboneSpecification(kind: trunk), classes: classes)
     let title = trunk == .resnet38 ? "ResNet-38" : "SqueezeNet"
     let extra = classes == InputFolder.classes ? "" : ", \(classes) classes"
     return Case(
-      name: name, title: "training step, \(title) + segmentation head, \(side) x \(side), batch \(batch)\(extra)", unit: "image", items: batch,
+      name: name, title: "training step, \(title) + segmentation head, \(side) x \(side), batch \(batch)\(extra)",
+      unit: "image", items: batch,
       target: target, writeInputs: { try $0.writeTraining(side: side, batch: 8) },
       make: { try StepWork.segmentation($0, specification, side: side, batch: batch, threads: $1) })
   }
 
   static let dynamic = Case(
-    name: "dynamic-448", title: "dynamic training step (CRF, two heads, two DD-Nets), 448 x 448, batch 2", unit: "image", items: 2,
-    target: 3, writeInputs: { try $0.writeTraining(side: 448, batch: 8) }, make: { try StepWork.dynamic($0, side: 448, batch: 2, threads: $1) })
+    name: "dynamic-448", title: "dynamic training step (CRF, two heads, two DD-Nets), 448 x 448, batch 2",
+    unit: "image", items: 2,
+    target: 3, writeInputs: { try $0.writeTraining(side: 448, batch: 8) },
+    make: { try StepWork.dynamic($0, side: 448, batch: 2, threads: $1) })
 }
 
 /// Inference of the trunk.
@@ -43,7 +48,8 @@ private final class ForwardWork: Workload {
   }
 
   func check() throws -> String {
-    try SampledConvolutions(kernels: kernels).check(network.layers(height: x.shape[2], width: x.shape[3]), gradients: false)
+    try SampledConvolutions(kernels: kernels).check(
+      network.layers(height: x.shape[2], width: x.shape[3]), gradients: false)
   }
 
   func run() {
@@ -59,7 +65,8 @@ private final class ForwardWork: Workload {
 /// The loss and single elements of the gradients of some parameters, before the first update.
 private func gradientSample(_ loss: Double?, _ module: some Module, _ names: [String]) -> [[Double]] {
   let byName = Dictionary(uniqueKeysWithValues: module.parameters.map { ($0.name, $0) })
-  return [[loss ?? .nan]] + names.compactMap { byName[$0] }.map { strided(($0.gradient ?? Tensor(zeros: $0.shape)).values, count: 256) }
+  return [[loss ?? .nan]]
+    + names.compactMap { byName[$0] }.map { strided(($0.gradient ?? Tensor(zeros: $0.shape)).values, count: 256) }
 }
 
 /// A training step with its SGD update.
@@ -85,14 +92,18 @@ private final class StepWork: Workload {
   }
 
   /// Of a segmentation network on given masks.
-  static func segmentation(_ folder: InputFolder, _ specification: ModelSpecification, side: Int, batch count: Int, threads: Int) throws -> StepWork {
+  static func segmentation(
+    _ folder: InputFolder, _ specification: ModelSpecification, side: Int, batch count: Int, threads: Int
+  ) throws -> StepWork {
     let network = try SegmentationModel(specification)
     network.fillByName()
     network.backbone.freeze(.firstConvolution)
     let images = NamedNumbers.tensor("image", [count, 3, side, side])
     let batch = SegmentationBatch(images: images, masks: try masks(folder, side: side, batch: count))
     let step = SegmentationStep(model: network, parameters: parameters)
-    return StepWork(network, images: images.shape, threads: threads, watched: trunk, ParameterGroups.segmentation(network)) {
+    return StepWork(
+      network, images: images.shape, threads: threads, watched: trunk, ParameterGroups.segmentation(network)
+    ) {
       try step.run(batch, $0)
     }
   }
@@ -106,19 +117,24 @@ private final class StepWork: Workload {
     let seeds = try masks(folder, side: side, batch: count)
     let area = side / 4 * (side / 4)
     let pixels = try folder.bytes(folder.thumbnailsPath(side: side))
-    let foreground = (0..<count).map { n in Set(seeds.labels[n * area..<(n + 1) * area].map(Int.init)).subtracting([0, 255]).sorted() }
+    let foreground = (0..<count).map { n in
+      Set(seeds.labels[n * area..<(n + 1) * area].map(Int.init)).subtracting([0, 255]).sorted()
+    }
     let batch = DynamicBatch(
       images: images, thumbnails: (0..<count).map { Array(pixels[$0 * 3 * area..<($0 + 1) * 3 * area]) }, seeds: seeds,
       present: try PresentLabels(foreground, classes: InputFolder.classes))
     let step = DynamicStep(model: network, parameters: parameters, threads: threads)
     let heads = ["seg_sub.seg1.conv1.weight", "dd0.conv1abc.conv2.weight", "dd_head1.conv1ab.conv1.weight"]
-    return StepWork(network, images: images.shape, threads: threads, watched: trunk + heads, ParameterGroups.segmentation(network)) {
+    return StepWork(
+      network, images: images.shape, threads: threads, watched: trunk + heads, ParameterGroups.segmentation(network)
+    ) {
       try step.run(batch, $0)
     }
   }
 
   private static let trunk = [
-    "encoder.b3.conv_branch2a.weight", "encoder.b5_1.conv_branch2b1.weight", "encoder.b7.conv_branch1.weight", "seg_main.seg1.conv1.weight",
+    "encoder.b3.conv_branch2a.weight", "encoder.b5_1.conv_branch2b1.weight", "encoder.b7.conv_branch1.weight",
+    "seg_main.seg1.conv1.weight",
   ]
 
   private static var parameters: SSDDParameters {
@@ -129,7 +145,9 @@ private final class StepWork: Workload {
 
   private static func masks(_ folder: InputFolder, side: Int, batch: Int) throws -> LabelBatch {
     let out = side / 4
-    return LabelBatch(batch: batch, height: out, width: out, labels: Array(try folder.bytes(folder.masksPath(side: side)).prefix(batch * out * out)))
+    return LabelBatch(
+      batch: batch, height: out, width: out,
+      labels: Array(try folder.bytes(folder.masksPath(side: side)).prefix(batch * out * out)))
   }
 
   func check() throws -> String {

@@ -8,8 +8,9 @@ struct Paper: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Model the hours of the full paper on more cores from a stored report.",
     discussion: """
-      Images over which a step only infers are shared among processes of two cores each: time falls with the cores. A training is one process: \
-      its time follows Amdahl's law with the serial share that the speed-up from one to two threads gives.
+      Images over which a step only infers are shared among processes of two cores each: time falls with the cores. A \
+      training is one process: its time follows Amdahl's law with the serial share that the speed-up from one to two \
+      threads gives.
       """)
 
   @Argument(help: "Report of the table on two threads (make bench or make bench-peers).") var report: String
@@ -18,17 +19,23 @@ struct Paper: ParsableCommand {
 
   func run() throws {
     let table = try BenchReport(contentsOf: report), scaling = try BenchReport(contentsOf: scaling)
-    let forward = try table.seconds("forward-448"), train = try table.seconds("train-448"), dynamic = try table.seconds("dynamic-448")
+    let forward = try table.seconds("forward-448"), train = try table.seconds("train-448"),
+      dynamic = try table.seconds("dynamic-448")
     let crf = try table.seconds("crf-3"), walk = try table.seconds("walk")
     let area = 500.0 * 375 / (448 * 448)
     let trunk = ResNet38(prefix: "encoder.")
     let segmentation = try SegmentationModel(.paper)
-    let headed = segmentation.forwardOperations(height: 448, width: 448) / trunk.forwardOperations(height: 448, width: 448)
+    let headed =
+      segmentation.forwardOperations(height: 448, width: 448) / trunk.forwardOperations(height: 448, width: 448)
     // Steps that are not in the table cost what their operations say at the speed of the one that is.
     trunk.freeze(.firstStage)
-    let classifier = train * trunk.trainingOperations(height: 448, width: 448) / segmentation.trainingOperations(height: 448, width: 448)
+    let classifier =
+      train * trunk.trainingOperations(height: 448, width: 448)
+      / segmentation.trainingOperations(height: 448, width: 448)
     let twoStage = try SSDDModel(.paper, stage: .static)
-    let stage = train * twoStage.trainingOperations(height: 448, width: 448) / segmentation.trainingOperations(height: 448, width: 448)
+    let stage =
+      train * twoStage.trainingOperations(height: 448, width: 448)
+      / segmentation.trainingOperations(height: 448, width: 448)
     let tenPasses = 2 * (0.25 + 0.5625 + 1 + 1.5625 + 2.25) * area * headed * forward
     let steps: [(name: String, seconds: Double, isTraining: Bool)] = [
       ("train-cam, 15 epochs", 15 * images * classifier, true),
@@ -56,7 +63,8 @@ struct Paper: ParsableCommand {
     }
     rows.append(["all"] + totals.map { BenchReport.number($0, 0) })
     let share = BenchReport.number(100 * serial, 1)
-    print("speed-up of a training step from 1 to 2 threads: \(BenchReport.number(speedUp, 2)), serial share \(share) %\n")
+    print(
+      "speed-up of a training step from 1 to 2 threads: \(BenchReport.number(speedUp, 2)), serial share \(share) %\n")
     print(BenchReport.aligned(rows, markdown: false))
   }
 }
@@ -73,14 +81,18 @@ struct Show: ParsableCommand {
 
 extension BenchReport {
   init(contentsOf path: String) throws {
-    guard let data = FileManager.default.contents(atPath: path) else { throw Failure(.noInput, "cannot read", file: path) }
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw Failure(.noInput, "cannot read", file: path)
+    }
     do { self = try JSONDecoder().decode(BenchReport.self, from: data) } catch {
       throw Failure(.data, expected: "a report of bench", found: "\(error)", file: path)
     }
   }
 
   private func found(_ name: String) throws -> Comparison {
-    guard let item = cases.first(where: { $0.name == name }) else { throw Failure(.data, "the report has no case \(name)") }
+    guard let item = cases.first(where: { $0.name == name }) else {
+      throw Failure(.data, "the report has no case \(name)")
+    }
     return item
   }
 
@@ -88,7 +100,9 @@ extension BenchReport {
   func seconds(_ name: String) throws -> Double { try 1 / found(name).throughput }
 
   func speedUp(_ name: String) throws -> Double {
-    guard let ratio = try found(name).ratio else { throw Failure(.data, "case \(name) was not compared with one thread") }
+    guard let ratio = try found(name).ratio else {
+      throw Failure(.data, "case \(name) was not compared with one thread")
+    }
     return ratio
   }
 }

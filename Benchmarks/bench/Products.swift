@@ -5,14 +5,18 @@ import CPUBackend
 import Foundation
 import Tensors
 
-/// Winograd's products on one thread, in panels with every instruction set that this processor has and by OpenBLAS, in turn.
+/// Winograd's products on one thread, in panels with every instruction set that this processor has and by OpenBLAS, in
+/// turn.
 struct Products: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Time products of Winograd's sizes, one thread: ours in panels and OpenBLAS.")
+  static let configuration = CommandConfiguration(
+    abstract: "Time products of Winograd's sizes, one thread: ours in panels and OpenBLAS.")
 
   @Option(name: .customLong("repeat"), help: "Rounds; the best of each counts.") var repeats = 5
 
   /// Channels in and out, and tiles.
-  private static let sizes = [(512, 512, 392), (512, 512, 196), (512, 512, 49), (256, 256, 392), (128, 128, 512), (1024, 1024, 196)]
+  private static let sizes = [
+    (512, 512, 392), (512, 512, 196), (512, 512, 49), (256, 256, 392), (128, 128, 512), (1024, 1024, 196),
+  ]
   private static let points = 36
 
   func run() throws {
@@ -56,7 +60,8 @@ struct Products: ParsableCommand {
             ckernels_multiply_transposed(
               code, m[2], m[0], sums, ckernels_size(rows: outputs, panels: inputs / 16, inner: tiles), 0)
           } else {
-            ckernels_multiply(code, m[0], m[1], m[2], ckernels_size(rows: tiles, panels: outputs / 16, inner: inputs), 0)
+            ckernels_multiply(
+              code, m[0], m[1], m[2], ckernels_size(rows: tiles, panels: outputs / 16, inner: inputs), 0)
           }
         }
       }
@@ -68,7 +73,8 @@ struct Products: ParsableCommand {
         if isGradient {
           cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, k, c, t, 1, m[2].base, t, m[0].base, t, 0, m[1].base, c)
         } else {
-          cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, k, t, c, 1, m[1].base, c, m[0].base, t, 0, m[2].base, t)
+          cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, CblasNoTrans, k, t, c, 1, m[1].base, c, m[0].base, t, 0, m[2].base, t)
         }
       }
     }

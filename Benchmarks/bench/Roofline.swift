@@ -5,13 +5,16 @@ import Models
 import NeuralNet
 import Tensors
 
-/// Which part of ResNet-38 is matrix products and which is memory: each kind of convolution alone, and the rest of a forward pass.
+/// Which part of ResNet-38 is matrix products and which is memory: each kind of convolution alone, and the rest of a
+/// forward pass.
 struct Roofline: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Time the convolutions of ResNet-38 by kind, and what is left of a forward pass.")
+  static let configuration = CommandConfiguration(
+    abstract: "Time the convolutions of ResNet-38 by kind, and what is left of a forward pass.")
 
   @Option(help: "Side of the square input.") var side = 448
   @Option(help: "Threads; default: every core.") var threads = ProcessInfo.processInfo.activeProcessorCount
-  @Option(name: .customLong("repeat"), help: "Timed runs of each kind, after one to warm up; the best counts.") var repeats = 3
+  @Option(name: .customLong("repeat"), help: "Timed runs of each kind, after one to warm up; the best counts.")
+  var repeats = 3
   @Flag(help: "Both gradients too.") var gradients = false
 
   func run() throws {
@@ -43,7 +46,8 @@ struct Roofline: ParsableCommand {
       _ = kernels.convolution(x, weight: weight, bias: nil, parameters: layer.parameters, relu: false)
       guard gradients else { return }
       let wants = ConvolutionWants(input: true, weight: true, bias: false)
-      _ = kernels.convolutionGradients(x, weight: weight, upstream: upstream, parameters: layer.parameters, wants: wants)
+      _ = kernels.convolutionGradients(
+        x, weight: weight, upstream: upstream, parameters: layer.parameters, wants: wants)
     }
   }
 
@@ -79,7 +83,8 @@ struct Roofline: ParsableCommand {
       rows.append(["the rest (batch norm, ReLU, sums): memory", "", number(1000 * rest, 1), "", "", "", "below 1"])
       let speed = operations / whole / 1e9
       rows.append([
-        "forward pass", "", number(1000 * whole, 1), number(operations / 1e9, 1), number(speed), "\(number(100 * speed / machine.matrixLimit)) %", "",
+        "forward pass", "", number(1000 * whole, 1), number(operations / 1e9, 1), number(speed),
+        "\(number(100 * speed / machine.matrixLimit)) %", "",
       ])
     }
     let balance = machine.matrixLimit / machine.memoryLimit

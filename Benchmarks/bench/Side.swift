@@ -1,7 +1,8 @@
 import Foundation
 import Foundations
 
-/// A process that runs one case when asked to: ours (`bench serve`) or a peer (peers/peer.py). It answers in lines of JSON.
+/// A process that runs one case when asked to: ours (`bench serve`) or a peer (peers/peer.py). It answers in lines of
+/// JSON.
 final class Side {
   /// What a side says; which values are there depends on what it was asked.
   struct Answer: Codable {
@@ -30,7 +31,9 @@ final class Side {
     process.arguments = Array(command.dropFirst())
     process.standardInput = input
     process.standardOutput = output
-    do { try process.run() } catch { throw Failure(.noInput, "cannot start: \(error.localizedDescription)", file: command[0]) }
+    do { try process.run() } catch {
+      throw Failure(.noInput, "cannot start: \(error.localizedDescription)", file: command[0])
+    }
   }
 
   /// The next answer. Throws where the process ends or says something else.
@@ -40,7 +43,8 @@ final class Side {
         let line = buffer[buffer.startIndex..<end]
         buffer = Data(buffer[(end + 1)...])
         do { return try JSONDecoder().decode(Answer.self, from: line) } catch {
-          throw Failure(.data, expected: "a line of JSON", found: String(decoding: line.prefix(200), as: UTF8.self), item: name)
+          throw Failure(
+            .data, expected: "a line of JSON", found: String(decoding: line.prefix(200), as: UTF8.self), item: name)
         }
       }
       let more = output.fileHandleForReading.availableData
@@ -53,7 +57,9 @@ final class Side {
   func run() throws -> (passed: Double, processor: Double) {
     try input.fileHandleForWriting.write(contentsOf: Data("run\n".utf8))
     let answer = try self.answer()
-    guard let seconds = answer.seconds, let processor = answer.processor else { throw Failure(.data, "no time", item: name) }
+    guard let seconds = answer.seconds, let processor = answer.processor else {
+      throw Failure(.data, "no time", item: name)
+    }
     return (seconds, processor)
   }
 

@@ -9,7 +9,8 @@ protocol Workload: AnyObject {
   func run() throws
   /// Numbers of the first result, tensor by tensor, for comparison with a peer's.
   func sample() -> [[Double]]
-  /// Multiplications and additions of one run, convolutions counted by their definition; nil where they are not counted.
+  /// Multiplications and additions of one run, convolutions counted by their definition; nil where they are not
+  /// counted.
   var operations: Double? { get }
 }
 
@@ -36,20 +37,27 @@ extension Case {
   /// The table of the project's targets.
   static let table: [Case] = [
     forward(448, 448, name: "forward-448", target: 2), forward(896, 672, name: "forward-896", target: 1.8),
-    forward(224, 224, name: "forward-224", target: 1.8), training(.resnet38, side: 448, batch: 2, name: "train-448", target: 3), dynamic,
-    training(.squeezenet, side: 320, batch: 8, name: "squeezenet-320", target: 1), field(labels: 3, name: "crf-3", target: 4),
+    forward(224, 224, name: "forward-224", target: 1.8),
+    training(.resnet38, side: 448, batch: 2, name: "train-448", target: 3), dynamic,
+    training(.squeezenet, side: 320, batch: 8, name: "squeezenet-320", target: 1),
+    field(labels: 3, name: "crf-3", target: 4),
     field(labels: 21, name: "crf-21", target: 4), walk, evaluate(1449, name: "evaluate", target: 2),
   ]
 
   /// How the cost grows with area, classes and images.
   static let growth: [Case] = [
-    forward(224, 224, name: "forward-224"), forward(448, 448, name: "forward-448"), forward(896, 672, name: "forward-896"),
-    training(.squeezenet, side: 320, batch: 2, name: "squeezenet-320-b2"), training(.squeezenet, side: 320, batch: 4, name: "squeezenet-320-b4"),
+    forward(224, 224, name: "forward-224"), forward(448, 448, name: "forward-448"),
+    forward(896, 672, name: "forward-896"),
+    training(.squeezenet, side: 320, batch: 2, name: "squeezenet-320-b2"),
+    training(.squeezenet, side: 320, batch: 4, name: "squeezenet-320-b4"),
     training(.squeezenet, side: 320, batch: 8, name: "squeezenet-320-b8"),
     training(.squeezenet, side: 320, batch: 4, classes: 81, name: "squeezenet-320-b4-c81"),
-    training(.squeezenet, side: 320, batch: 4, classes: 201, name: "squeezenet-320-b4-c201"), field(250, 188, labels: 3, name: "crf-250"),
-    field(500, 375, labels: 3, name: "crf-500"), field(1000, 750, labels: 3, name: "crf-1000"), field(labels: 9, name: "crf-9"),
-    field(labels: 21, name: "crf-21"), evaluate(362, name: "evaluate-362"), evaluate(724, name: "evaluate-724"), evaluate(1449, name: "evaluate-1449"),
+    training(.squeezenet, side: 320, batch: 4, classes: 201, name: "squeezenet-320-b4-c201"),
+    field(250, 188, labels: 3, name: "crf-250"),
+    field(500, 375, labels: 3, name: "crf-500"), field(1000, 750, labels: 3, name: "crf-1000"),
+    field(labels: 9, name: "crf-9"),
+    field(labels: 21, name: "crf-21"), evaluate(362, name: "evaluate-362"), evaluate(724, name: "evaluate-724"),
+    evaluate(1449, name: "evaluate-1449"),
   ]
 
   /// All cases by name; table before growth.

@@ -30,7 +30,8 @@ struct CAMInfer: Stage {
         options.backgroundPower.map { withBackground(scores, alpha: Float($0)) }
         ?? withConstantBackground(scores, threshold: Float(options.backgroundThreshold))
       return MapResult(
-        scores: ScoreMap(scores: scores, labels: data.classes.values(of: item.labels ?? []), height: image.height, width: image.width),
+        scores: ScoreMap(
+          scores: scores, labels: data.classes.values(of: item.labels ?? []), height: image.height, width: image.width),
         masks: [("masks", LabelMask(ofScores: background, labels: item.presentClasses))])
     }
   }

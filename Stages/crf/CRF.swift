@@ -34,11 +34,13 @@ struct CRF: Stage {
       var map = try source.scores(of: item, width: image.width, height: image.height)
       try addBackground(to: &map)
       let field = try DenseCRF(
-        width: image.width, height: image.height, rgb: image.pixels, parameters: parameters, threads: run.threads, cache: cache)
+        width: image.width, height: image.height, rgb: image.pixels, parameters: parameters, threads: run.threads,
+        cache: cache)
       let softened = tempered(map.values, temperature: Float(options.crf.temperature))
       let refined = try field.infer(probabilities: softened)
       return MapResult(
-        scores: ScoreMap(scores: refined, labels: data.classes.values(of: map.labels), height: image.height, width: image.width),
+        scores: ScoreMap(
+          scores: refined, labels: data.classes.values(of: map.labels), height: image.height, width: image.width),
         masks: [("masks", LabelMask(ofScores: refined, labels: map.labels))])
     }
   }
@@ -49,12 +51,16 @@ struct CRF: Stage {
     let (hasBackground, scores) = (map.labels.contains(0), options.inputs.scores)
     guard options.backgroundPower > 0 else {
       guard hasBackground else {
-        throw Failure(.usage, "the maps have no background; give --background-power, PSA's is 16", file: scores, item: "--background-power")
+        throw Failure(
+          .usage, "the maps have no background; give --background-power, PSA's is 16", file: scores,
+          item: "--background-power")
       }
       return
     }
     guard !hasBackground else {
-      throw Failure(.usage, "the maps have a background already; leave --background-power out", file: scores, item: "--background-power")
+      throw Failure(
+        .usage, "the maps have a background already; leave --background-power out", file: scores,
+        item: "--background-power")
     }
     let values = withBackground(map.values, alpha: Float(options.backgroundPower))
     map = SeedScores.Scores(values: values, labels: [0] + map.labels)

@@ -55,7 +55,8 @@ struct Evaluate: Stage {
   private func warn(of agreement: LabelAgreement, _ images: Int, _ run: StageRun) {
     if let contradictions = agreement.contradictions(of: "truth masks") { run.log.warning("\(contradictions)") }
     if images > 0, agreement.imagesWithObjects == 0 {
-      run.log.warning("no truth mask shows any class: do the manifest's values, and its value for void, fit these masks?")
+      run.log.warning(
+        "no truth mask shows any class: do the manifest's values, and its value for void, fit these masks?")
     }
   }
 
@@ -82,7 +83,8 @@ struct Evaluate: Stage {
         let truth = try truths.mask(of: item)
         let truthPath = try truths.path(of: item)
         let prediction = try predictions.mask(of: item, width: truth.width, height: truth.height, from: truthPath)
-        try matrix.add(truth: truth, prediction: prediction, item: item.id, names: (truthPath, predictions.path(of: item)))
+        try matrix.add(
+          truth: truth, prediction: prediction, item: item.id, names: (truthPath, predictions.path(of: item)))
         agreement.add(truth, labels: item.labels)
       }
       return (matrix, agreement)

@@ -29,10 +29,12 @@ struct ExportWeights: Stage {
       let path = "\(folder)/\(file)"
       try source.write(to: path, as: target, provenance: provenance)
       let report = Report(
-        file: file, format: target.rawValue, sha256: try SHA256.hexadecimal(ofFile: path), tensors: source.items.count, values: source.elementCount)
+        file: file, format: target.rawValue, sha256: try SHA256.hexadecimal(ofFile: path), tensors: source.items.count,
+        values: source.elementCount)
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-      try AtomicFile.write(String(decoding: try encoder.encode(report), as: UTF8.self) + "\n", to: "\(folder)/export.json")
+      try AtomicFile.write(
+        String(decoding: try encoder.encode(report), as: UTF8.self) + "\n", to: "\(folder)/export.json")
     }
     run.log.info("\(source.items.count) tensors, \(source.elementCount) values in \(file)")
   }

@@ -11,7 +11,8 @@ struct ImportVOC: Stage {
 
   func execute(_ run: StageRun) throws {
     if let labels = options.inputs.labels, Self.place(labels) == Self.place("\(run.out)/items.tsv") {
-      throw Failure(.usage, "the manifest's table would take the place of the table of labels: give another --out", file: labels)
+      throw Failure(
+        .usage, "the manifest's table would take the place of the table of labels: give another --out", file: labels)
     }
     let found = try look()
     report(found, run)
@@ -19,7 +20,9 @@ struct ImportVOC: Stage {
       if let obstacle = found.obstacle(strict: options.isStrict) { throw obstacle }
       print("would write \(run.out)/manifest.yaml and \(run.out)/items.tsv: \(found.rows.count) images")
     } else {
-      try run.write { try found.write(to: $0, digests: options.digests, strict: options.isStrict, threads: run.threads) }
+      try run.write {
+        try found.write(to: $0, digests: options.digests, strict: options.isStrict, threads: run.threads)
+      }
       run.log.info("\(found.rows.count) images in \(run.out)/manifest.yaml; give later stages --data \(found.dataRoot)")
     }
   }

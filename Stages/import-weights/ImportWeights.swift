@@ -30,15 +30,21 @@ struct ImportWeights: Stage {
     run.log.info("\(weights.items.count) tensors, \(weights.elementCount) values")
   }
 
-  /// Checks that the weights are those of the network and writes them as that, for the manifest's classes, a tensor at a time.
-  private func saveNetwork(_ weights: WeightsSource, _ kind: NetworkFile.Kind, to folder: String, _ provenance: Provenance) throws {
+  /// Checks that the weights are those of the network and writes them as that, for the manifest's classes, a tensor at
+  /// a time.
+  private func saveNetwork(
+    _ weights: WeightsSource, _ kind: NetworkFile.Kind, to folder: String, _ provenance: Provenance
+  ) throws {
     let data = options.data
     let classes = try Manifest(contentsOf: try data.requireManifest(), dataRoot: data.data).classes
     let specification = try specification(of: weights, classes: classes.count)
     let wanted = try Self.parameters(of: kind, specification)
-    try checkFit(weights.items.map { ($0.name, $0.shape) }, wanted, unexpected: .prefixes(kind == .affinity ? ["fc8."] : []), file: options.inputs.from)
+    try checkFit(
+      weights.items.map { ($0.name, $0.shape) }, wanted, unexpected: .prefixes(kind == .affinity ? ["fc8."] : []),
+      file: options.inputs.from)
     try NetworkFile.save(
-      weights.selecting(wanted.map(\.name)), kind: kind, specification: specification.json, classes: classes, to: "\(folder)/weights.h5",
+      weights.selecting(wanted.map(\.name)), kind: kind, specification: specification.json, classes: classes,
+      to: "\(folder)/weights.h5",
       provenance: provenance)
   }
 
@@ -59,14 +65,17 @@ struct ImportWeights: Stage {
   }
 
   /// Names and shapes; the network itself is let go, so that its memory is free for tensors.
-  private static func parameters(of kind: NetworkFile.Kind, _ specification: ModelSpecification) throws -> [(name: String, shape: Shape)] {
+  private static func parameters(of kind: NetworkFile.Kind, _ specification: ModelSpecification) throws -> [(
+    name: String, shape: Shape
+  )] {
     let module: any Module
     switch kind {
     case .affinity: module = AffinityNet(backbone: try specification.backbone.build())
     case .segmentation: module = try SegmentationModel(specification, hasSubHead: false)
     case .staticDifference: module = try SSDDModel(specification, stage: .static)
     case .dynamicDifference: module = try SSDDModel(specification, stage: .dynamic)
-    case .classifier, .imported: module = CAMClassifier(backbone: try specification.backbone.build(), classes: specification.classes - 1)
+    case .classifier, .imported:
+      module = CAMClassifier(backbone: try specification.backbone.build(), classes: specification.classes - 1)
     }
     return module.parameters.map { ($0.name, $0.shape) }
   }

@@ -34,7 +34,8 @@ struct InferSeg: Stage {
       var masks = [("masks", LabelMask(ofScores: probabilities, labels: classes))]
       if options.isWithCRF {
         let field = try DenseCRF(
-          width: image.width, height: image.height, rgb: image.pixels, parameters: parameters, threads: run.threads, cache: cache)
+          width: image.width, height: image.height, rgb: image.pixels, parameters: parameters, threads: run.threads,
+          cache: cache)
         let softened = tempered(probabilities, temperature: Float(options.crf.temperature))
         masks.append(("masks-crf", LabelMask(ofScores: try field.infer(probabilities: softened), labels: classes)))
       }

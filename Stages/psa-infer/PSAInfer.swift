@@ -20,12 +20,18 @@ struct PSAInfer: Stage {
     let kernels = run.inferenceKernels(memory: maps.memory)
     let data = try run.data(options.data, split: options.split)
     let network = try loadNetwork(classes: data.classes)
-    let activations = try camWeights.map { try ActivationMaps(weights: $0, options: maps, classes: data.classes, kernels: kernels) }
+    let activations = try camWeights.map {
+      try ActivationMaps(weights: $0, options: maps, classes: data.classes, kernels: kernels)
+    }
     let memory = InferenceMemory(limit: maps.memory, modules: [network], threads: run.threads)
-    let stored = try scores.map { try SeedScores($0, for: data.items, classes: data.classes, kernels: kernels, foreign: .objectsOnly) }
+    let stored = try scores.map {
+      try SeedScores($0, for: data.items, classes: data.classes, kernels: kernels, foreign: .objectsOnly)
+    }
     let parameters = SeedParameters(
       alpha: backgroundPower, beta: Float(options.beta), logt: options.logSteps, radius: options.radius)
-    let inputs = [("affinity", affinity)] + (scores.map { [("scores", $0)] } ?? []) + (camWeights.map { [("cam-weights", $0)] } ?? [])
+    let inputs =
+      [("affinity", affinity)] + (scores.map { [("scores", $0)] } ?? [])
+      + (camWeights.map { [("cam-weights", $0)] } ?? [])
     let provenance = try run.provenance(inputs: inputs)
     try run.writeMaps(data, hasMaps: true, writesNumpy: options.writesNumpy ?? false, provenance: provenance) { item in
       let image = try item.image()
@@ -35,7 +41,9 @@ struct PSAInfer: Stage {
       if let stored {
         let map = try stored.scores(of: item, width: image.width, height: image.height)
         guard map.labels == (labels.isEmpty ? [0] : labels) else {
-          throw Failure(.data, "expected maps of the image's classes \(labels), without background, found \(map.labels)", file: scores, item: item.id)
+          throw Failure(
+            .data, "expected maps of the image's classes \(labels), without background, found \(map.labels)",
+            file: scores, item: item.id)
         }
         // Of an image without classes the map is one of background.
         cam = labels.isEmpty ? Tensor(zeros: [0, image.height, image.width]) : map.values
@@ -48,10 +56,12 @@ struct PSAInfer: Stage {
       let cells = try walkedCells(
         withBackground(cam, alpha: backgroundPower), features: features, parameters: parameters, kernels: kernels,
         threads: run.threads)
-      let full = upsampledScores(cells, height: image.height, width: image.width, stride: parameters.stride, kernels: kernels)
+      let full = upsampledScores(
+        cells, height: image.height, width: image.width, stride: parameters.stride, kernels: kernels)
       let values = data.classes.values(of: item.presentClasses)
       return MapResult(
-        scores: ScoreMap(scores: cells, labels: values, height: image.height, width: image.width, stride: parameters.stride),
+        scores: ScoreMap(
+          scores: cells, labels: values, height: image.height, width: image.width, stride: parameters.stride),
         masks: [("masks", LabelMask(ofScores: full, labels: item.presentClasses))])
     }
   }

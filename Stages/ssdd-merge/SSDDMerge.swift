@@ -24,7 +24,9 @@ struct SSDDMerge: Stage {
     let file = try NetworkFile(weights, accepting: [.staticDifference])
     try file.requireClasses(data.classes)
     // What the DD-Net's output means was decided when it was trained.
-    if let target = file.tensors.attributes["difference_target"]?.asString.flatMap(SSDDParameters.DifferenceTarget.init(rawValue:)) {
+    if let target = file.tensors.attributes["difference_target"]?.asString.flatMap(
+      SSDDParameters.DifferenceTarget.init(rawValue:))
+    {
       parameters.differenceTarget = target
     }
     let network = try SSDDModel(file.modelSpecification(), stage: .static)
@@ -36,14 +38,18 @@ struct SSDDMerge: Stage {
     let provenance = try run.provenance(inputs: [("weights", weights), ("knowledge", knowledge), ("advice", advice)])
     try run.writeMaps(data, hasMaps: true, provenance: provenance) { item in
       let image = try item.image()
-      func scores(_ source: SeedScores) throws -> SeedScores.Scores { try source.scores(of: item, width: image.width, height: image.height) }
+      func scores(_ source: SeedScores) throws -> SeedScores.Scores {
+        try source.scores(of: item, width: image.width, height: image.height)
+      }
       let merged = try merge.run(
         image: image.networkInput, knowledge: try scores(knowledgeScores), advice: try scores(adviceScores),
         present: try PresentLabels([item.labels ?? []], classes: data.classes.count), kernels: kernels)
       return MapResult(
         maps: [("knowledge", merged.knowledgeDifference), ("advice", merged.adviceDifference)],
         masks: [("masks", LabelMask(width: image.width, height: image.height, labels: merged.mask.labels))],
-        attributes: [("bad_sample", AttributeValue(merged.isBad ? 1 : 0)), ("advice_share", AttributeValue(merged.adviceShare))])
+        attributes: [
+          ("bad_sample", AttributeValue(merged.isBad ? 1 : 0)), ("advice_share", AttributeValue(merged.adviceShare)),
+        ])
     }
   }
 }

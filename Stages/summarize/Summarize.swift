@@ -19,7 +19,8 @@ struct Summarize: Stage {
     let note =
       reports.isEmpty
       ? "Nothing was scored: there is no evaluation.\n"
-      : "IoU in %. Training read image-level labels only; pixel masks, of training images too, served this evaluation alone.\n"
+      : "IoU in %. Training read image-level labels only; pixel masks, of training images too, served this evaluation "
+        + "alone.\n"
     try run.write { folder in
       if options.images > 0 { try drawPictures(run, to: folder) }
       try AtomicFile.write(table.csv, to: "\(folder)/table.csv")
@@ -42,7 +43,9 @@ struct Summarize: Stage {
     var table = TextTable(header: ["masks", "images", "mIoU"] + names)
     for (name, report) in reports {
       guard report.names == names else {
-        throw Failure(.data, expected: "the classes \(names.joined(separator: " "))", found: report.names.joined(separator: " "), item: name)
+        throw Failure(
+          .data, expected: "the classes \(names.joined(separator: " "))", found: report.names.joined(separator: " "),
+          item: name)
       }
       let matrix = report.matrix
       table.add(
@@ -70,35 +73,46 @@ struct Summarize: Stage {
     return String(decoding: try encoder.encode(rows), as: UTF8.self) + "\n"
   }
 
-  /// `pictures/SPLIT.png`: one row per image, with the masks of each step laid over it, and the truth where there is one.
-  private func drawPictures(of sources: [NamedPath], split: String, variant: String?, _ run: StageRun, to folder: String) throws {
+  /// `pictures/SPLIT.png`: one row per image, with the masks of each step laid over it, and the truth where there is
+  /// one.
+  private func drawPictures(
+    of sources: [NamedPath], split: String, variant: String?, _ run: StageRun, to folder: String
+  ) throws {
     let data = try run.data(options.data, split: split, labelled: false)
     let truths = EvaluationMasks(data.manifest, ignoringPalette: options.ignorePalette)
     let chosen = Self.spread(options.images, over: data.items.count).map { data.items[$0] }
-    let masks = try sources.map { try SeedMasks($0.path, variant: variant, for: chosen, classes: data.classes, ignoringPalette: options.ignorePalette) }
+    let masks = try sources.map {
+      try SeedMasks(
+        $0.path, variant: variant, for: chosen, classes: data.classes, ignoringPalette: options.ignorePalette)
+    }
     let hasTruth = truths.areGiven(for: chosen)
     var montage = Montage(columns: ["image"] + sources.map(\.name) + (hasTruth ? ["truth"] : []))
     var agreement = LabelAgreement(data.classes)
     for item in chosen {
       let image = try item.image()
       func overlay(_ mask: LabelMask) -> RGBImage {
-        image.overlaid(with: data.classes.values(ofIndices: mask), palette: data.classes.palette, transparent: [0, data.classes.void])
+        image.overlaid(
+          with: data.classes.values(ofIndices: mask), palette: data.classes.palette,
+          transparent: [0, data.classes.void])
       }
       var row: [RGBImage?] = [image]
       for source in masks { row.append(overlay(try source.mask(of: item, width: image.width, height: image.height))) }
       if hasTruth {
-        let truth = truths.areGiven(for: [item]) ? try truths.mask(of: item, width: image.width, height: image.height) : nil
+        let truth =
+          truths.areGiven(for: [item]) ? try truths.mask(of: item, width: image.width, height: image.height) : nil
         if let truth { agreement.add(truth, labels: item.labels) }
         row.append(truth.map(overlay))
       }
       montage.add(row: item.id, row)
     }
-    if let contradictions = agreement.contradictions(of: "truth masks in the pictures") { run.log.warning("\(contradictions)") }
+    if let contradictions = agreement.contradictions(of: "truth masks in the pictures") {
+      run.log.warning("\(contradictions)")
+    }
     try montage.rendered().writePNG(to: "\(folder)/pictures/\(split).png")
   }
 
-  /// `wanted` different places of `count`, or all, ascending: evenly spread and one further each time, because data sets are often ordered by class in a
-  /// regular way.
+  /// `wanted` different places of `count`, or all, ascending: evenly spread and one further each time, because data
+  /// sets are often ordered by class in a regular way.
   private static func spread(_ wanted: Int, over count: Int) -> [Int] {
     let number = min(wanted, count)
     var taken: Set<Int> = []

@@ -29,12 +29,14 @@ struct TrainAffinity: Stage {
     let pairs = AffinityPairs(radius: options.radius)
     // Samples are made beside the training, on a thread of their own.
     let single = CPUKernels(threads: 1)
-    let images = TrainingImages(data.items, policy: training.policy(jitter: options.jitter, outputStride: 1), seed: run.seed)
+    let images = TrainingImages(
+      data.items, policy: training.policy(jitter: options.jitter, outputStride: 1), seed: run.seed)
     let lowScores = try SeedScores(low, for: data.items, classes: data.classes, kernels: single)
     let highScores = try SeedScores(high, for: data.items, classes: data.classes, kernels: single)
     let plan = TrainingPlan(items: data.items.count, training: training)
     let schedule = PolySchedule(base: training.learningRate)
-    let groups = ParameterGroups.affinity(network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
+    let groups = ParameterGroups.affinity(
+      network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
     let watch = TargetWatch("cells in which --low or --high is sure of a class")
     var job = TrainingJob<AffinitySample>(
       AffinityStep(network: network, pairs: pairs), seed: run.seed, optimizer: training.optimizer(groups), plan: plan,
@@ -45,6 +47,7 @@ struct TrainAffinity: Stage {
       try watch.note(position, kernels: kernels, isTarget: samples.contains { $0.hasLabels })
     }
     try run.train(
-      job, kind: .affinity, specification: specification.json, data: data, inputs: [("weights", weights), ("low", low), ("high", high)])
+      job, kind: .affinity, specification: specification.json, data: data,
+      inputs: [("weights", weights), ("low", low), ("high", high)])
   }
 }

@@ -23,7 +23,9 @@ struct TrainCAM: Stage {
     if let weights {
       let file = try NetworkFile(weights, accepting: [.imported, .classifier])
       try requireSameTaps(file)
-      try load(file.trunk, into: network, missing: .prefixes(["fc8"]), unexpected: .prefixes(["classifier.", "fc", "linear"]), file: weights)
+      try load(
+        file.trunk, into: network, missing: .prefixes(["fc8"]), unexpected: .prefixes(["classifier.", "fc", "linear"]),
+        file: weights)
     }
     network.backbone.freeze(options.frozen)
 
@@ -31,13 +33,17 @@ struct TrainCAM: Stage {
     let policy = training.policy(jitter: options.jitter, outputStride: 8)
     let images = TrainingImages(data.items, policy: policy, seed: run.seed)
     let schedule = PolySchedule(base: training.learningRate)
-    let groups = ParameterGroups.classifier(network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
+    let groups = ParameterGroups.classifier(
+      network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
     let job = TrainingJob<ClassifierSample>(
-      ClassifierStep(network: network, channelDropout: options.dropout), seed: run.seed, optimizer: training.optimizer(groups),
+      ClassifierStep(network: network, channelDropout: options.dropout), seed: run.seed,
+      optimizer: training.optimizer(groups),
       plan: plan, memory: training.memory,
       rate: { schedule.rate(step: $0.step, of: plan.steps) },
       prepare: { ClassifierSample(try images.sample($0, epoch: $1)) })
-    try run.train(job, kind: .classifier, specification: specification.json, data: data, inputs: weights.map { [("weights", $0)] } ?? [])
+    try run.train(
+      job, kind: .classifier, specification: specification.json, data: data,
+      inputs: weights.map { [("weights", $0)] } ?? [])
   }
 
   /// The last layer of a classifier fits the scale of the features that it was trained on.

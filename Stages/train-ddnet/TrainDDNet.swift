@@ -25,7 +25,8 @@ struct TrainDDNet: Stage {
     let data = try run.data(options.data, split: training.split)
     let file = try NetworkFile(weights, accepting: [.classifier, .segmentation, .staticDifference])
     try file.requireClasses(data.classes)
-    let specification = try options.heads.specification(backbone: file.modelSpecification().backbone, classes: data.classes.count)
+    let specification = try options.heads.specification(
+      backbone: file.modelSpecification().backbone, classes: data.classes.count)
     try specification.validate(height: training.crop, width: training.crop)
     let network = try SSDDModel(specification, stage: .static)
     network.initialise(seed: run.seed)
@@ -39,9 +40,11 @@ struct TrainDDNet: Stage {
     let plan = TrainingPlan(items: data.items.count, training: training)
     let epochs = MethodDefaults(options.difference.preset).staticSchedule(epochs: training.epochs)
     let schedule = CosineSchedule(base: training.learningRate, epochs: epochs, stretch: parameters.scheduleStretch)
-    let groups = ParameterGroups.segmentation(network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
+    let groups = ParameterGroups.segmentation(
+      network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
     let job = TrainingJob<StaticSample>(
-      StaticStep(model: network, parameters: parameters), seed: run.seed, optimizer: training.optimizer(groups), plan: plan,
+      StaticStep(model: network, parameters: parameters), seed: run.seed, optimizer: training.optimizer(groups),
+      plan: plan,
       memory: training.memory,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
       prepare: { try StaticSample(images.sample($0, epoch: $1), knowledge: knowledgeScores, advice: adviceScores) })

@@ -26,8 +26,10 @@ struct TrainSegDynamic: Stage {
       seeds, for: data.items, classes: data.classes, ignoringPalette: options.ignorePalette)
     try masks.checkTargets(of: data.items, run: run)
     let plan = TrainingPlan(items: data.items.count, training: training)
-    let schedule = CosineSchedule(base: training.learningRate, epochs: training.epochs, stretch: parameters.scheduleStretch)
-    let groups = ParameterGroups.segmentation(network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
+    let schedule = CosineSchedule(
+      base: training.learningRate, epochs: training.epochs, stretch: parameters.scheduleStretch)
+    let groups = ParameterGroups.segmentation(
+      network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
     let step = DynamicStep(
       model: network, parameters: parameters, crf: parameters.trainingCRF(try options.crf.parameters()),
       warmUpSteps: options.warmUpEpochs * plan.stepsPerEpoch, threads: run.threads)
@@ -58,7 +60,8 @@ struct TrainSegDynamic: Stage {
     let (weights, crop) = (options.inputs.weights, options.training.crop)
     let file = try NetworkFile(weights, accepting: [.classifier, .segmentation, .dynamicDifference])
     try file.requireClasses(data.classes)
-    let specification = try options.heads.specification(backbone: file.modelSpecification().backbone, classes: data.classes.count)
+    let specification = try options.heads.specification(
+      backbone: file.modelSpecification().backbone, classes: data.classes.count)
     try specification.validate(height: crop, width: crop)
     let network = try SSDDModel(specification, stage: .dynamic)
     network.initialise(seed: seed)
@@ -71,9 +74,12 @@ struct TrainSegDynamic: Stage {
           .data, expected: "a network on the trunk of --weights, \(specification.backbone)",
           found: "\(try start.modelSpecification().backbone)", file: warmUp)
       }
-      // The sub head starts where the main head does; the DD-Nets of this stage judge other pairs of masks and start anew.
+      // The sub head starts where the main head does; the DD-Nets of this stage judge other pairs of masks and start
+      // anew.
       let main = start.tensors.entries.filter { $0.name.hasPrefix("encoder.") || $0.name.hasPrefix("seg_main.") }
-      let sub = main.filter { $0.name.hasPrefix("seg_main.") }.map { (name: "seg_sub." + $0.name.dropFirst("seg_main.".count), tensor: $0.tensor) }
+      let sub = main.filter { $0.name.hasPrefix("seg_main.") }.map {
+        (name: "seg_sub." + $0.name.dropFirst("seg_main.".count), tensor: $0.tensor)
+      }
       try load(main + sub, into: network, missing: .prefixes(["dd"]), file: warmUp)
     }
     network.segmentation.backbone.freeze(options.frozen)

@@ -18,7 +18,8 @@ struct TrainSeg: Stage {
     let data = try run.data(options.data, split: training.split)
     let file = try NetworkFile(weights, accepting: [.classifier, .segmentation, .staticDifference])
     try file.requireClasses(data.classes)
-    let specification = try options.heads.specification(backbone: file.modelSpecification().backbone, classes: data.classes.count)
+    let specification = try options.heads.specification(
+      backbone: file.modelSpecification().backbone, classes: data.classes.count)
     try specification.validate(height: training.crop, width: training.crop)
     let network = try SegmentationModel(specification)
     network.initialise(seed: run.seed)
@@ -31,13 +32,15 @@ struct TrainSeg: Stage {
     try masks.checkTargets(of: data.items, run: run)
     let plan = TrainingPlan(items: data.items.count, training: training)
     let schedule = CosineSchedule(base: training.learningRate, epochs: training.epochs)
-    let groups = ParameterGroups.segmentation(network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
+    let groups = ParameterGroups.segmentation(
+      network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
     let job = TrainingJob<SegmentationSample>(
       SegmentationStep(model: network), seed: run.seed, optimizer: training.optimizer(groups), plan: plan,
       memory: training.memory,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
       prepare: { try SegmentationSample(images.sample($0, epoch: $1), seeds: masks) })
     try run.train(
-      job, kind: .segmentation, specification: specification.json, data: data, inputs: [("weights", weights), ("seeds", seeds)])
+      job, kind: .segmentation, specification: specification.json, data: data,
+      inputs: [("weights", weights), ("seeds", seeds)])
   }
 }

@@ -26,7 +26,8 @@ import TestSupport
   @Argument(help: "What reads the inputs.") var target: String
   @Argument(help: "How many inputs.") var count: Int
   @Option(help: "Number of the first input.") var from = 0
-  @Option(help: ArgumentHelp("Where inputs are kept that end a reading process.", valueName: "FOLDER")) var keep: String?
+  @Option(help: ArgumentHelp("Where inputs are kept that end a reading process.", valueName: "FOLDER")) var keep:
+    String?
   @Argument(help: "Further sound files to be damaged.") var files: [String] = []
 
   static func main() {
@@ -71,7 +72,8 @@ import TestSupport
     try target.finish()
     let time = String(format: "%.0f", slowest.seconds * 1000)
     print(
-      "\(indices.count) inputs, \(refused) refused, \(before) KiB before, \(Watchdog.peakMemory) KiB after, slowest \(time) ms (input \(slowest.index))"
+      "\(indices.count) inputs, \(refused) refused, \(before) KiB before, \(Watchdog.peakMemory) KiB after, slowest "
+        + "\(time) ms (input \(slowest.index))"
         + target.remark)
   }
 

@@ -56,7 +56,8 @@ struct IsolatedReading {
   mutating func finish() { IsolatedHDF5.restart() }
 
   var remark: String {
-    ", \(ended) ended the reader, \(endedAgain) again, reader \(memoryBefore) KiB before, \(Self.readerMemory) KiB after"
+    ", \(ended) ended the reader, \(endedAgain) again, reader \(memoryBefore) KiB before, \(Self.readerMemory) KiB "
+      + "after"
   }
 
   /// The most memory that any reading process that has ended had in use, in KiB.

@@ -4,7 +4,8 @@ import Imaging
 import Testing
 
 extension StageSuites {
-  /// Manifests, images and masks that are wrong: the message names file, item, what was expected and what was found; earlier outputs stay.
+  /// Manifests, images and masks that are wrong: the message names file, item, what was expected and what was found;
+  /// earlier outputs stay.
   @Suite(.workshop) struct BadDataTests {
     let workshop: Workshop
 
@@ -14,27 +15,36 @@ extension StageSuites {
 
     @Test(arguments: [
       (
-        "outside", "id", "a/../../x", "the id \"a/../../x\" holds characters other than A-Z a-z 0-9 . _ -; a file of any name can stand in the column \"image\""
+        "outside", "id", "a/../../x",
+        "the id \"a/../../x\" holds characters other than A-Z a-z 0-9 . _ -; a file of any name can stand in the "
+          + "column \"image\""
       ),
-      ("above", "id", "../x", "the id \"../x\" starts with \".\"; a file of any name can stand in the column \"image\""),
+      (
+        "above", "id", "../x", "the id \"../x\" starts with \".\"; a file of any name can stand in the column \"image\""
+      ),
       (
         "shell", "id", "x;touch hacked",
-        "the id \"x;touch hacked\" holds characters other than A-Z a-z 0-9 . _ -; a file of any name can stand in the column \"image\""
+        "the id \"x;touch hacked\" holds characters other than A-Z a-z 0-9 . _ -; a file of any name can stand in the "
+          + "column \"image\""
       ),
       (
         "dollar", "id", "$(touch hacked)",
-        "the id \"$(touch hacked)\" holds characters other than A-Z a-z 0-9 . _ -; a file of any name can stand in the column \"image\""
+        "the id \"$(touch hacked)\" holds characters other than A-Z a-z 0-9 . _ -; a file of any name can stand in the "
+          + "column \"image\""
       ),
       ("option", "id", "-rf", "the id \"-rf\" starts with \"-\"; a file of any name can stand in the column \"image\""),
       (
         "class", "labels", "kite fisch",
-        "train-0001 has the unknown class \"fisch\"; did you mean \"fish\"? (classes: beetle, fish, kite, lantern, mushroom)"
+        "train-0001 has the unknown class \"fisch\"; did you mean \"fish\"? (classes: beetle, fish, kite, lantern, "
+          + "mushroom)"
       ),
     ])
     func wrongRow(name: String, column: String, value: String, message: String) throws {
       let scenes = try workshop.scenes(named: name)
       try workshop.changeCell(column, of: scenes, to: value)
-      try workshop.expectFailure("cam", ["--manifest", "\(scenes)/manifest.yaml"], status: 65, "cam-infer: \(scenes)/items.tsv: line 3: \(message)")
+      try workshop.expectFailure(
+        "cam", ["--manifest", "\(scenes)/manifest.yaml"], status: 65,
+        "cam-infer: \(scenes)/items.tsv: line 3: \(message)")
       #expect(!workshop.exists("hacked"))
     }
 
@@ -51,7 +61,8 @@ extension StageSuites {
       try FileManager.default.removeItem(atPath: workshop.path("\(scenes)/images/train-0004.png"))
       try workshop.expectFailure(
         "cam", ["--manifest", "\(scenes)/manifest.yaml"], status: 66,
-        "cam-infer: missing/images/train-0004.png: train-0004: the manifest names this image, but there is no such file")
+        "cam-infer: missing/images/train-0004.png: train-0004: the manifest names this image, but there is no such file"
+      )
     }
 
     @Test func manifestNamesAMissingMask() throws {
@@ -59,7 +70,8 @@ extension StageSuites {
       try FileManager.default.removeItem(atPath: workshop.path("\(scenes)/masks/val-0001.png"))
       try workshop.expectFailure(
         "evaluation", ["--manifest", "\(scenes)/manifest.yaml"], status: 66,
-        "evaluate: maskless/masks/val-0001.png: val-0001: the manifest names this truth mask, but there is no such file")
+        "evaluate: maskless/masks/val-0001.png: val-0001: the manifest names this truth mask, but there is no such file"
+      )
     }
 
     @Test func noManifest() throws {
@@ -104,7 +116,8 @@ extension StageSuites {
     @Test func mapsOfAnotherSizeThanTheImage() throws {
       let scenes = try workshop.scenes(named: "resized")
       try workshop.write(
-        try workshop.text("\(scenes)/items.tsv").replacingOccurrences(of: "\t64\t48", with: "\t32\t40"), to: "\(scenes)/items.tsv")
+        try workshop.text("\(scenes)/items.tsv").replacingOccurrences(of: "\t64\t48", with: "\t32\t40"),
+        to: "\(scenes)/items.tsv")
       for id in (0..<6).map({ "train-000\($0)" }) {
         try RGBImage(width: 32, height: 40, colour: .white).writePNG(to: workshop.path("\(scenes)/images/\(id).png"))
       }
@@ -120,7 +133,9 @@ extension StageSuites {
       try LabelMask(width: 20, height: 10).write(to: workshop.path("\(seeds)/masks/train-0005.png"), palette: .voc)
       try workshop.expectFailure(
         "seg", ["--seeds", seeds], status: 65,
-        "train-seg: small-seed/masks/train-0005.png: train-0005: the mask is 20 x 10, scenes/images/train-0005.png is 64 x 48")
+        "train-seg: small-seed/masks/train-0005.png: train-0005: the mask is 20 x 10, scenes/images/train-0005.png is "
+          + "64 x 48"
+      )
     }
 
     @Test func scoredMaskOfAnotherSize() throws {
@@ -139,7 +154,9 @@ extension StageSuites {
         "evaluate: small-truth/masks/val-0000.png: val-0000: the mask is 20 x 10, the manifest's row is 64 x 48")
     }
 
-    private static let values = "expected a mask value among 0 (background), 1 (beetle), 2 (fish), 3 (kite), 4 (lantern), 5 (mushroom) or 255 (void)"
+    private static let values =
+      "expected a mask value among 0 (background), 1 (beetle), 2 (fish), 3 (kite), 4 (lantern), 5 (mushroom) or 255 "
+      + "(void)"
 
     @Test func seedMaskValueOutsideTheClassTable() throws {
       let seeds = try workshop.copy("ssdd", to: "odd-seed")
@@ -148,16 +165,20 @@ extension StageSuites {
       try mask.write(to: workshop.path("\(seeds)/masks/train-0000.png"), palette: .voc)
       try workshop.expectFailure(
         "seg", ["--seeds", seeds], status: 65,
-        "train-seg: odd-seed/masks/train-0000.png: train-0000: \(Self.values), found 77 at x 5, y 7; with `unlisted: void` in the manifest such pixels do not count"
+        "train-seg: odd-seed/masks/train-0000.png: train-0000: \(Self.values), found 77 at x 5, y 7; with `unlisted: "
+          + "void` in the manifest such pixels do not count"
       )
     }
 
     @Test func truthMaskValueOutsideTheClassTable() throws {
       let scenes = try workshop.scenes(named: "odd-truth")
-      try LabelMask(width: 64, height: 48, label: 6).write(to: workshop.path("\(scenes)/masks/val-0000.png"), palette: .voc)
+      try LabelMask(width: 64, height: 48, label: 6).write(
+        to: workshop.path("\(scenes)/masks/val-0000.png"), palette: .voc)
       try workshop.expectFailure(
         "evaluation", ["--manifest", "\(scenes)/manifest.yaml"], status: 65,
-        "evaluate: odd-truth/masks/val-0000.png: val-0000: \(Self.values), found 6 at x 0, y 0; with `unlisted: void` in the manifest such pixels do not count")
+        "evaluate: odd-truth/masks/val-0000.png: val-0000: \(Self.values), found 6 at x 0, y 0; with `unlisted: void` "
+          + "in the manifest such pixels do not count"
+      )
     }
 
     @Test func missingSeedMask() throws {

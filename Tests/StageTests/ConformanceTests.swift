@@ -7,17 +7,19 @@ import Tensors
 import Testing
 
 extension StageSuites {
-  /// The built programs on full-size networks against the reference's numbers: checkpoints of 420 MB and more are imported, then images go through.
+  /// The built programs on full-size networks against the reference's numbers: checkpoints of 420 MB and more are
+  /// imported, then images go through.
   ///
-  /// Maps are stored in half precision, hence half a unit of its last place beside the files' tolerances. Images pass exactly: the reference's are 8 bits,
-  /// and PNG keeps them.
+  /// Maps are stored in half precision, hence half a unit of its last place beside the files' tolerances. Images pass
+  /// exactly: the reference's are 8 bits, and PNG keeps them.
   @Suite(.serialized, .enabled(if: Golden.isAvailable, "\(Golden.absence)"))
   struct GoldenConformanceTests {
     @Test("a photograph to CAMs, to p^K0") func photographToSeeds() throws {
       let bench = try ConformanceBench("cam")
       let (classes, present) = (try bench.golden.shape("label")[0], try bench.labels("label")[0])
       try bench.writeImages([("photograph", bench.images("image_u8")[0], present)], classes: classes)
-      try bench.importWeights(of: CAMClassifier(backbone: ResNet38(), classes: classes), as: "classifier", out: "classifier")
+      try bench.importWeights(
+        of: CAMClassifier(backbone: ResNet38(), classes: classes), as: "classifier", out: "classifier")
       try bench.run("cam-infer", ["--weights", "classifier/weights.h5"], out: "cam")
       let cam = try bench.scores("cam", "photograph")
       #expect(cam.labels == present)
@@ -25,12 +27,14 @@ extension StageSuites {
 
       let affinity = try ConformanceBench("affinity")
       let cases = try affinity.cases()
-      try affinity.writeImages(try cases.map { ($0.name, try affinity.images("\($0.name)/image_u8")[0], $0.present) }, classes: classes)
+      try affinity.writeImages(
+        try cases.map { ($0.name, try affinity.images("\($0.name)/image_u8")[0], $0.present) }, classes: classes)
       try affinity.importWeights(of: AffinityNet(backbone: ResNet38()), as: "affinity", out: "affinity")
       try walkGoldenMaps(affinity, cases)
 
       // Both weights and the photograph alone give what the reference's CAM gives.
-      let reference = ScoreMap(scores: try bench.golden.tensor("norm_cam"), labels: present, height: cam.height, width: cam.width)
+      let reference = ScoreMap(
+        scores: try bench.golden.tensor("norm_cam"), labels: present, height: cam.height, width: cam.width)
       try bench.writeScores([("photograph", reference)], to: "golden-cam")
       let network = ["--affinity", affinity.folder.file("affinity/weights.h5")]
       try bench.run("psa-infer", network + ["--cam-weights", "classifier/weights.h5"], out: "psa")
@@ -45,7 +49,11 @@ extension StageSuites {
       let golden = bench.golden
       let maps = try cases.map { item in
         let cam = try golden.tensor("\(item.name)/cam")
-        return (id: item.name, map: ScoreMap(scores: cam.batch(1..<cam.shape[0]), labels: item.present, height: cam.shape[1], width: cam.shape[2]))
+        return (
+          id: item.name,
+          map: ScoreMap(
+            scores: cam.batch(1..<cam.shape[0]), labels: item.present, height: cam.shape[1], width: cam.shape[2])
+        )
       }
       try bench.writeScores(maps, to: "cam")
       try bench.run("psa-infer", ["--affinity", "affinity/weights.h5", "--scores", "cam"], out: "psa")
@@ -65,8 +73,12 @@ extension StageSuites {
       let (shape, expected) = try golden.labels("\(name)/mask")
       #expect([mask.height, mask.width] == shape)
       let scores = try golden.tensor("\(name)/cam_rw_crop").values
-      func score(_ label: UInt8, _ pixel: Int) -> Float { labels.firstIndex(of: Int(label)).map { scores[$0 * expected.count + pixel] } ?? -.infinity }
-      let wrong = expected.indices.filter { mask.labels[$0] != expected[$0] && score(expected[$0], $0) - score(mask.labels[$0], $0) > 3e-4 }
+      func score(_ label: UInt8, _ pixel: Int) -> Float {
+        labels.firstIndex(of: Int(label)).map { scores[$0 * expected.count + pixel] } ?? -.infinity
+      }
+      let wrong = expected.indices.filter {
+        mask.labels[$0] != expected[$0] && score(expected[$0], $0) - score(mask.labels[$0], $0) > 3e-4
+      }
       #expect(wrong.isEmpty, "\(name): \(wrong.count) of \(expected.count) labels differ")
     }
 
@@ -74,9 +86,14 @@ extension StageSuites {
       let bench = try ConformanceBench("static_step")
       let shape = try bench.golden.shape("seg_main")
       try writeTrainingImages(bench, classes: shape[1])
-      try bench.importWeights(of: SSDDModel(ModelSpecification(backbone: .paper, classes: shape[1]), stage: .static), as: "static", out: "start")
-      for (name, dataset) in [("knowledge", "psa_mask"), ("advice", "psa_crf_mask")] { try writeOneHotScores(dataset, to: name, bench) }
-      try bench.run("train-ddnet", try Self.training(bench) + ["--knowledge", "knowledge", "--advice", "advice"], out: "step")
+      try bench.importWeights(
+        of: SSDDModel(ModelSpecification(backbone: .paper, classes: shape[1]), stage: .static), as: "static",
+        out: "start")
+      for (name, dataset) in [("knowledge", "psa_mask"), ("advice", "psa_crf_mask")] {
+        try writeOneHotScores(dataset, to: name, bench)
+      }
+      try bench.run(
+        "train-ddnet", try Self.training(bench) + ["--knowledge", "knowledge", "--advice", "advice"], out: "step")
 
       let log = try bench.log("step")
       for name in ["loss_seg", "loss_dd"] { expectNone(try lossMismatch(log[name], name, bench.golden)) }
@@ -87,7 +104,9 @@ extension StageSuites {
       let bench = try ConformanceBench("dynamic_step")
       let shape = try bench.golden.shape("seg_main")
       try writeTrainingImages(bench, classes: shape[1])
-      try bench.importWeights(of: SSDDModel(ModelSpecification(backbone: .paper, classes: shape[1]), stage: .dynamic), as: "dynamic", out: "start")
+      try bench.importWeights(
+        of: SSDDModel(ModelSpecification(backbone: .paper, classes: shape[1]), stage: .dynamic), as: "dynamic",
+        out: "start")
       for (id, mask) in try enlargedMasks("seed_mask", bench) {
         try mask.write(to: bench.folder.file("seeds/masks/\(id).png"), palette: .voc, text: [])
       }
@@ -95,7 +114,8 @@ extension StageSuites {
 
       let log = try bench.log("step")
       let losses = [
-        ("loss_seg_main", log["loss_main"]), ("loss_seg_sub_seed", log["loss_sub_seed"]), ("loss_seg_sub_refine1", log["loss_sub_advice"]),
+        ("loss_seg_main", log["loss_main"]), ("loss_seg_sub_seed", log["loss_sub_seed"]),
+        ("loss_seg_sub_refine1", log["loss_sub_advice"]),
         ("loss_dd", log["loss_dd"]),
       ]
       for (name, loss) in losses { expectNone(try lossMismatch(loss, name, bench.golden)) }
@@ -107,7 +127,8 @@ extension StageSuites {
     /// One update on the whole batch as the reference makes it; its numbers are without dropout.
     private static func training(_ bench: ConformanceBench) throws -> [String] {
       [
-        "--weights", "start/weights.h5", "--preset", "reference", "--augmentation", "none", "--steps", "1", "--no-channel-dropout",
+        "--weights", "start/weights.h5", "--preset", "reference", "--augmentation", "none", "--steps", "1",
+        "--no-channel-dropout",
         "--batch", "\(try bench.golden.shape("image_u8")[0])", "--crop", "\(try bench.golden.integer("input_side"))",
       ]
     }
@@ -134,7 +155,10 @@ extension StageSuites {
         let all = [0] + labels
         let values = all.flatMap { label in sample.mask.labels.map { Int($0) == label ? Float(1) : 0 } }
         let scores = Tensor([all.count, sample.mask.height, sample.mask.width], values)
-        return (id: sample.id, map: ScoreMap(scores: scores, labels: all, height: sample.mask.height, width: sample.mask.width))
+        return (
+          id: sample.id,
+          map: ScoreMap(scores: scores, labels: all, height: sample.mask.height, width: sample.mask.width)
+        )
       }
       try bench.writeScores(maps, to: name)
     }

@@ -40,23 +40,28 @@ extension StageSuites {
       #expect(imported.status == 0)
       #expect(
         imported.output.contains(
-          "2 images have an EXIF orientation: they are turned as viewers show them (orientation: apply): IMG_3, IMG_6\n"),
+          "2 images have an EXIF orientation: they are turned as viewers show them (orientation: apply): IMG_3, IMG_6\n"
+        ),
         "\(imported.output)")
       let hint = "; the sides are exchanged: does `orientation: apply` or `ignore` in the manifest fit these files?\n"
       let command = ["--split", "s6", "--quiet", "--scores", "scores", "--out", "o"]
       let turned = try Programs.run("crf", ["--manifest", "manifest.yaml"] + command, in: folder.path)
       #expect(turned.status == 65)
       #expect(
-        turned.output == "crf: scores: IMG_6: the probability map is 64 x 48, ./photos/IMG_6.jpg is 48 x 64\(hint)", "\(turned.output)")
+        turned.output == "crf: scores: IMG_6: the probability map is 64 x 48, ./photos/IMG_6.jpg is 48 x 64\(hint)",
+        "\(turned.output)")
       let manifest = try String(contentsOfFile: folder.file("manifest.yaml"), encoding: .utf8)
-      try (manifest + "orientation: ignore\n").write(toFile: folder.file("as-stored.yaml"), atomically: true, encoding: .utf8)
+      try (manifest + "orientation: ignore\n").write(
+        toFile: folder.file("as-stored.yaml"), atomically: true, encoding: .utf8)
       let stored = try Programs.run("crf", ["--manifest", "as-stored.yaml"] + command, in: folder.path)
       #expect(stored == Programs.Outcome(status: 0, output: ""))
       let scored = try Programs.run(
-        "evaluate", ["--manifest", "as-stored.yaml", "--split", "s6", "--masks", "o", "--out", "e", "--quiet"], in: folder.path)
+        "evaluate", ["--manifest", "as-stored.yaml", "--split", "s6", "--masks", "o", "--out", "e", "--quiet"],
+        in: folder.path)
       #expect(scored.status == 65)
       #expect(
-        scored.output == "evaluate: o/masks/IMG_6.png: IMG_6: the mask is 64 x 48, ./truth/IMG_6.png is 48 x 64\(hint)", "\(scored.output)")
+        scored.output == "evaluate: o/masks/IMG_6.png: IMG_6: the mask is 64 x 48, ./truth/IMG_6.png is 48 x 64\(hint)",
+        "\(scored.output)")
     }
 
     @Test func aReorderedPaletteIsRefused() throws {
@@ -87,7 +92,8 @@ extension StageSuites {
       #expect(outcome.status == 65)
       #expect(
         outcome.output
-          == "crf: exp1/manifest.yaml: there are two different tables of items, exp1/items.tsv beside the manifest and data/items.tsv in the data root: "
+          == "crf: exp1/manifest.yaml: there are two different tables of items, exp1/items.tsv beside the manifest and "
+          + "data/items.tsv in the data root: "
           + "remove or rename one\n")
       #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
     }

@@ -158,7 +158,8 @@ extension StageSuites {
       try FileManager.default.moveItem(atPath: path("masks/b.png"), toPath: path("masks/a.png"))
       #expect(
         try output(["--confidence", "1"])
-          == "crf: The value '1' is invalid for '--confidence <X>': expected a number above 0, at most 0.9999, found 1; see crf --help\n"
+          == "crf: The value '1' is invalid for '--confidence <X>': expected a number above 0, at most 0.9999, found "
+          + "1; see crf --help\n"
       )
       #expect(
         try output(["--label-count", "1"]) == "crf: masks/a.png: expected labels below --label-count 1, found 1\n")
@@ -175,7 +176,8 @@ extension StageSuites {
       try binary.write(to: path("masks/a.png"), palette: nil)
       #expect(
         try output()
-          == "crf: masks/a.png: is grey and holds 0 and 255 only: give --void -1 where 255 is a label, --label-count where it is void\n"
+          == "crf: masks/a.png: is grey and holds 0 and 255 only: give --void -1 where 255 is a label, --label-count "
+          + "where it is void\n"
       )
       #expect(try crf(command + ["--void=-1"]).status == 0)
       #expect(try LabelMask(contentsOf: path("o/a.png")).presentLabels == [0, 255])

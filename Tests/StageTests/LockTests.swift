@@ -27,7 +27,8 @@ extension StageSuites {
       #expect(second.status == 75)
       #expect(
         second.output.hasPrefix(
-          "train-cam: twice/.lock: another process is working on this step: train-cam, process \(first.processIdentifier) on "
+          "train-cam: twice/.lock: another process is working on this step: train-cam, process "
+            + "\(first.processIdentifier) on "
         ),
         "\(second.output)")
       #expect(first.isRunning)

@@ -76,7 +76,8 @@ extension StageSuites {
       let classes = try NumpyScores(contentsOf: workshop.path("\(arrays)/train-0000.npy")).maps.shape[0]
       try workshop.expectFailure(
         "psa-crf", ["--scores", arrays], status: 65,
-        "crf: \(arrays)/train-0000.npy: train-0000: expected maps of the background and \(classes) classes, found \(classes) maps"
+        "crf: \(arrays)/train-0000.npy: train-0000: expected maps of the background and \(classes) classes, found "
+          + "\(classes) maps"
       )
       try FileManager.default.copyItem(atPath: workshop.path(arrays), toPath: workshop.path("incomplete"))
       try FileManager.default.removeItem(atPath: workshop.path("incomplete/train-0002.npy"))

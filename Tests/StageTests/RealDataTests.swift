@@ -28,7 +28,10 @@ extension StageSuites {
         ["make-scenes", "--width", "400", "--height", "50", "--out", "o"],
         "expected a width of half to four times the height, found --width 400 --height 50"
       ),
-      (["cam-infer", "--manifest", "m", "--weights", "w", "--background-power", "0", "--out", "o"], "--background-power"),
+      (
+        ["cam-infer", "--manifest", "m", "--weights", "w", "--background-power", "0", "--out", "o"],
+        "--background-power"
+      ),
       (
         [
           "cam-infer", "--manifest", "m", "--weights", "w", "--background-power", "4", "--background-threshold", "0.3",
@@ -59,7 +62,8 @@ extension StageSuites {
       let outcome = try workshop.run("/bin/bash", limited)
       #expect(outcome.status == 71 && !outcome.wasKilled, "\(outcome)")
       #expect(
-        outcome.output.hasPrefix("train-cam: out of memory: the system refuses ") && outcome.output.contains("--memory SIZE makes trainings"),
+        outcome.output.hasPrefix("train-cam: out of memory: the system refuses ")
+          && outcome.output.contains("--memory SIZE makes trainings"),
         "\(outcome.output)")
       #expect(!workshop.exists("o-memory/weights.h5"))
     }
@@ -89,17 +93,23 @@ extension StageSuites {
     // MARK: Orientation
 
     /// Photographs that are stored turned, and say so, give the maps and masks of those that are not.
-    @Test(arguments: [Orientation.upsideDown, .clockwise, .counterclockwise]) func turnedPhotographs(_ orientation: Orientation) throws {
+    @Test(arguments: [Orientation.upsideDown, .clockwise, .counterclockwise]) func turnedPhotographs(
+      _ orientation: Orientation
+    ) throws {
       try workshop.output("cam")
       let scenes = try workshop.scenes(named: "turned-\(orientation.rawValue)")
-      let inverse: [Orientation: Orientation] = [.upsideDown: .upsideDown, .clockwise: .counterclockwise, .counterclockwise: .clockwise]
+      let inverse: [Orientation: Orientation] = [
+        .upsideDown: .upsideDown, .clockwise: .counterclockwise, .counterclockwise: .clockwise,
+      ]
       for index in 0..<6 {
         let path = workshop.path("\(scenes)/images/train-000\(index).png")
         let stored = try RGBImage(contentsOf: path).turned(try #require(inverse[orientation]))
         let file = EXIFBytes.png(try stored.pngBytes(), EXIFBytes.exif(orientation.rawValue, isBig: true))
         try Data(file).write(to: URL(fileURLWithPath: path))
       }
-      let command = ["--manifest", "\(scenes)/manifest.yaml", "--quiet", "--threads", "1", "--weights", "cam-train/weights.h5"]
+      let command = [
+        "--manifest", "\(scenes)/manifest.yaml", "--quiet", "--threads", "1", "--weights", "cam-train/weights.h5",
+      ]
       let outcome = try workshop.run("cam-infer", command + Workshop.oneScale + ["--out", "\(scenes)-cam"])
       #expect(outcome == Programs.Outcome(status: 0, output: ""))
       #expect(try workshop.contents(of: "\(scenes)-cam") == workshop.contents(of: "cam"))
@@ -152,11 +162,13 @@ extension StageSuites {
       #expect(outcome.output.contains(" images labelled beetle show no pixel of beetle"))
       #expect(
         outcome.output.contains(
-          "evaluate: warning: no truth mask shows any class: do the manifest's values, and its value for void, fit these masks?\n"
+          "evaluate: warning: no truth mask shows any class: do the manifest's values, and its value for void, fit "
+            + "these masks?\n"
         ))
       #expect(
         outcome.output.contains(
-          "classes beetle, fish, kite, lantern, mushroom are left out of the mean: no pixel of truth or masks shows them\n"
+          "classes beetle, fish, kite, lantern, mushroom are left out of the mean: no pixel of truth or masks shows "
+            + "them\n"
         ))
     }
 

@@ -7,7 +7,8 @@ import TestSupport
 import Testing
 
 extension StageSuites {
-  /// Every network of the method on a ResNet-18, from a file with torchvision's names to an exported one, through the built programs.
+  /// Every network of the method on a ResNet-18, from a file with torchvision's names to an exported one, through the
+  /// built programs.
   @Suite(.workshop) struct ResNetStagesTests {
     let workshop: Workshop
 

@@ -5,20 +5,22 @@ import Testing
 extension StageSuites {
   /// What runs again after what happened: a table of situations on a small pipeline, with real make and real programs.
   ///
-  /// Each situation starts from a copy of a finished run, so copying and the times that it does not keep are part of every one. `may` lists steps
-  /// that run only where what they read came out otherwise.
+  /// Each situation starts from a copy of a finished run, so copying and the times that it does not keep are part of
+  /// every one. `may` lists steps that run only where what they read came out otherwise.
   @Suite struct SituationTests {
     static let yaml = """
       name: small
       manifest: {path: data/manifest.yaml}
       parameters: {seed: 1, threads: 1, split: train}
       steps:
-        net: {stage: train-cam, inputs: {weights: {path: start/weights.h5}}, parameters: &small {width: 0.0625, depth: 0.1, epochs: 1, batch: 3, crop: 48, resize-min: 48, resize-max: 64}}
+        net: {stage: train-cam, inputs: {weights: {path: start/weights.h5}}, parameters: &small {width: 0.0625, depth: \
+        0.1, epochs: 1, batch: 3, crop: 48, resize-min: 48, resize-max: 64}}
         cam: {stage: cam-infer, inputs: {weights: net}, shards: 2, parameters: {scales: [1], flip: false}}
         crf: {stage: crf, inputs: {scores: cam}, parameters: {background-power: 4, bilateral-spread: 26}}
         eval-cam: {stage: evaluate, inputs: {masks: cam}}
         eval-crf: {stage: evaluate, inputs: {masks: crf}}
-        table: {stage: summarize, inputs: {evaluation: {CAM: eval-cam, CRF: eval-crf}, masks: {CRF: crf}}, parameters: {images: 2}, final: true}
+        table: {stage: summarize, inputs: {evaluation: {CAM: eval-cam, CRF: eval-crf}, masks: {CRF: crf}}, parameters: \
+        {images: 2}, final: true}
 
       """
     static let all: Set = ["net", "cam", "crf", "eval-cam", "eval-crf", "table"]
@@ -36,7 +38,8 @@ extension StageSuites {
       let options: [String]
       var testDescription: String { name }
 
-      init(_ name: String, _ happened: String, _ runs: Set<String> = [], may: Set<String> = [], options: [String] = []) {
+      init(_ name: String, _ happened: String, _ runs: Set<String> = [], may: Set<String> = [], options: [String] = [])
+      {
         (self.name, self.happened, self.runs, self.may, self.options) = (name, happened, runs, may, options)
       }
     }
@@ -51,7 +54,8 @@ extension StageSuites {
       Situation("outputs dated in 2090", "find runs -exec touch -d 2090-01-01 {} +"),
       Situation(
         "times shuffled",
-        "i=0; find . -type f | sort -R | while read -r f; do i=$((i+1)); touch -d \"2020-01-01 $((i % 24)):00\" \"$f\"; done"
+        "i=0; find . -type f | sort -R | while read -r f; do i=$((i+1)); touch -d \"2020-01-01 $((i % 24)):00\" "
+          + "\"$f\"; done"
       ),
       Situation("all times equal", "find . -exec touch -d 2020-01-01 {} +"),
       Situation("outputs moved away and back", "mv runs x && mv x runs"),
@@ -65,7 +69,9 @@ extension StageSuites {
       Situation("weights spelled with a detour", "edit small.yaml start/ data/../start/"),
       Situation("comment in the pipeline", "echo '# x' >>small.yaml"),
       Situation("comment in the manifest", "echo '# x' >>data/manifest.yaml"),
-      Situation("manifest renamed inside", "sed -i 's/^name: .*/name: other/; s/^description: .*/description: x/' data/manifest.yaml"),
+      Situation(
+        "manifest renamed inside",
+        "sed -i 's/^name: .*/name: other/; s/^description: .*/description: x/' data/manifest.yaml"),
       Situation("default written out", "edit small.yaml 'flip: false' 'flip: false, background-power: 16'"),
       Situation("default of a training written out", "edit small.yaml 'epochs: 1,' 'epochs: 1, momentum: 0,'"),
       Situation("number spelled otherwise", "edit small.yaml 0.0625 0.06250"),
@@ -74,7 +80,8 @@ extension StageSuites {
       Situation("order of keys", "edit small.yaml 'epochs: 1, batch: 3' 'batch: 3, epochs: 1'"),
       Situation(
         "order of steps",
-        "sed -n '/eval-cam:/p' small.yaml >line; sed -i '/eval-cam: {/d' small.yaml; sed -i '/^steps:/r line' small.yaml"
+        "sed -n '/eval-cam:/p' small.yaml >line; sed -i '/eval-cam: {/d' small.yaml; sed -i '/^steps:/r line' "
+          + "small.yaml"
       ),
       Situation("anchor taken away", "edit small.yaml '&small ' ''"),
       Situation("other threads", ":", options: ["--set", "THREADS=2"]),
@@ -93,7 +100,9 @@ extension StageSuites {
       Situation("times of runs removed", "rm -f runs/small/times.tsv"),
       Situation(
         "lock of a killed run",
-        "printf 'h\\n%s\\n1\\nx\\ny\\n' $(cat /proc/sys/kernel/random/boot_id) >runs/small/net/.lock; touch runs/small/cam/.x.77.partial.json"),
+        "printf 'h\\n%s\\n1\\nx\\ny\\n' $(cat /proc/sys/kernel/random/boot_id) >runs/small/net/.lock; touch "
+          + "runs/small/cam/.x.77.partial.json"
+      ),
       Situation(
         "parameter changed and back",
         "edit small.yaml 'epochs: 1,' 'epochs: 2,'; edit small.yaml 'epochs: 2,' 'epochs: 1,'"),
@@ -122,7 +131,8 @@ extension StageSuites {
       Situation("FORCE of the first", ":", ["net"], options: ["--force", "net"]),
       Situation("FORCE of two", ":", ["cam", "eval-crf"], options: ["--force", "cam eval-crf"]),
       Situation(
-        "order of rows", "edit small.yaml '{CAM: eval-cam, CRF: eval-crf}' '{CRF: eval-crf, CAM: eval-cam}'", ["table"]),
+        "order of rows",
+        "edit small.yaml '{CAM: eval-cam, CRF: eval-crf}' '{CRF: eval-crf, CAM: eval-cam}'", ["table"]),
       Situation("name of a row", "edit small.yaml 'CAM: eval-cam' 'maps: eval-cam'", ["table"]),
       Situation("rewired", "edit small.yaml '{masks: cam}' '{masks: crf}'", ["eval-cam"], may: ["table"]),
       Situation("weights from outside", "cp runs/small/net/weights.h5 start/weights.h5", ["net"], may: afterNet),
@@ -225,7 +235,8 @@ extension StageSuites {
       { usleep(1000) }
       #expect(process.isRunning)
       try folder.shell(
-        "edit small.yaml 'epochs: 400,' 'epochs: 2,'; awk -F'\\t' -v OFS='\\t' '$1==\"train-0001\"{$3=\"beetle\"}1' data/items.tsv >t && mv t data/items.tsv"
+        "edit small.yaml 'epochs: 400,' 'epochs: 2,'; awk -F'\\t' -v OFS='\\t' '$1==\"train-0001\"{$3=\"beetle\"}1' "
+          + "data/items.tsv >t && mv t data/items.tsv"
       )
       process.waitUntilExit()
       #expect(process.terminationStatus == 0)
@@ -255,7 +266,8 @@ struct Baseline {
       "/bin/sh",
       [
         "-c",
-        "cut -f1-3 data/items.tsv >t && mv t data/items.tsv && sed -i /items_sha256/d data/manifest.yaml && rm data/step.*",
+        "cut -f1-3 data/items.tsv >t && mv t data/items.tsv && sed -i /items_sha256/d data/manifest.yaml && rm "
+          + "data/step.*",
       ])
     let size = [
       "--epochs", "1", "--batch", "3", "--crop", "48", "--resize-min", "48", "--resize-max", "64", "--width", "0.0625",
@@ -287,7 +299,8 @@ struct Baseline {
   func shell(_ commands: String) throws {
     let functions = """
       set -e
-      edit() { python3 -c 'import sys; f, a, b = sys.argv[1:]; t = open(f).read(); assert a in t, a; open(f, "w").write(t.replace(a, b.replace("\\\\n", "\\n")))' "$@"; }
+      edit() { python3 -c 'import sys; f, a, b = sys.argv[1:]; t = open(f).read(); assert a in t, a; open(f, \
+      "w").write(t.replace(a, b.replace("\\\\n", "\\n")))' "$@"; }
       adopt() { \(Programs.path("pipeline")) adopt small.yaml; }
       verify() { ! \(Programs.path("pipeline")) verify small.yaml; }
 

@@ -79,7 +79,11 @@ extension StageSuites {
 
     @Test(arguments: [
       (["--file", "a/b.pth"], "--file: expected the name of a file in the output folder, found `a/b.pth`"),
-      (["--file", "weights.params"], "--file: expected a name that ends in .pth, .pt, .safetensors, .h5 or .hdf5, or a --format, found `weights.params`"),
+      (
+        ["--file", "weights.params"],
+        "--file: expected a name that ends in .pth, .pt, .safetensors, .h5 or .hdf5, or a --format, found "
+          + "`weights.params`"
+      ),
     ])
     func wrongNames(options: [String], message: String) throws {
       let outcome = try workshop.run("export-weights", ["--weights", "w.h5", "--out", "o"] + options)

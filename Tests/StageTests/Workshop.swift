@@ -3,8 +3,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// A folder with tiny scenes and the outputs of every stage on them, each made when it is first asked for. All programs run in it, so paths in their
-/// messages are short.
+/// A folder with tiny scenes and the outputs of every stage on them, each made when it is first asked for. All programs
+/// run in it, so paths in their messages are short.
 final class Workshop: Sendable {
   let folder: TemporaryFolder
   private let made = Mutex<Set<String>>([])
@@ -18,7 +18,9 @@ final class Workshop: Sendable {
 
   /// Gives a suite one workshop for all its tests.
   struct Trait: SuiteTrait, TestTrait, TestScoping {
-    func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
+    func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void)
+      async throws
+    {
       try await Workshop.$current.withValue(try Workshop()) { try await function() }
     }
   }
@@ -39,21 +41,29 @@ final class Workshop: Sendable {
     "cam": ("cam-infer", ["--weights", "cam-train/weights.h5"] + oneScale, ["cam-train"]),
     "crf-low": ("crf", ["--scores", "cam", "--background-power", "4"], ["cam"]),
     "crf-high": ("crf", ["--scores", "cam", "--background-power", "32"], ["cam"]),
-    "affinity": ("train-affinity", training + ["--weights", "cam-train/weights.h5", "--low", "crf-low", "--high", "crf-high"], ["crf-low", "crf-high"]),
+    "affinity": (
+      "train-affinity", training + ["--weights", "cam-train/weights.h5", "--low", "crf-low", "--high", "crf-high"],
+      ["crf-low", "crf-high"]
+    ),
     "psa": ("psa-infer", ["--affinity", "affinity/weights.h5", "--scores", "cam"], ["affinity"]),
     "psa-crf": ("crf", ["--scores", "psa"], ["psa"]),
-    "ddnet": ("train-ddnet", training + head + ["--weights", "cam-train/weights.h5", "--knowledge", "psa", "--advice", "psa-crf"], ["psa-crf"]),
+    "ddnet": (
+      "train-ddnet",
+      training + head + ["--weights", "cam-train/weights.h5", "--knowledge", "psa", "--advice", "psa-crf"], ["psa-crf"]
+    ),
     "ssdd": ("ssdd-merge", ["--weights", "ddnet/weights.h5", "--knowledge", "psa", "--advice", "psa-crf"], ["ddnet"]),
     "seg": ("train-seg", training + head + ["--weights", "cam-train/weights.h5", "--seeds", "ssdd"], ["ssdd"]),
     "dynamic": (
-      "train-seg-dynamic", training + head + ["--weights", "cam-train/weights.h5", "--seeds", "ssdd", "--warm-up", "seg/weights.h5"], ["seg"]
+      "train-seg-dynamic",
+      training + head + ["--weights", "cam-train/weights.h5", "--seeds", "ssdd", "--warm-up", "seg/weights.h5"], ["seg"]
     ),
     "infer": ("infer-seg", ["--weights", "dynamic/weights.h5", "--crf"] + oneScale, ["dynamic"]),
     "evaluation": ("evaluate", ["--masks", "infer"], ["infer"]),
   ]
 
   /// What `evaluate` says of the three held-out scenes.
-  static let evaluationWarning = "evaluate: warning: classes lantern, mushroom are left out of the mean: no pixel of truth or masks shows them\n"
+  static let evaluationWarning =
+    "evaluate: warning: classes lantern, mushroom are left out of the mean: no pixel of truth or masks shows them\n"
 
   /// Makes sure that an output is there and returns its folder's name.
   @discardableResult
@@ -61,7 +71,9 @@ final class Workshop: Sendable {
     if made.withLock({ $0.contains(name) }) { return name }
     let outcome: Programs.Outcome
     if name == "scenes" {
-      outcome = try run("make-scenes", ["--train", "6", "--val", "3", "--width", "64", "--height", "48", "--seed", "3", "--quiet", "--out", name])
+      outcome = try run(
+        "make-scenes",
+        ["--train", "6", "--val", "3", "--width", "64", "--height", "48", "--seed", "3", "--quiet", "--out", name])
     } else {
       outcome = try run(try command(name, out: name))
     }
@@ -78,7 +90,9 @@ final class Workshop: Sendable {
     return [recipe.program] + Self.data + recipe.options + ["--out", out] + extra
   }
 
-  func run(_ program: String, _ arguments: [String]) throws -> Programs.Outcome { try Programs.run(program, arguments, in: folder.path) }
+  func run(_ program: String, _ arguments: [String]) throws -> Programs.Outcome {
+    try Programs.run(program, arguments, in: folder.path)
+  }
   func run(_ command: [String]) throws -> Programs.Outcome { try run(command[0], Array(command.dropFirst())) }
 
   // MARK: Files
@@ -86,7 +100,9 @@ final class Workshop: Sendable {
   func path(_ name: String) -> String { folder.file(name) }
   func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
   func text(_ name: String) throws -> String { try String(contentsOfFile: path(name), encoding: .utf8) }
-  func write(_ text: String, to name: String) throws { try text.write(toFile: path(name), atomically: true, encoding: .utf8) }
+  func write(_ text: String, to name: String) throws {
+    try text.write(toFile: path(name), atomically: true, encoding: .utf8)
+  }
 
   /// Replaces text in a file, which must occur.
   func edit(_ name: String, _ old: String, _ new: String) throws {
@@ -133,16 +149,18 @@ final class Workshop: Sendable {
     var result: [String: Data] = [:]
     for file in try FileManager.default.subpathsOfDirectory(atPath: path(name)) {
       var isFolder: ObjCBool = false
-      guard FileManager.default.fileExists(atPath: path("\(name)/\(file)"), isDirectory: &isFolder), !isFolder.boolValue else { continue }
+      guard FileManager.default.fileExists(atPath: path("\(name)/\(file)"), isDirectory: &isFolder), !isFolder.boolValue
+      else { continue }
       result[file] = try Data(contentsOf: URL(fileURLWithPath: path("\(name)/\(file)")))
     }
     return result
   }
 
-  /// Runs a command that must fail with `status` and `message`, the whole of what it says, over earlier outputs of the step `name`, which must stay as
-  /// they are.
+  /// Runs a command that must fail with `status` and `message`, the whole of what it says, over earlier outputs of the
+  /// step `name`, which must stay as they are.
   func expectFailure(
-    _ name: String, _ extra: [String], status: Int32, _ message: String, sourceLocation: SourceLocation = #_sourceLocation
+    _ name: String, _ extra: [String], status: Int32, _ message: String,
+    sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     let out = try copy(name, to: "earlier-\(UUID().uuidString)")
     func finished() throws -> [String: Data] { try contents(of: out).filter { !$0.key.hasPrefix("unfinished") } }

@@ -3,7 +3,8 @@ import Foundations
 import TensorStore
 import Tensors
 
-/// Writes a PyTorch checkpoint of any size, a tensor at a time: what `torch.save` makes of a state dict, by other code than the project's own writer.
+/// Writes a PyTorch checkpoint of any size, a tensor at a time: what `torch.save` makes of a state dict, by other code
+/// than the project's own writer.
 package enum CheckpointArchive {
   /// A tensor of float32, or a counter: an integer 0 of 64 bits without axes, as `num_batches_tracked` is.
   package struct Entry {
@@ -16,7 +17,8 @@ package enum CheckpointArchive {
 
   /// The elements are asked for one tensor after another, in order.
   package static func write(_ entries: [Entry], to path: String, elements: (Entry, Shape) throws -> Tensor) throws {
-    guard FileManager.default.createFile(atPath: path, contents: nil), let handle = FileHandle(forWritingAtPath: path) else {
+    guard FileManager.default.createFile(atPath: path, contents: nil), let handle = FileHandle(forWritingAtPath: path)
+    else {
       throw Failure(.io, "cannot create", file: path)
     }
     defer { try? handle.close() }
@@ -25,7 +27,9 @@ package enum CheckpointArchive {
     try archive.add("byteorder", Array("little".utf8))
     for (key, entry) in entries.enumerated() {
       if let shape = entry.shape {
-        try elements(entry, shape).withUnsafeBufferPointer { try archive.add("data/\(key)", UnsafeRawBufferPointer($0)) }
+        try elements(entry, shape).withUnsafeBufferPointer {
+          try archive.add("data/\(key)", UnsafeRawBufferPointer($0))
+        }
       } else {
         try archive.add("data/\(key)", [UInt8](repeating: 0, count: 8))
       }
@@ -38,7 +42,8 @@ package enum CheckpointArchive {
     let shape = entry.shape?.dimensions ?? []
     let strides = shape.indices.map { shape[($0 + 1)...].reduce(1, *) }
     return CheckpointBytes.Item(
-      name: entry.name, storageType: entry.shape == nil ? "LongStorage" : "FloatStorage", key: String(key), elements: shape.reduce(1, *), shape: shape,
+      name: entry.name, storageType: entry.shape == nil ? "LongStorage" : "FloatStorage", key: String(key),
+      elements: shape.reduce(1, *), shape: shape,
       strides: strides)
   }
 
@@ -68,7 +73,8 @@ package enum CheckpointArchive {
     mutating func finish() throws {
       let (start, size) = (position, directory.count)
       try write(directory)
-      try write(little(0x0605_4B50) + zeros(4) + little(count, 2) + little(count, 2) + little(size) + little(start) + zeros(2))
+      try write(
+        little(0x0605_4B50) + zeros(4) + little(count, 2) + little(count, 2) + little(size) + little(start) + zeros(2))
     }
 
     private func little(_ value: Int, _ count: Int = 4) -> [UInt8] { CheckpointBytes.little(value, count) }

@@ -108,7 +108,8 @@ package struct CheckpointBytes {
       + storages.map { ("archive/data/\($0.key)", $0.bytes) }
   }
 
-  /// `wide`: sizes and offsets in ZIP64 fields. `method`: what the headers claim. `checksum`: instead of that of an entry's bytes.
+  /// `wide`: sizes and offsets in ZIP64 fields. `method`: what the headers claim. `checksum`: instead of that of an
+  /// entry's bytes.
   package static func zip(
     _ entries: [(name: String, bytes: [UInt8])], wide: Bool = false, method: Int = 0, checksum: UInt32? = nil
   ) -> [UInt8] {

@@ -32,11 +32,15 @@ public struct Difference: Sendable {
 
   /// A line with the worst element, how many are beyond the tolerance, and the relative L2 error; nil where none is.
   public func report(_ name: String, shape: [Int], stride: Int) -> String? {
-    guard actual.count == expected.count else { return "\(name): expected \(expected.count) elements, found \(actual.count)" }
+    guard actual.count == expected.count else {
+      return "\(name): expected \(expected.count) elements, found \(actual.count)"
+    }
     let beyond = actual.indices.filter { !(distance($0) <= tolerance) }
     guard let worst = beyond.max(by: { distance($0) < distance($1) }) else { return nil }
     let position = Self.position(worst * stride, shape)
-    return "\(name): worst at \(position): expected \(expected[worst]), found \(actual[worst]), difference \(distance(worst)) > \(tolerance);"
+    return
+      "\(name): worst at \(position): expected \(expected[worst]), found \(actual[worst]), difference "
+      + "\(distance(worst)) > \(tolerance);"
       + " \(beyond.count) of \(actual.count) elements beyond; relative L2 error \(relativeL2)"
   }
 
@@ -51,10 +55,14 @@ public struct Difference: Sendable {
   }
 }
 
-/// What differs between two tensors (for a fast kernel and its naive twin): shapes, then elements beyond `tolerance`, absolute, or relative to the largest
-/// magnitude of `expected` with `relative: true`; nil where all is well.
-public func mismatch(_ actual: Tensor, _ expected: Tensor, tolerance: Double, relative: Bool = false, _ name: String = "tensor") -> String? {
-  guard actual.shape == expected.shape else { return "\(name): expected the shape \(expected.shape), found \(actual.shape)" }
+/// What differs between two tensors (for a fast kernel and its naive twin): shapes, then elements beyond `tolerance`,
+/// absolute, or relative to the largest magnitude of `expected` with `relative: true`; nil where all is well.
+public func mismatch(
+  _ actual: Tensor, _ expected: Tensor, tolerance: Double, relative: Bool = false, _ name: String = "tensor"
+) -> String? {
+  guard actual.shape == expected.shape else {
+    return "\(name): expected the shape \(expected.shape), found \(actual.shape)"
+  }
   let values = expected.values.map(Double.init)
   let scale = relative ? values.map(abs).max() ?? 1 : 1
   return Difference(actual.values.map(Double.init), values, tolerance: tolerance * scale)

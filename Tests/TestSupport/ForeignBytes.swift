@@ -12,7 +12,9 @@ package enum ForeignBytes {
   package static var smallSafetensors: [UInt8] {
     let a = #""a.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}"#
     let b = #""b":{"dtype":"BF16","shape":[],"data_offsets":[24,26]}"#
-    return safetensors("{\(b),\(a),\"__metadata__\":{\"format\":\"pt\",\"made by\":\"\\u00e9\"}} ", Bytes.floats([1, 2, 3, 4, 5, 6]) + [0xC0, 0x3F])
+    return safetensors(
+      "{\(b),\(a),\"__metadata__\":{\"format\":\"pt\",\"made by\":\"\\u00e9\"}} ",
+      Bytes.floats([1, 2, 3, 4, 5, 6]) + [0xC0, 0x3F])
   }
 
   package enum Version: CaseIterable { case legacy, one, two, three }
@@ -37,13 +39,15 @@ package enum ForeignBytes {
       case .two: head = Bytes.little(0xF993_FAC9, 4) + Bytes.little(0, 4)
       case .three: head = Bytes.little(0xF993_FACA, 4) + Bytes.little(0, 4)
       }
-      return head + Bytes.little(shape.count, 4) + shape.flatMap { Bytes.little($0, width) } + Bytes.little(1, 4) + Bytes.little(0, 4) + Bytes.little(flag, 4)
+      return head + Bytes.little(shape.count, 4) + shape.flatMap { Bytes.little($0, width) } + Bytes.little(1, 4)
+        + Bytes.little(0, 4) + Bytes.little(flag, 4)
         + data
     }
   }
 
   package static func mxnet(_ arrays: [Entry], magic: Int = 0x112, count: Int? = nil, names: Int? = nil) -> [UInt8] {
-    var bytes = Bytes.little(magic, 8) + Bytes.little(0, 8) + Bytes.little(count ?? arrays.count, 8) + arrays.flatMap(\.bytes)
+    var bytes =
+      Bytes.little(magic, 8) + Bytes.little(0, 8) + Bytes.little(count ?? arrays.count, 8) + arrays.flatMap(\.bytes)
     bytes += Bytes.little(names ?? arrays.count, 8)
     return bytes + arrays.flatMap { Bytes.little($0.name.utf8.count, 8) + [UInt8]($0.name.utf8) }
   }

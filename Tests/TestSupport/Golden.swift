@@ -3,8 +3,9 @@ import Foundations
 import Tensors
 import TensorStore
 
-/// The folder of reference numbers: `SSDD_GOLDEN`, else `../shared/golden` beside the package. Suites that need it have `Golden` in their names and are
-/// skipped, visibly, where it is absent: `@Suite(.enabled(if: Golden.isAvailable, "\(Golden.absence)"))`.
+/// The folder of reference numbers: `SSDD_GOLDEN`, else `../shared/golden` beside the package. Suites that need it have
+/// `Golden` in their names and are skipped, visibly, where it is absent: `@Suite(.enabled(if: Golden.isAvailable,
+/// "\(Golden.absence)"))`.
 public enum Golden {
   /// Path of the folder, whether it exists or not.
   public static let folder: String =
@@ -13,7 +14,8 @@ public enum Golden {
 
   /// The root of this package, from the path of this source file.
   public static let packageRoot: String =
-    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .path
 
   public static let isAvailable = FileManager.default.fileExists(atPath: folder)
 
@@ -29,7 +31,8 @@ public enum Golden {
   public static func path(_ name: String) -> String { "\(folder)/\(name)" }
 }
 
-/// One file of reference numbers: reading, the generator with the file's seed, and comparison that knows the attributes of its data sets.
+/// One file of reference numbers: reading, the generator with the file's seed, and comparison that knows the attributes
+/// of its data sets.
 ///
 ///     let golden = try Golden.open("ops")
 ///     for name in try golden.cases("conv") {             // "conv/case00", ...
@@ -66,7 +69,9 @@ public struct GoldenFile: Sendable {
   public func doubles(_ name: String) throws -> [Double] { try file.readDoubles(name).values }
   public func integers(_ name: String) throws -> [Int] { try file.readIntegers(name).values.map { Int($0) } }
   public func bytes(_ name: String) throws -> [UInt8] { try file.readBytes(name).values }
-  public func shape(_ name: String) throws -> [Int] { try file.attribute("full_shape", of: name)?.asIntegers ?? file.shape(of: name) }
+  public func shape(_ name: String) throws -> [Int] {
+    try file.attribute("full_shape", of: name)?.asIntegers ?? file.shape(of: name)
+  }
 
   /// A label mask stored as bytes or as integers; values must fit in a byte.
   public func labels(_ name: String) throws -> (shape: [Int], labels: [UInt8]) {
@@ -74,7 +79,9 @@ public struct GoldenFile: Sendable {
     return (
       shape,
       try values.map { value in
-        guard let byte = UInt8(exactly: value) else { throw Failure(.data, "\(value) is not a label", file: file.path, item: name) }
+        guard let byte = UInt8(exactly: value) else {
+          throw Failure(.data, "\(value) is not a label", file: file.path, item: name)
+        }
         return byte
       }
     )
@@ -85,9 +92,15 @@ public struct GoldenFile: Sendable {
     String(decoding: try bytes(name), as: UTF8.self).split(separator: "\n").map(String.init)
   }
 
-  public func integer(_ attribute: String, of name: String = "/") throws -> Int { try file.integer(attribute, of: name) }
-  public func double(_ attribute: String, of name: String = "/") throws -> Double { try file.double(attribute, of: name) }
-  public func string(_ attribute: String, of name: String = "/") throws -> String { try file.string(attribute, of: name) }
+  public func integer(_ attribute: String, of name: String = "/") throws -> Int {
+    try file.integer(attribute, of: name)
+  }
+  public func double(_ attribute: String, of name: String = "/") throws -> Double {
+    try file.double(attribute, of: name)
+  }
+  public func string(_ attribute: String, of name: String = "/") throws -> String {
+    try file.string(attribute, of: name)
+  }
 
   /// The recommended limit of the difference of an element; nil where the data set has none.
   public func tolerance(_ name: String) throws -> Double? { try file.attribute("tol", of: name)?.asDouble }
@@ -98,11 +111,14 @@ public struct GoldenFile: Sendable {
 
   /// What differs between `actual` and the data set beyond the tolerance, worst element first; nil where all is well.
   ///
-  /// - Compares shapes (`full_shape`; a single number may have any axes), then the stored elements (all, or every `stride`-th), then, for sampled
-  ///   data sets, the sum and the sum of squares of the whole.
+  /// - Compares shapes (`full_shape`; a single number may have any axes), then the stored elements (all, or every
+  ///   `stride`-th), then, for sampled data sets, the sum and the sum of squares of the whole.
   /// - `tolerance`: instead of the attribute `tol` (0 where there is neither).
-  /// - `relativeL2`: also accept a vector whose difference has at most this relative Euclidean norm (gradients near ReLU thresholds).
-  public func mismatch(_ actual: Tensor, _ name: String, tolerance: Double? = nil, relativeL2: Double? = nil) throws -> String? {
+  /// - `relativeL2`: also accept a vector whose difference has at most this relative Euclidean norm (gradients near
+  ///   ReLU thresholds).
+  public func mismatch(_ actual: Tensor, _ name: String, tolerance: Double? = nil, relativeL2: Double? = nil) throws
+    -> String?
+  {
     let full = try shape(name)
     guard actual.shape.dimensions == full || (actual.count == 1 && full.reduce(1, *) == 1) else {
       return "\(name): expected the shape \(full), found \(actual.shape.dimensions)"
@@ -110,7 +126,9 @@ public struct GoldenFile: Sendable {
     let stride = try sampling(name)
     let expected = try file.readDoubles(name).values
     let values = actual.values
-    let picked = stride == 1 ? values.map(Double.init) : Swift.stride(from: 0, to: values.count, by: stride).map { Double(values[$0]) }
+    let picked =
+      stride == 1
+      ? values.map(Double.init) : Swift.stride(from: 0, to: values.count, by: stride).map { Double(values[$0]) }
     let limit = try tolerance ?? self.tolerance(name) ?? 0
     let differences = Difference(picked, expected, tolerance: limit)
     if let relativeL2, differences.relativeL2 <= relativeL2 { return nil }
@@ -118,25 +136,35 @@ public struct GoldenFile: Sendable {
     return stride == 1 ? nil : try sumMismatch(values, name, tolerance: limit)
   }
 
-  /// `mismatch` for the first elements of `actual` at 0, s, 2s, ... where s is the attribute `index_stride` (`params/grad_sample/NAME`).
-  public func sampleMismatch(_ actual: Tensor, _ name: String, tolerance: Double? = nil, relativeL2: Double? = 5e-3) throws -> String? {
+  /// `mismatch` for the first elements of `actual` at 0, s, 2s, ... where s is the attribute `index_stride`
+  /// (`params/grad_sample/NAME`).
+  public func sampleMismatch(_ actual: Tensor, _ name: String, tolerance: Double? = nil, relativeL2: Double? = 5e-3)
+    throws -> String?
+  {
     let step = try file.integer("index_stride", of: name)
     let expected = try file.readDoubles(name).values
     let values = actual.values
-    guard (expected.count - 1) * step < values.count else { return "\(name): \(expected.count) samples, every \(step), of \(values.count) elements" }
+    guard (expected.count - 1) * step < values.count else {
+      return "\(name): \(expected.count) samples, every \(step), of \(values.count) elements"
+    }
     let picked = expected.indices.map { Double(values[$0 * step]) }
     let differences = Difference(picked, expected, tolerance: try tolerance ?? self.tolerance(name) ?? 0)
     if let relativeL2, differences.relativeL2 <= relativeL2 { return nil }
     return differences.report(name, shape: [expected.count], stride: 1)
   }
 
-  /// What differs between bytes in C order (images, masks) and the data set; `tolerance` in grey levels instead of `tol`.
-  public func mismatch(_ actual: [UInt8], shape: [Int]? = nil, _ name: String, tolerance: Double? = nil) throws -> String? {
+  /// What differs between bytes in C order (images, masks) and the data set; `tolerance` in grey levels instead of
+  /// `tol`.
+  public func mismatch(_ actual: [UInt8], shape: [Int]? = nil, _ name: String, tolerance: Double? = nil) throws
+    -> String?
+  {
     try mismatch(actual.map(Double.init), shape: shape, name, tolerance: tolerance)
   }
 
   /// What differs between doubles or integers in C order and the data set; `shape` is compared where given.
-  public func mismatch(_ actual: [Double], shape: [Int]? = nil, _ name: String, tolerance: Double? = nil) throws -> String? {
+  public func mismatch(_ actual: [Double], shape: [Int]? = nil, _ name: String, tolerance: Double? = nil) throws
+    -> String?
+  {
     let (stored, expected) = try file.readDoubles(name)
     if let shape, shape != stored { return "\(name): expected the shape \(stored), found \(shape)" }
     let limit = try tolerance ?? self.tolerance(name) ?? 0

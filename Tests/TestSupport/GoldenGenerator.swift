@@ -1,7 +1,8 @@
 import Foundations
 import Tensors
 
-/// The deterministic values that the reference networks were filled with, by (seed, tensor name). Documented in the golden folder's README, section 2.
+/// The deterministic values that the reference networks were filled with, by (seed, tensor name). Documented in the
+/// golden folder's README, section 2.
 public struct GoldenGenerator: Sendable {
   public let seed: UInt64
 

@@ -1,7 +1,7 @@
 import Foundations
 
-/// Copies of a file's bytes with bits flipped, bytes changed, inserted or left out, numbers replaced by extreme ones, or cut short; always the same for one
-/// name and index, so that each can be made again alone.
+/// Copies of a file's bytes with bits flipped, bytes changed, inserted or left out, numbers replaced by extreme ones,
+/// or cut short; always the same for one name and index, so that each can be made again alone.
 package struct Mutations {
   private var generator: SeededGenerator
 
@@ -44,11 +44,14 @@ package struct Mutations {
   private mutating func setNumber(_ bytes: inout [UInt8], _ at: Int) {
     let size = UInt64(bytes.count)
     let values: [UInt64] = [
-      0, 1, size, size + 1, size &- UInt64(at), 1 << 16, 1 << 24, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 1 << 32, 1 << 40, 1 << 61, 1 << 62, 1 << 63,
+      0, 1, size, size + 1, size &- UInt64(at), 1 << 16, 1 << 24, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 1 << 32,
+      1 << 40, 1 << 61, 1 << 62, 1 << 63,
       .max, .max - 1, UInt64(Int64.max),
     ]
     let value = values[generator.integer(0...values.count - 1)]
     let width = 1 << generator.integer(0...3)
-    for index in 0..<width where at + index < bytes.count { bytes[at + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index)) }
+    for index in 0..<width where at + index < bytes.count {
+      bytes[at + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
+    }
   }
 }

@@ -12,7 +12,8 @@ public enum Peers {
 
   /// Why a test is skipped.
   public static let absence =
-    "no Python with what this test compares with; `make bench-peers` builds one (without torchvision), or SSDD_PEERS names it"
+    "no Python with what this test compares with; `make bench-peers` builds one (without torchvision), or SSDD_PEERS "
+    + "names it"
 
   /// Whether all of these can be imported.
   public static func have(_ modules: String...) -> Bool {

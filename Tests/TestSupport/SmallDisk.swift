@@ -1,6 +1,7 @@
 import Foundation
 
-/// A file system in memory of a few KiB, to see what happens when a disk is full. Needs the right to mount: nil without it, and tests are skipped.
+/// A file system in memory of a few KiB, to see what happens when a disk is full. Needs the right to mount: nil without
+/// it, and tests are skipped.
 public final class SmallDisk: Sendable {
   public let path: String
   private let folder: TemporaryFolder

@@ -2,9 +2,10 @@ import Tensors
 
 /// Batch normalisation of (N, C, ...): y = weight (x - mean) / sqrt(variance + epsilon) + bias for every channel.
 ///
-/// With `.frozen` statistics, the method's choice everywhere, mean and variance are the running ones, folded into one factor and one
-/// addend a channel: samples do not depend on each other, so micro-batches change nothing. With `.batch` statistics a training pass uses
-/// those of its own micro-batch, lets the gradient flow through them and updates the running ones; inference uses the running ones.
+/// With `.frozen` statistics, the method's choice everywhere, mean and variance are the running ones, folded into one
+/// factor and one addend a channel: samples do not depend on each other, so micro-batches change nothing. With `.batch`
+/// statistics a training pass uses those of its own micro-batch, lets the gradient flow through them and updates the
+/// running ones; inference uses the running ones.
 public final class BatchNorm2D: Module {
   public enum Statistics: String, Sendable, Codable {
     case frozen
@@ -25,7 +26,9 @@ public final class BatchNorm2D: Module {
   /// `NAME.running_var`, (channels): with `.batch` statistics a mean of unbiased variances, as PyTorch's.
   public let runningVariance: Parameter
 
-  public init(name: String, channels: Int, epsilon: Float = 1e-5, statistics: Statistics = .frozen, momentum: Float = 0.1) {
+  public init(
+    name: String, channels: Int, epsilon: Float = 1e-5, statistics: Statistics = .frozen, momentum: Float = 0.1
+  ) {
     self.name = name
     self.epsilon = epsilon
     self.statistics = statistics
@@ -33,20 +36,22 @@ public final class BatchNorm2D: Module {
     weight = Parameter(name: "\(name).weight", shape: [channels], role: .scale, initialiser: .ones)
     bias = Parameter(name: "\(name).bias", shape: [channels], role: .shift, initialiser: .zeros)
     runningMean = Parameter(name: "\(name).running_mean", shape: [channels], role: .runningMean, initialiser: .zeros)
-    runningVariance = Parameter(name: "\(name).running_var", shape: [channels], role: .runningVariance, initialiser: .ones)
+    runningVariance = Parameter(
+      name: "\(name).running_var", shape: [channels], role: .runningVariance, initialiser: .ones)
   }
 
   public var parameters: [Parameter] { [weight, bias, runningMean, runningVariance] }
 
   /// The normalised `x`, with `relu` followed by max(0, .) in the same pass.
   ///
-  /// Frozen, it keeps `x` only if the weight is trained, and the output only with `relu`; weight and bias get gradients unless frozen
-  /// themselves.
+  /// Frozen, it keeps `x` only if the weight is trained, and the output only with `relu`; weight and bias get gradients
+  /// unless frozen themselves.
   ///
   /// - Parameter dropout: channel dropout of the result (`dropout2d`). Done here the output without it is not kept.
   public func callAsFunction(_ x: Variable, relu: Bool = false, dropout: ChannelDropout? = nil) -> Variable {
     let factors = dropout.flatMap { x.context.factors(of: $0, samples: x.shape[0], channels: x.shape[1]) }
-    return isByBatch(x.context) ? normalisedByBatch(x, relu: relu, factors: factors) : normalisedByRunning(x, relu: relu, factors: factors)
+    return isByBatch(x.context)
+      ? normalisedByBatch(x, relu: relu, factors: factors) : normalisedByRunning(x, relu: relu, factors: factors)
   }
 
   /// Whether a pass normalises by its own micro-batch, so that a value depends on all others of its channel.
@@ -55,7 +60,8 @@ public final class BatchNorm2D: Module {
   private func normalisedByRunning(_ x: Variable, relu: Bool, factors: Tensor?) -> Variable {
     let (context, kernels) = (x.context, x.context.kernels)
     let (mean, variance) = (runningMean.value, runningVariance.value)
-    let (output, scale) = folded(x.value, mean: mean, variance: variance, relu: relu, factors: factors, kernels: kernels)
+    let (output, scale) = folded(
+      x.value, mean: mean, variance: variance, relu: relu, factors: factors, kernels: kernels)
     let sources = [x.source, context.source(of: weight), context.source(of: bias)]
     let wants = ScaleShiftWants(input: sources[0] != nil, scale: sources[1] != nil, shift: sources[2] != nil)
     let mask = relu ? output : nil

@@ -2,8 +2,8 @@ import Tensors
 
 /// One forward pass: the kernels it runs on, whether it records for gradients, and what its random draws depend on.
 ///
-/// A context is made for each micro-batch and dropped with its graph. It belongs to one thread at a time; the kernels inside do
-/// the work in parallel.
+/// A context is made for each micro-batch and dropped with its graph. It belongs to one thread at a time; the kernels
+/// inside do the work in parallel.
 public final class Context {
   public enum Mode: Sendable, Equatable {
     /// Nothing is recorded, channel dropout is off, batch norm uses its running statistics.
@@ -18,7 +18,8 @@ public final class Context {
   public let seed: UInt64
   /// Number of the training step, counted from 0 over the whole run.
   public let step: Int
-  /// Index in the whole batch of this micro-batch's first sample, so that dropout does not depend on how the batch is split.
+  /// Index in the whole batch of this micro-batch's first sample, so that dropout does not depend on how the batch is
+  /// split.
   public let sampleOffset: Int
   /// False switches channel dropout off although gradients are recorded.
   public let dropout: Bool
@@ -29,7 +30,8 @@ public final class Context {
   private var pauses = 0
 
   public init(
-    kernels: any Kernels, mode: Mode = .inference, seed: UInt64 = 0, step: Int = 0, sampleOffset: Int = 0, dropout: Bool = true,
+    kernels: any Kernels, mode: Mode = .inference, seed: UInt64 = 0, step: Int = 0, sampleOffset: Int = 0,
+    dropout: Bool = true,
     gradientIsComplete: ((Parameter) -> Void)? = nil
   ) {
     self.kernels = kernels
@@ -53,18 +55,23 @@ public final class Context {
     return Variable(value, in: self, source: .node(makeNode(shape: value.shape, sources: [], pullback: nil)))
   }
 
-  /// A parameter as a variable, for an operation that no layer offers; its gradient goes to the parameter unless that is frozen.
-  public func variable(_ parameter: Parameter) -> Variable { Variable(parameter.value, in: self, source: source(of: parameter)) }
+  /// A parameter as a variable, for an operation that no layer offers; its gradient goes to the parameter unless that
+  /// is frozen.
+  public func variable(_ parameter: Parameter) -> Variable {
+    Variable(parameter.value, in: self, source: source(of: parameter))
+  }
 
   /// The result of an operation of the caller's own.
   ///
   /// - Parameters:
   ///   - value: what the operation computed.
   ///   - inputs: the variables it depends on, all of this context.
-  ///   - pullback: from dL/d(value), of the shape of `value`, to dL/d(input) for each input in order, of the input's shape; nil where
-  ///     the gradient is zero or where `wantsGradient` of that input is false. It runs at most once, and only when recorded: it should
-  ///     hold no more than it needs, because that is what a training step keeps in memory.
-  public func operation(_ value: Tensor, from inputs: [Variable], pullback: @escaping (Tensor) -> [Tensor?]) -> Variable {
+  ///   - pullback: from dL/d(value), of the shape of `value`, to dL/d(input) for each input in order, of the input's
+  ///     shape; nil where the gradient is zero or where `wantsGradient` of that input is false. It runs at most once,
+  ///     and only when recorded: it should hold no more than it needs, because that is what a training step keeps in
+  ///     memory.
+  public func operation(_ value: Tensor, from inputs: [Variable], pullback: @escaping (Tensor) -> [Tensor?]) -> Variable
+  {
     for input in inputs { precondition(input.context === self, "an operation mixes variables of two contexts") }
     return record(value, from: inputs.map(\.source), pullback: pullback)
   }
@@ -76,7 +83,9 @@ public final class Context {
     return try body()
   }
 
-  func source(of parameter: Parameter) -> Source? { isRecording && parameter.wantsGradient ? .parameter(parameter) : nil }
+  func source(of parameter: Parameter) -> Source? {
+    isRecording && parameter.wantsGradient ? .parameter(parameter) : nil
+  }
 
   func record(_ value: Tensor, from sources: [Source?], pullback: @escaping (Tensor) -> [Tensor?]) -> Variable {
     guard isRecording, sources.contains(where: { $0 != nil }) else { return constant(value) }

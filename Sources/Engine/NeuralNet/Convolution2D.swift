@@ -18,7 +18,8 @@ public final class Convolution2D: Module {
     let standard = Initialiser.pyTorchDefault(fanIn: inputs * kernel * kernel)
     self.name = name
     weight = Parameter(
-      name: "\(name).weight", shape: [outputs, inputs, kernel, kernel], role: .weight, initialiser: initialiser ?? standard)
+      name: "\(name).weight", shape: [outputs, inputs, kernel, kernel], role: .weight,
+      initialiser: initialiser ?? standard)
     self.bias = bias ? Parameter(name: "\(name).bias", shape: [outputs], role: .bias, initialiser: standard) : nil
     convolution = ConvolutionParameters(stride: stride, dilation: dilation, padding: padding, paddingMode: paddingMode)
   }
@@ -31,7 +32,8 @@ public final class Convolution2D: Module {
   public func callAsFunction(_ x: Variable, relu: Bool = false) -> Variable {
     let (context, parameters) = (x.context, convolution)
     let kernels = context.kernels
-    let output = kernels.convolution(x.value, weight: weight.value, bias: bias?.value, parameters: parameters, relu: relu)
+    let output = kernels.convolution(
+      x.value, weight: weight.value, bias: bias?.value, parameters: parameters, relu: relu)
     let sources = [x.source, context.source(of: weight), bias.flatMap { context.source(of: $0) }]
     let wants = ConvolutionWants(input: sources[0] != nil, weight: sources[1] != nil, bias: sources[2] != nil)
     let (kept, shape, kernel) = (wants.weight ? x.value : nil, x.shape, weight.value)
@@ -39,13 +41,15 @@ public final class Convolution2D: Module {
     return context.record(output, from: sources) { upstream in
       let dy = mask.map { kernels.reluGradient(output: $0, upstream: upstream) } ?? upstream
       let input = kept ?? Tensor(shapeOnly: shape)
-      let gradients = kernels.convolutionGradients(input, weight: kernel, upstream: dy, parameters: parameters, wants: wants)
+      let gradients = kernels.convolutionGradients(
+        input, weight: kernel, upstream: dy, parameters: parameters, wants: wants)
       return [gradients.input, gradients.weight, gradients.bias]
     }
   }
 
-  /// What the input channels `inputs` add to the convolution of all. So channels that are known apart, or that several inputs share, need not be
-  /// joined: over a partition of the channels the contributions sum up to the convolution. Precondition: no bias.
+  /// What the input channels `inputs` add to the convolution of all. So channels that are known apart, or that several
+  /// inputs share, need not be joined: over a partition of the channels the contributions sum up to the convolution.
+  /// Precondition: no bias.
   ///
   /// - Parameter x: these channels alone.
   public func contribution(of x: Variable, inputs: Range<Int>) -> Variable {
@@ -60,7 +64,8 @@ public final class Convolution2D: Module {
     let (kept, shape) = (wants.weight ? x.value : nil, x.shape)
     return context.record(output, from: sources) { upstream in
       let input = kept ?? Tensor(shapeOnly: shape)
-      let gradients = kernels.convolutionGradients(input, weight: part, upstream: upstream, parameters: parameters, wants: wants)
+      let gradients = kernels.convolutionGradients(
+        input, weight: part, upstream: upstream, parameters: parameters, wants: wants)
       let padded = gradients.weight.map { gradient in
         let rest = [cuts[0], cuts[2]].map { Tensor(zeros: [whole[0], $0, whole[2], whole[3]]) }
         return kernels.concatenate([rest[0], gradient, rest[1]])

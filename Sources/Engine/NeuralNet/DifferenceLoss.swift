@@ -3,7 +3,8 @@ import Tensors
 
 public typealias DifferenceLossForm = MethodChoices.DifferenceLossForm
 
-/// How many pixels of a batch are equal and how many differ: the denominators of `balancedDifferenceLoss` over micro-batches.
+/// How many pixels of a batch are equal and how many differ: the denominators of `balancedDifferenceLoss` over
+/// micro-batches.
 public struct DifferenceCounts: Sendable, Hashable {
   /// Pixels of target 0.
   public var equal: Int
@@ -34,12 +35,13 @@ public struct DifferenceCounts: Sendable, Hashable {
   }
 }
 
-/// Balanced binary cross entropy of a difference map over a whole batch: L = 1/2 mean over equal pixels of -log(1 - s(x)) + 1/2 mean
-/// over differing pixels of -log s(x), s the logistic function (reference: the loss of the second-stage DD-Net).
+/// Balanced binary cross entropy of a difference map over a whole batch: L = 1/2 mean over equal pixels of -log(1 -
+/// s(x)) + 1/2 mean over differing pixels of -log s(x), s the logistic function (reference: the loss of the
+/// second-stage DD-Net).
 ///
-/// If one kind of pixel does not occur its half is 0, in value and gradient, and the other half stays a half: the reference's value is
-/// then NaN, its gradient this one. Logits are used directly (see `binaryCrossEntropyWithLogits`), so confident errors beyond |x| = 17
-/// keep their gradient.
+/// If one kind of pixel does not occur its half is 0, in value and gradient, and the other half stays a half: the
+/// reference's value is then NaN, its gradient this one. Logits are used directly (see `binaryCrossEntropyWithLogits`),
+/// so confident errors beyond |x| = 17 keep their gradient.
 ///
 /// - Parameters:
 ///   - logits: (N, 1, H, W).
@@ -61,9 +63,9 @@ public func batchDifferenceLoss(
   return weightedBinaryCrossEntropy(logits, target, weights: weights, scale: 1)
 }
 
-/// Mean over samples of each sample's own difference loss: L = 1/d sum over the samples n in `including` of L_n, where L_n is plain
-/// (paper, Eq. 2) or balanced (reference) over the pixels of sample n alone (reference: the loss of the first-stage DD-Net, without bad
-/// samples).
+/// Mean over samples of each sample's own difference loss: L = 1/d sum over the samples n in `including` of L_n, where
+/// L_n is plain (paper, Eq. 2) or balanced (reference) over the pixels of sample n alone (reference: the loss of the
+/// first-stage DD-Net, without bad samples).
 ///
 /// With no sample included the loss is 0 and so are the gradients. A kind of pixel that a sample lacks counts as in
 /// `balancedDifferenceLoss`.
@@ -75,7 +77,8 @@ public func batchDifferenceLoss(
 ///   - denominator: d; by default the number of samples included. Of a whole batch: that of its samples included.
 /// - Returns: a scalar.
 public func differenceLoss(
-  _ logits: Variable, _ target: Tensor, form: DifferenceLossForm = .balanced, including: [Bool]? = nil, denominator: Int? = nil
+  _ logits: Variable, _ target: Tensor, form: DifferenceLossForm = .balanced, including: [Bool]? = nil,
+  denominator: Int? = nil
 ) -> Variable {
   let samples = logits.shape[0]
   let flags = including ?? [Bool](repeating: true, count: samples)

@@ -6,10 +6,11 @@ enum Source {
   case parameter(Parameter)
 }
 
-/// One recorded operation. It holds no values, only the pullback that captured those it needs: a tensor that no pullback needs is
-/// freed as soon as the forward pass lets go of it.
+/// One recorded operation. It holds no values, only the pullback that captured those it needs: a tensor that no
+/// pullback needs is freed as soon as the forward pass lets go of it.
 final class Node {
-  /// Number of the node in its context: every source has a smaller one, so that descending order is an order for going back.
+  /// Number of the node in its context: every source has a smaller one, so that descending order is an order for going
+  /// back.
   let order: Int
   let shape: Shape
   private(set) var sources: [Source?]
@@ -36,7 +37,8 @@ final class Node {
     release()
     guard let upstream, let pullback else { return }
     let gradients = pullback(upstream)
-    precondition(gradients.count == sources.count, "a pullback gave \(gradients.count) gradients for \(sources.count) inputs")
+    precondition(
+      gradients.count == sources.count, "a pullback gave \(gradients.count) gradients for \(sources.count) inputs")
     for (source, gradient) in zip(sources, gradients) {
       guard let source, let gradient else { continue }
       switch source {
@@ -71,18 +73,19 @@ func add(_ addend: Tensor, to sum: inout Tensor?, kernels: any Kernels) {
 
 /// Goes back from several results in one pass, so that what they share is gone through once.
 ///
-/// Nodes run in reverse order of creation. Each frees what it kept before the next runs, so memory falls while going back; a graph
-/// can be gone through once only (precondition). Gradients of parameters and of `Context.input` variables are added to those
-/// present. Pairs whose variable wants no gradient are skipped.
+/// Nodes run in reverse order of creation. Each frees what it kept before the next runs, so memory falls while going
+/// back; a graph can be gone through once only (precondition). Gradients of parameters and of `Context.input` variables
+/// are added to those present. Pairs whose variable wants no gradient are skipped.
 ///
-/// Where the context has `gradientIsComplete`, it is told each parameter that the pass reaches, as soon as the last operation that uses
-/// it has been gone back through. The order is that of the graph, reversed: the same each time.
+/// Where the context has `gradientIsComplete`, it is told each parameter that the pass reaches, as soon as the last
+/// operation that uses it has been gone back through. The order is that of the graph, reversed: the same each time.
 ///
 /// - Parameter pairs: results, all of one context, each with dL/d(result) of the result's shape.
 public func backward(_ pairs: [(Variable, Tensor)]) {
   var stack: [Node] = []
   for (variable, upstream) in pairs {
-    precondition(upstream.shape == variable.shape, "upstream gradient has shape \(upstream.shape), the result \(variable.shape)")
+    precondition(
+      upstream.shape == variable.shape, "upstream gradient has shape \(upstream.shape), the result \(variable.shape)")
     precondition(variable.context === pairs[0].0.context, "backward mixes variables of two contexts")
     let kernels = variable.context.kernels
     switch variable.source {
@@ -99,7 +102,8 @@ public func backward(_ pairs: [(Variable, Tensor)]) {
   stack = []
   let context = pairs[0].0.context
   var completed = context.gradientIsComplete == nil ? [:] : lastUses(of: nodes)
-  for case .parameter(let parameter)? in pairs.map(\.0.source) where !completed.values.joined().contains(where: { $0 === parameter }) {
+  for case .parameter(let parameter)? in pairs.map(\.0.source)
+  where !completed.values.joined().contains(where: { $0 === parameter }) {
     context.gradientIsComplete?(parameter)
   }
   while let node = nodes.popLast() {
@@ -128,7 +132,8 @@ private func reachable(from roots: [Node]) -> [Node] {
   var nodes: [Node] = []
   func visit(_ node: Node) {
     guard seen.insert(node.order).inserted else { return }
-    precondition(!node.isReleased, "a part of this graph has been gone through; give all its results to one call of backward")
+    precondition(
+      !node.isReleased, "a part of this graph has been gone through; give all its results to one call of backward")
     stack.append(node)
     nodes.append(node)
   }

@@ -16,10 +16,14 @@ public enum Initialiser: Sendable, Hashable {
   public static func heNormal(fanIn: Int) -> Initialiser { .normal(deviation: Float((2 / Double(fanIn)).squareRoot())) }
 
   /// Uniform with bound sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010, eq. 16).
-  public static func xavier(fanIn: Int, fanOut: Int) -> Initialiser { .uniform(bound: Float((6 / Double(fanIn + fanOut)).squareRoot())) }
+  public static func xavier(fanIn: Int, fanOut: Int) -> Initialiser {
+    .uniform(bound: Float((6 / Double(fanIn + fanOut)).squareRoot()))
+  }
 
   /// Uniform with bound 1 / sqrt(fanIn): what PyTorch's convolutions start with, weights and biases.
-  public static func pyTorchDefault(fanIn: Int) -> Initialiser { .uniform(bound: Float((1 / Double(fanIn)).squareRoot())) }
+  public static func pyTorchDefault(fanIn: Int) -> Initialiser {
+    .uniform(bound: Float((1 / Double(fanIn)).squareRoot()))
+  }
 
   /// A tensor drawn from (seed, name). Takes a word an element (normal: twelve).
   public func draw(_ shape: Shape, seed: UInt64, name: String) -> Tensor {

@@ -24,8 +24,8 @@ public final class Parameter {
   /// How a network that starts without weights fills it; see `Module.initialise(seed:)`.
   public var initialiser: Initialiser
   public let shape: Shape
-  /// Setting another shape is a bug (precondition): files are checked before. The observer reads no old value, so that the optimiser
-  /// changes the tensor in place.
+  /// Setting another shape is a bug (precondition): files are checked before. The observer reads no old value, so that
+  /// the optimiser changes the tensor in place.
   public var value: Tensor {
     didSet { precondition(value.shape == shape, "\(name): shape \(shape) cannot become \(value.shape)") }
   }
@@ -51,7 +51,8 @@ public final class Parameter {
   public var wantsGradient: Bool { role.isTrained && !isFrozen }
 
   func accumulate(_ addend: Tensor, kernels: any Kernels) {
-    precondition(addend.shape == value.shape, "\(name): gradient has shape \(addend.shape), the parameter \(value.shape)")
+    precondition(
+      addend.shape == value.shape, "\(name): gradient has shape \(addend.shape), the parameter \(value.shape)")
     add(addend, to: &gradient, kernels: kernels)
   }
 }
@@ -75,8 +76,11 @@ extension Module {
     for parameter in parameters { parameter.isFrozen = isFrozen }
   }
 
-  /// Draws every parameter anew, each from (seed, its name), so that the value of one does not depend on which others exist.
+  /// Draws every parameter anew, each from (seed, its name), so that the value of one does not depend on which others
+  /// exist.
   public func initialise(seed: UInt64) {
-    for parameter in parameters { parameter.value = parameter.initialiser.draw(parameter.shape, seed: seed, name: parameter.name) }
+    for parameter in parameters {
+      parameter.value = parameter.initialiser.draw(parameter.shape, seed: seed, name: parameter.name)
+    }
   }
 }

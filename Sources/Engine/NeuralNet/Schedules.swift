@@ -22,8 +22,8 @@ public struct PolySchedule: Schedule, Hashable {
   }
 }
 
-/// Half a cosine that falls from `base` to 0 over `rampDown` epochs, more than are trained, so that the last steps still move:
-/// base/2 (cos(pi (epoch + step / steps) / rampDown) + 1). The static and dynamic stages' schedule.
+/// Half a cosine that falls from `base` to 0 over `rampDown` epochs, more than are trained, so that the last steps
+/// still move: base/2 (cos(pi (epoch + step / steps) / rampDown) + 1). The static and dynamic stages' schedule.
 public struct CosineSchedule: Schedule, Hashable {
   public var base: Double
   /// Number of epochs that are trained.
@@ -44,7 +44,9 @@ public struct CosineSchedule: Schedule, Hashable {
   }
 
   /// The rate of step `step` of `steps` in epoch `epoch`, all counted from 0; 0 once `rampDown` epochs are over.
-  public func rate(epoch: Int, step: Int, of steps: Int) -> Double { rate(position: Double(epoch) + Double(step) / Double(steps)) }
+  public func rate(epoch: Int, step: Int, of steps: Int) -> Double {
+    rate(position: Double(epoch) + Double(step) / Double(steps))
+  }
 
   public func rate(step: Int, of total: Int) -> Double {
     rate(position: total > 0 ? Double(step) / Double(total) * Double(epochs) : 0)

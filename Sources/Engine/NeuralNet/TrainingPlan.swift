@@ -69,7 +69,9 @@ public struct TrainingPosition: Sendable, Equatable, CustomStringConvertible {
 public struct TrainingRecord: Sendable, Equatable {
   public private(set) var entries: [(name: String, value: Double)] = []
 
-  public init(_ entries: KeyValuePairs<String, Double> = [:]) { self.entries = entries.map { (name: $0.key, value: $0.value) } }
+  public init(_ entries: KeyValuePairs<String, Double> = [:]) {
+    self.entries = entries.map { (name: $0.key, value: $0.value) }
+  }
 
   public init(_ entries: [(name: String, value: Double)]) { self.entries = entries }
 

@@ -41,7 +41,9 @@ extension Variable {
   public func mean() -> Variable {
     precondition(value.count > 0, "mean of no elements")
     let (shape, count) = (shape, Double(value.count))
-    return unary(Tensor(Float(context.kernels.sum(value) / count))) { Tensor(repeating: Float(Double($0.item) / count), shape) }
+    return unary(Tensor(Float(context.kernels.sum(value) / count))) {
+      Tensor(repeating: Float(Double($0.item) / count), shape)
+    }
   }
 
   /// x + y, equal shapes.

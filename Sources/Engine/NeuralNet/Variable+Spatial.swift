@@ -1,10 +1,12 @@
 import Tensors
 
 extension Variable {
-  /// Maximum over kernel x kernel windows; padding never wins; of equal values the first in row-major order gets the gradient.
+  /// Maximum over kernel x kernel windows; padding never wins; of equal values the first in row-major order gets the
+  /// gradient.
   public func maxPooled(kernel: Int, stride: Int, padding: Int = 0, ceilMode: Bool = false) -> Variable {
     let (kernels, shape) = (context.kernels, shape)
-    let (output, positions) = kernels.maxPool(value, kernel: kernel, stride: stride, padding: padding, ceilMode: ceilMode)
+    let (output, positions) = kernels.maxPool(
+      value, kernel: kernel, stride: stride, padding: padding, ceilMode: ceilMode)
     return unary(output) { kernels.maxPoolGradient(positions: positions, upstream: $0, inputShape: shape) }
   }
 
@@ -19,10 +21,13 @@ extension Variable {
   /// Mean of every channel: (N, C, 1, 1).
   public func globalAveragePooled() -> Variable {
     let (kernels, shape) = (context.kernels, shape)
-    return unary(kernels.globalAveragePool(value)) { kernels.globalAveragePoolGradient(upstream: $0, inputShape: shape) }
+    return unary(kernels.globalAveragePool(value)) {
+      kernels.globalAveragePoolGradient(upstream: $0, inputShape: shape)
+    }
   }
 
-  /// Bilinear interpolation to height x width, `align_corners=False`, not antialiased. The same variable if that is its size.
+  /// Bilinear interpolation to height x width, `align_corners=False`, not antialiased. The same variable if that is its
+  /// size.
   public func resized(height: Int, width: Int) -> Variable {
     let (kernels, shape) = (context.kernels, shape)
     if shape.rank == 4, shape[2] == height, shape[3] == width { return self }

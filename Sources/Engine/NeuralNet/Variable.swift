@@ -3,8 +3,8 @@ import Tensors
 
 /// A tensor that takes part in differentiation: a value and, while training, the way back to what it was computed from.
 ///
-/// Feature maps are (N, C, H, W), float32. Operations are methods, one file a family: `Variable+Elementwise`, `+Spatial`, `+Channels`.
-/// A recorded graph keeps only what its pullbacks need, not the variables themselves.
+/// Feature maps are (N, C, H, W), float32. Operations are methods, one file a family: `Variable+Elementwise`,
+/// `+Spatial`, `+Channels`. A recorded graph keeps only what its pullbacks need, not the variables themselves.
 public final class Variable {
   public let value: Tensor
   /// The pass it belongs to. Operations do not mix contexts (precondition).
@@ -22,8 +22,8 @@ public final class Variable {
   /// Whether a gradient with respect to this value leads anywhere.
   public var wantsGradient: Bool { source != nil }
 
-  /// What `backward` left here: dL/d(value) for a variable from `Context.input`, added up over calls; nil for constants and for
-  /// intermediate results, whose gradients are freed on the way back.
+  /// What `backward` left here: dL/d(value) for a variable from `Context.input`, added up over calls; nil for constants
+  /// and for intermediate results, whose gradients are freed on the way back.
   public var gradient: Tensor? {
     get { if case .node(let node)? = source { node.gradient } else { nil } }
     set { if case .node(let node)? = source { node.gradient = newValue } }

@@ -33,7 +33,8 @@ public struct AugmentationPolicy: Sendable, Equatable {
     case down
   }
 
-  /// How far colours may be changed: factors are drawn from 1 - strength ... 1 + strength, the hue shift from -hue ... hue turns.
+  /// How far colours may be changed: factors are drawn from 1 - strength ... 1 + strength, the hue shift from -hue ...
+  /// hue turns.
   public struct Jitter: Sendable, Equatable {
     public var brightness: Double
     public var contrast: Double
@@ -67,7 +68,8 @@ public struct AugmentationPolicy: Sendable, Equatable {
     resize: Resize, interpolation: Interpolation = .bicubic, flips: Bool = true, jitter: Jitter? = Jitter(), crop: Int,
     placement: Placement = .random, outputStride: Int = 4
   ) {
-    precondition(crop > 0 && outputStride > 0 && crop % outputStride == 0, "a crop of \(crop) at output stride \(outputStride)")
+    precondition(
+      crop > 0 && outputStride > 0 && crop % outputStride == 0, "a crop of \(crop) at output stride \(outputStride)")
     self.resize = resize
     self.interpolation = interpolation
     self.flips = flips
@@ -79,10 +81,13 @@ public struct AugmentationPolicy: Sendable, Equatable {
 
   /// Nothing random: the longer side brought to the crop's, the image in the centre, colours as they are.
   public static func none(crop: Int, outputStride: Int = 4) -> AugmentationPolicy {
-    AugmentationPolicy(resize: .longSide(crop...crop), flips: false, jitter: nil, crop: crop, placement: .centre, outputStride: outputStride)
+    AugmentationPolicy(
+      resize: .longSide(crop...crop), flips: false, jitter: nil, crop: crop, placement: .centre,
+      outputStride: outputStride)
   }
 
-  /// The augmentation of image `id` in `epoch`: a function of the arguments alone, so neither batch size, nor order, nor threads, nor a resumed run change it.
+  /// The augmentation of image `id` in `epoch`: a function of the arguments alone, so neither batch size, nor order,
+  /// nor threads, nor a resumed run change it.
   ///
   /// Each choice has its own place in the random sequence: switching one off leaves the others as they were.
   public func draw(seed: UInt64, epoch: Int, id: String, width: Int, height: Int) -> Augmentation {
@@ -92,7 +97,8 @@ public struct AugmentationPolicy: Sendable, Equatable {
     let jitter = drawJitter(&generator)
     let (x, y) = (origin(newWidth, &generator), origin(newHeight, &generator))
     return Augmentation(
-      sourceWidth: width, sourceHeight: height, width: newWidth, height: newHeight, interpolation: interpolation, isFlipped: flips && isFlipped,
+      sourceWidth: width, sourceHeight: height, width: newWidth, height: newHeight, interpolation: interpolation,
+      isFlipped: flips && isFlipped,
       jitter: jitter, crop: crop, x: x, y: y, outputStride: outputStride, smallRounding: smallRounding)
   }
 
@@ -101,7 +107,9 @@ public struct AugmentationPolicy: Sendable, Equatable {
     case .longSide(let range):
       let side = generator.integer(range)
       let long = max(width, height)
-      func scaled(_ length: Int) -> Int { max(1, Int((Double(length) * Double(side) / Double(long)).rounded(.toNearestOrEven))) }
+      func scaled(_ length: Int) -> Int {
+        max(1, Int((Double(length) * Double(side) / Double(long)).rounded(.toNearestOrEven)))
+      }
       return (scaled(width), scaled(height))
     case .square(let range):
       let side = generator.integer(range)
@@ -118,11 +126,13 @@ public struct AugmentationPolicy: Sendable, Equatable {
     let t = (0..<4).map { _ in 2 * Double(generator.unit()) - 1 }
     guard let jitter else { return nil }
     return ColourJitter(
-      order: order, brightness: 1 + jitter.brightness * t[0], contrast: 1 + jitter.contrast * t[1], saturation: 1 + jitter.saturation * t[2],
+      order: order, brightness: 1 + jitter.brightness * t[0], contrast: 1 + jitter.contrast * t[1],
+      saturation: 1 + jitter.saturation * t[2],
       hue: jitter.hue * t[3])
   }
 
-  /// Where the crop starts along one side of the resized image: within it where the image is larger, before it where the image is smaller.
+  /// Where the crop starts along one side of the resized image: within it where the image is larger, before it where
+  /// the image is smaller.
   private func origin(_ length: Int, _ generator: inout SeededGenerator) -> Int {
     let space = length - crop
     let random = generator.integer(min(space, 0)...max(space, 0))

@@ -3,7 +3,8 @@ import Imaging
 
 /// The classes of a data set: names, the values that stand for them in mask files, and their colours.
 ///
-/// Inside the programs a class is its index in `entries`: 0 is the background, 1...C are the objects, 255 is void. On disk a mask holds `value`s.
+/// Inside the programs a class is its index in `entries`: 0 is the background, 1...C are the objects, 255 is void. On
+/// disk a mask holds `value`s.
 public struct ClassTable: Sendable, Equatable {
   /// One class.
   public struct Entry: Sendable, Equatable {
@@ -41,27 +42,38 @@ public struct ClassTable: Sendable, Equatable {
   private let indexOfValue: [Int16]
   private let indexOfName: [String: Int]
 
-  /// Throws `Failure(.data)` with the item `class NAME` where the table contradicts itself: the first class must have value 0, names and values
-  /// must be unique and differ from void, names keep to `SafeName.problem(withClassName:)`, no class but the background is called `none`, which says that
-  /// an image shows no class, and there are 1 to 254 classes beside the background.
+  /// Throws `Failure(.data)` with the item `class NAME` where the table contradicts itself: the first class must have
+  /// value 0, names and values must be unique and differ from void, names keep to `SafeName.problem(withClassName:)`,
+  /// no class but the background is called `none`, which says that an image shows no class, and there are 1 to 254
+  /// classes beside the background.
   public init(_ entries: [Entry], void: UInt8 = 255, unlisted: UnlistedPolicy = .error) throws {
     guard entries.count >= 2, entries.count <= 255 else {
-      throw Failure(.data, expected: "the background and 1 to 254 classes", found: "\(entries.count) classes in all", item: "classes")
+      throw Failure(
+        .data, expected: "the background and 1 to 254 classes", found: "\(entries.count) classes in all",
+        item: "classes")
     }
     var values = [Int16](repeating: unlisted == .void ? Int16(Self.voidIndex) : -1, count: 256)
     var names: [String: Int] = [:]
     var taken: [UInt8: String] = [void: "void"]
     for (index, entry) in entries.enumerated() {
       let item = "class \(entry.name)"
-      if let problem = SafeName.problem(withClassName: entry.name) { throw Failure(.data, "class name \(problem)", item: item) }
+      if let problem = SafeName.problem(withClassName: entry.name) {
+        throw Failure(.data, "class name \(problem)", item: item)
+      }
       if index > 0, entry.name.lowercased() == LabelCell.none {
-        throw Failure(.data, "\"\(LabelCell.none)\" says that an image shows no class; give the class another name", item: item)
+        throw Failure(
+          .data, "\"\(LabelCell.none)\" says that an image shows no class; give the class another name", item: item)
       }
       if index == 0, entry.value != 0 {
-        throw Failure(.data, expected: "value 0 for the first class, the background", found: "\(entry.value)", item: item)
+        throw Failure(
+          .data, expected: "value 0 for the first class, the background", found: "\(entry.value)", item: item)
       }
-      if let other = taken[entry.value] { throw Failure(.data, "value \(entry.value) is already taken by \(other)", item: item) }
-      guard names.updateValue(index, forKey: entry.name) == nil else { throw Failure(.data, "two classes have this name", item: item) }
+      if let other = taken[entry.value] {
+        throw Failure(.data, "value \(entry.value) is already taken by \(other)", item: item)
+      }
+      guard names.updateValue(index, forKey: entry.name) == nil else {
+        throw Failure(.data, "two classes have this name", item: item)
+      }
       taken[entry.value] = entry.name
       values[Int(entry.value)] = Int16(index)
     }
@@ -103,7 +115,8 @@ public struct ClassTable: Sendable, Equatable {
   /// The index of a class, nil where there is none of that name.
   public func index(ofName name: String) -> Int? { indexOfName[name] }
 
-  /// The index that a value in a mask file stands for; `voidIndex` for void and, by policy, for unlisted values; nil where it is refused.
+  /// The index that a value in a mask file stands for; `voidIndex` for void and, by policy, for unlisted values; nil
+  /// where it is refused.
   public func index(ofValue value: UInt8) -> UInt8? {
     let index = indexOfValue[Int(value)]
     return index < 0 ? nil : UInt8(index)
@@ -116,7 +129,8 @@ public struct ClassTable: Sendable, Equatable {
     return entries[Int(index)].value
   }
 
-  /// A mask of file values as a mask of indices. `Failure(.data)` names the first pixel (row by row) whose value is refused.
+  /// A mask of file values as a mask of indices. `Failure(.data)` names the first pixel (row by row) whose value is
+  /// refused.
   public func indices(ofValues mask: LabelMask) throws -> LabelMask {
     let present = mask.presentLabels
     let refused = present.filter { indexOfValue[Int($0)] < 0 }
@@ -140,6 +154,7 @@ public struct ClassTable: Sendable, Equatable {
   private func refusal(of value: UInt8, x: Int, y: Int) -> Failure {
     let known = entries.map { "\($0.value) (\($0.name))" }.joined(separator: ", ")
     let remedy = "; with `unlisted: void` in the manifest such pixels do not count"
-    return Failure(.data, expected: "a mask value among \(known) or \(void) (void)", found: "\(value) at x \(x), y \(y)\(remedy)")
+    return Failure(
+      .data, expected: "a mask value among \(known) or \(void) (void)", found: "\(value) at x \(x), y \(y)\(remedy)")
   }
 }

@@ -4,13 +4,14 @@ import Imaging
 
 /// Truth masks, for scoring only.
 ///
-/// The method learns from image-level labels: no training step may read a truth mask. This type is the only way to one, so it is enough to see
-/// that no training code names it. A test of the architecture does.
+/// The method learns from image-level labels: no training step may read a truth mask. This type is the only way to one,
+/// so it is enough to see that no training code names it. A test of the architecture does.
 public struct EvaluationMasks: Sendable {
   private let classes: ClassTable
   private let ignoringPalette: Bool
 
-  /// - Parameter ignoringPalette: take a mask's values as they are, even where its palette says that they mean other classes.
+  /// - Parameter ignoringPalette: take a mask's values as they are, even where its palette says that they mean other
+  ///   classes.
   public init(_ manifest: Manifest, ignoringPalette: Bool = false) {
     classes = manifest.classes
     self.ignoringPalette = ignoringPalette
@@ -18,7 +19,9 @@ public struct EvaluationMasks: Sendable {
 
   /// Path of the truth mask. `Failure(.data)` where the manifest has no masks.
   public func path(of item: Manifest.Item) throws -> String {
-    guard let path = item.maskPath else { throw Failure(.data, "the manifest gives no truth mask for this image", item: item.id) }
+    guard let path = item.maskPath else {
+      throw Failure(.data, "the manifest gives no truth mask for this image", item: item.id)
+    }
     return path
   }
 
@@ -30,7 +33,8 @@ public struct EvaluationMasks: Sendable {
     for item in items {
       let path = try path(of: item)
       guard FileManager.default.fileExists(atPath: path) else {
-        throw Failure(.noInput, "the manifest names this truth mask, but there is no such file", file: path, item: item.id)
+        throw Failure(
+          .noInput, "the manifest names this truth mask, but there is no such file", file: path, item: item.id)
       }
     }
   }
@@ -40,8 +44,8 @@ public struct EvaluationMasks: Sendable {
   /// - Parameters:
   ///   - width: the width of the image, which the mask must have; nil to take the mask's as it is.
   ///   - height: the same.
-  /// - Throws: `Failure(.data)` with path and id where the size differs, a value is neither in the class table nor excused by its policy, or the
-  ///   palette contradicts the class table.
+  /// - Throws: `Failure(.data)` with path and id where the size differs, a value is neither in the class table nor
+  ///   excused by its policy, or the palette contradicts the class table.
   public func mask(of item: Manifest.Item, width: Int? = nil, height: Int? = nil) throws -> LabelMask {
     let path = try path(of: item)
     do {

@@ -20,12 +20,15 @@ struct ManifestHeader {
 
   /// Class tables of some thousand bytes; a longer text is no manifest.
   private static let sizeLimit = 1 << 20
-  static let keys = ["name", "description", "classes", "void", "unlisted", "items", "items_sha256", "image", "mask", "orientation"]
+  static let keys = [
+    "name", "description", "classes", "void", "unlisted", "items", "items_sha256", "image", "mask", "orientation",
+  ]
 
   init(contentsOf path: String) throws {
     let text = try InputFile.text(of: path, what: "manifest", limit: Self.sizeLimit)
     let reader = YAMLReader(file: path)
-    let fields = try reader.mapping(try reader.compose(text), keys: Self.keys, required: ["name", "classes", "items", "image"])
+    let fields = try reader.mapping(
+      try reader.compose(text), keys: Self.keys, required: ["name", "classes", "items", "image"])
     classes = try reader.classTable(fields)
     for (key, node) in fields {
       switch key {
@@ -65,7 +68,8 @@ private struct YAMLReader {
 
   private func failure(_ error: YamlError) -> Failure {
     switch error {
-    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+      .composer(_, let problem, let mark, _):
       return Failure(.data, "not valid YAML: \(problem)", file: file, item: "line \(mark.line), column \(mark.column)")
     case .duplicatedKeysInMapping(let duplicates, let context):
       let names = duplicates.sorted().joined(separator: ", ")
@@ -77,7 +81,9 @@ private struct YAMLReader {
 
   /// The pairs of a mapping in their order; every key must be one of `keys`.
   func mapping(_ node: Node, keys: [String], required: [String]) throws -> [(key: String, node: Node)] {
-    guard let mapping = node.mapping else { throw failure("expected keys and values (\(keys.joined(separator: ", ")))", at: node) }
+    guard let mapping = node.mapping else {
+      throw failure("expected keys and values (\(keys.joined(separator: ", ")))", at: node)
+    }
     var pairs: [(key: String, node: Node)] = []
     for (keyNode, value) in mapping {
       let key = keyNode.string ?? ""
@@ -87,12 +93,16 @@ private struct YAMLReader {
       }
       pairs.append((key, value))
     }
-    for key in required where !pairs.contains(where: { $0.key == key }) { throw failure("the key \"\(key)\" is missing", at: node) }
+    for key in required where !pairs.contains(where: { $0.key == key }) {
+      throw failure("the key \"\(key)\" is missing", at: node)
+    }
     return pairs
   }
 
   func string(_ node: Node, _ key: String) throws -> String {
-    guard let scalar = node.scalar?.string, !scalar.isEmpty else { throw failure("expected a text for \"\(key)\"", at: node) }
+    guard let scalar = node.scalar?.string, !scalar.isEmpty else {
+      throw failure("expected a text for \"\(key)\"", at: node)
+    }
     return scalar
   }
 
@@ -108,14 +118,19 @@ private struct YAMLReader {
 
   func byte(_ node: Node, _ key: String) throws -> UInt8 {
     guard let text = node.scalar?.string, let value = UInt8(text) else {
-      throw failure("expected an integer of 0...255 for \"\(key)\", found \(node.scalar.map { "\"\($0.string)\"" } ?? "a list or mapping")", at: node)
+      throw failure(
+        "expected an integer of 0...255 for \"\(key)\", found "
+          + "\(node.scalar.map { "\"\($0.string)\"" } ?? "a list or mapping")",
+        at: node)
     }
     return value
   }
 
   func relativePath(_ node: Node, _ key: String) throws -> String {
     let path = try string(node, key)
-    if let problem = SafeName.problem(withRelativePath: path) { throw failure("the path \"\(path)\" of \"\(key)\" \(problem)", at: node) }
+    if let problem = SafeName.problem(withRelativePath: path) {
+      throw failure("the path \"\(path)\" of \"\(key)\" \(problem)", at: node)
+    }
     return path
   }
 
@@ -127,7 +142,9 @@ private struct YAMLReader {
 
   func digest(_ node: Node, _ key: String) throws -> String {
     let text = try string(node, key)
-    guard isDigest(text) else { throw failure("expected 64 lower-case hexadecimal digits for \"\(key)\", found \"\(text)\"", at: node) }
+    guard isDigest(text) else {
+      throw failure("expected 64 lower-case hexadecimal digits for \"\(key)\", found \"\(text)\"", at: node)
+    }
     return text
   }
 
@@ -163,7 +180,9 @@ private struct YAMLReader {
       case "name": name = try string(node, key)
       case "value": value = try byte(node, key)
       default:
-        guard let list = node.sequence, list.count == 3 else { throw failure("expected [red, green, blue] for \"colour\"", at: node) }
+        guard let list = node.sequence, list.count == 3 else {
+          throw failure("expected [red, green, blue] for \"colour\"", at: node)
+        }
         colour = RGB(try byte(list[0], key), try byte(list[1], key), try byte(list[2], key))
       }
     }

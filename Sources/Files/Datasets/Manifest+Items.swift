@@ -28,7 +28,9 @@ struct ItemTable {
         throw Failure(.data, "expected SHA-256 \(expected) (items_sha256 of the manifest), found \(found)", file: path)
       }
     }
-    guard let text = String(validating: bytes, as: UTF8.self) else { throw Failure(.data, "not UTF-8 text", file: path) }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw Failure(.data, "not UTF-8 text", file: path)
+    }
     try read(text)
   }
 
@@ -37,7 +39,9 @@ struct ItemTable {
       line.last == UInt8(ascii: "\r") ? line.dropLast() : line
     }
     while lines.last?.isEmpty == true { lines.removeLast() }
-    guard let first = lines.first else { throw Failure(.data, expected: "a line of column names", found: "an empty file", file: path) }
+    guard let first = lines.first else {
+      throw Failure(.data, expected: "a line of column names", found: "an empty file", file: path)
+    }
     let names = Self.cells(first)
     try readColumns(names)
     var lineOfID: [String: Int] = [:]
@@ -61,18 +65,23 @@ struct ItemTable {
     line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false).map { Substring($0) }
   }
 
-  private func failure(_ message: String, line: Int) -> Failure { Failure(.data, message, file: path, item: "line \(line)") }
+  private func failure(_ message: String, line: Int) -> Failure {
+    Failure(.data, message, file: path, item: "line \(line)")
+  }
 
   private mutating func readColumns(_ names: [Substring]) throws {
     position = Self.columns.map { column in names.firstIndex { $0 == column } }
     for (index, name) in names.enumerated() {
       guard Self.columns.contains(String(name)) else {
         let hint = nearestName(to: String(name), among: Self.columns).map { "; did you mean \"\($0)\"?" } ?? ""
-        throw failure("unknown column \"\(SafeName.shown(name))\"\(hint) (known: \(Self.columns.joined(separator: ", ")))", line: 1)
+        throw failure(
+          "unknown column \"\(SafeName.shown(name))\"\(hint) (known: \(Self.columns.joined(separator: ", ")))", line: 1)
       }
       if names[..<index].contains(name) { throw failure("column \"\(name)\" is given twice", line: 1) }
     }
-    for name in Self.required where !names.contains(where: { $0 == name }) { throw failure("the column \"\(name)\" is missing", line: 1) }
+    for name in Self.required where !names.contains(where: { $0 == name }) {
+      throw failure("the column \"\(name)\" is missing", line: 1)
+    }
   }
 
   /// The cell of a column; nil where the table lacks the column or the cell is empty.
@@ -83,20 +92,27 @@ struct ItemTable {
   private func item(_ cells: [Substring], line: Int) throws -> Manifest.Item {
     let id = String(cell(0, cells) ?? "")
     if let problem = SafeName.problem(with: id) {
-      throw failure("the id \"\(SafeName.shown(id))\" \(problem); a file of any name can stand in the column \"image\"", line: line)
+      throw failure(
+        "the id \"\(SafeName.shown(id))\" \(problem); a file of any name can stand in the column \"image\"", line: line)
     }
     let split = String(cell(1, cells) ?? "")
-    if let problem = SafeName.problem(with: split) { throw failure("the split \"\(SafeName.shown(split))\" of \(id) \(problem)", line: line) }
+    if let problem = SafeName.problem(with: split) {
+      throw failure("the split \"\(SafeName.shown(split))\" of \(id) \(problem)", line: line)
+    }
     let mask = try filePath(cell(4, cells), header.mask, id, line)
     return Manifest.Item(
-      id: id, split: split, imagePath: try filePath(cell(3, cells), header.image, id, line) ?? "", labels: try labels(cell(2, cells), id, line),
-      size: try size(cells, id, line), orientation: header.orientation, maskPath: mask, imageDigest: try digest(5, cells, id, line),
+      id: id, split: split, imagePath: try filePath(cell(3, cells), header.image, id, line) ?? "",
+      labels: try labels(cell(2, cells), id, line),
+      size: try size(cells, id, line), orientation: header.orientation, maskPath: mask,
+      imageDigest: try digest(5, cells, id, line),
       maskDigest: try digest(6, cells, id, line))
   }
 
   private func filePath(_ cell: Substring?, _ template: String?, _ id: String, _ line: Int) throws -> String? {
     if let cell {
-      if let problem = SafeName.problem(withRelativePath: cell) { throw failure("the path \"\(cell)\" of \(id) \(problem)", line: line) }
+      if let problem = SafeName.problem(withRelativePath: cell) {
+        throw failure("the path \"\(cell)\" of \(id) \(problem)", line: line)
+      }
       return "\(dataRoot)/\(cell)"
     }
     return template.map { "\(dataRoot)/\($0.replacing("{id}", with: id))" }
@@ -114,8 +130,12 @@ struct ItemTable {
       guard let index = header.classes.index(ofName: name) else {
         let known = header.classes.names.dropFirst()
         let hint = nearestName(to: name, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
-        let commas = separatesByCommas && name.contains(" ") ? "; commas separate names here, because some hold spaces" : ""
-        throw failure("\(id) has the unknown class \"\(SafeName.shown(name))\"\(hint)\(commas) (classes: \(known.joined(separator: ", ")))", line: line)
+        let commas =
+          separatesByCommas && name.contains(" ") ? "; commas separate names here, because some hold spaces" : ""
+        throw failure(
+          "\(id) has the unknown class \"\(SafeName.shown(name))\"\(hint)\(commas) (classes: "
+            + "\(known.joined(separator: ", ")))",
+          line: line)
       }
       if index == 0 { throw failure("\(id) lists the background \"\(name)\", which every image has", line: line) }
       return index
@@ -137,7 +157,8 @@ struct ItemTable {
   private func digest(_ column: Int, _ cells: [Substring], _ id: String, _ line: Int) throws -> String? {
     guard let text = cell(column, cells) else { return nil }
     guard isDigest(text) else {
-      throw failure("\(id): expected 64 lower-case hexadecimal digits in \(Self.columns[column]), found \"\(text)\"", line: line)
+      throw failure(
+        "\(id): expected 64 lower-case hexadecimal digits in \(Self.columns[column]), found \"\(text)\"", line: line)
     }
     return String(text)
   }

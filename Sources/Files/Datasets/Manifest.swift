@@ -2,13 +2,14 @@ import Foundation
 import Foundations
 import Imaging
 
-/// What a data set is: its classes, its images with their image-level labels, and where the files lie. Read from a YAML file and a table.
+/// What a data set is: its classes, its images with their image-level labels, and where the files lie. Read from a YAML
+/// file and a table.
 ///
 ///     let manifest = try Manifest(contentsOf: "data-manifests/voc-animals.yaml", dataRoot: "/data/voc-animals")
 ///     for item in try manifest.items(split: "train") { ... }
 ///
-/// A `Manifest` says nothing about the pixels of truth masks: only `EvaluationMasks` does. So a program that does not name that type cannot
-/// train on them.
+/// A `Manifest` says nothing about the pixels of truth masks: only `EvaluationMasks` does. So a program that does not
+/// name that type cannot train on them.
 public struct Manifest: Sendable {
   /// One image.
   public struct Item: Sendable, Equatable {
@@ -43,12 +44,13 @@ public struct Manifest: Sendable {
   /// The folder that image and mask paths start from.
   public let dataRoot: String
 
-  /// Reads and checks `path` and its table of items. Image files are not touched: see `items(split:)` and `verifyDigests`.
+  /// Reads and checks `path` and its table of items. Image files are not touched: see `items(split:)` and
+  /// `verifyDigests`.
   ///
-  /// - Parameter dataRoot: the folder of images and masks; by default the manifest's own. The table of items is looked for beside the manifest and
-  ///   below the data root.
-  /// - Throws: `Failure(.noInput)` for a missing file, `Failure(.data)` with file and line for everything wrong in it, and where there are two
-  ///   different tables and no `items_sha256` says which of them is meant.
+  /// - Parameter dataRoot: the folder of images and masks; by default the manifest's own. The table of items is looked
+  ///   for beside the manifest and below the data root.
+  /// - Throws: `Failure(.noInput)` for a missing file, `Failure(.data)` with file and line for everything wrong in it,
+  ///   and where there are two different tables and no `items_sha256` says which of them is meant.
   public init(contentsOf path: String, dataRoot: String? = nil) throws {
     let folder = (path as NSString).deletingLastPathComponent
     let beside = folder.isEmpty ? "." : folder
@@ -65,16 +67,23 @@ public struct Manifest: Sendable {
   }
 
   /// Where the table of items lies.
-  private static func table(of header: ManifestHeader, beside: String, root: String, manifest: String) throws -> String {
+  private static func table(of header: ManifestHeader, beside: String, root: String, manifest: String) throws -> String
+  {
     let candidates = ["\(beside)/\(header.items)", "\(root)/\(header.items)"]
     let found = candidates.filter { FileManager.default.fileExists(atPath: $0) }
     guard let first = found.first else {
       throw Failure(.noInput, "no table of items: neither \(candidates[0]) nor \(candidates[1]) exists", file: manifest)
     }
-    guard found.count == 2, FileManager.default.contentsEqual(atPath: found[0], andPath: found[1]) == false else { return first }
-    if let expected = header.itemsDigest { return try found.first { try SHA256.hexadecimal(ofFile: $0) == expected } ?? first }
+    guard found.count == 2, FileManager.default.contentsEqual(atPath: found[0], andPath: found[1]) == false else {
+      return first
+    }
+    if let expected = header.itemsDigest {
+      return try found.first { try SHA256.hexadecimal(ofFile: $0) == expected } ?? first
+    }
     throw Failure(
-      .data, "there are two different tables of items, \(found[0]) beside the manifest and \(found[1]) in the data root: remove or rename one",
+      .data,
+      "there are two different tables of items, \(found[0]) beside the manifest and \(found[1]) in the data root: "
+        + "remove or rename one",
       file: manifest)
   }
 
@@ -92,7 +101,8 @@ public struct Manifest: Sendable {
   /// - Parameters:
   ///   - labelled: refuse images whose labels are not known. Pass false where labels are not used.
   ///   - checkingFiles: refuse images whose file does not exist.
-  /// - Throws: `Failure(.usage)` for a split that no item has; `Failure(.noInput)` with path and id for the first missing file.
+  /// - Throws: `Failure(.usage)` for a split that no item has; `Failure(.noInput)` with path and id for the first
+  ///   missing file.
   public func items(split: String, labelled: Bool = true, checkingFiles: Bool = true) throws -> [Item] {
     let chosen = items.filter { $0.split == split }
     if chosen.isEmpty {
@@ -100,11 +110,14 @@ public struct Manifest: Sendable {
       throw Failure(.usage, "no split \"\(split)\"\(hint) (splits: \(splits.joined(separator: ", ")))", file: itemsPath)
     }
     if labelled, let item = chosen.first(where: { $0.labels == nil }) {
-      throw Failure(.data, "its labels are not known (\"-\"), but they are needed here; \"none\" says that it shows no class", file: itemsPath, item: item.id)
+      throw Failure(
+        .data, "its labels are not known (\"-\"), but they are needed here; \"none\" says that it shows no class",
+        file: itemsPath, item: item.id)
     }
     if checkingFiles {
       for item in chosen where !FileManager.default.fileExists(atPath: item.imagePath) {
-        throw Failure(.noInput, "the manifest names this image, but there is no such file", file: item.imagePath, item: item.id)
+        throw Failure(
+          .noInput, "the manifest names this image, but there is no such file", file: item.imagePath, item: item.id)
       }
     }
     return chosen

@@ -35,7 +35,10 @@ public struct ManifestWriter {
   /// What becomes of the EXIF orientation of the images; nil leaves it to the reader's default, to apply it.
   public var orientation: OrientationPolicy?
 
-  public init(name: String, description: String, classes: ClassTable, image: String = "images/{id}.png", mask: String? = "masks/{id}.png") {
+  public init(
+    name: String, description: String, classes: ClassTable, image: String = "images/{id}.png",
+    mask: String? = "masks/{id}.png"
+  ) {
     self.name = name
     self.description = description
     self.classes = classes
@@ -43,7 +46,8 @@ public struct ManifestWriter {
     self.mask = mask
   }
 
-  /// Writes `FOLDER/items.tsv`, then `FOLDER/manifest.yaml`, each atomically: where the second exists, the first is whole and has its digest.
+  /// Writes `FOLDER/items.tsv`, then `FOLDER/manifest.yaml`, each atomically: where the second exists, the first is
+  /// whole and has its digest.
   ///
   /// Returns the path of the manifest. Rows are checked on reading, not here.
   @discardableResult
@@ -59,12 +63,15 @@ public struct ManifestWriter {
     // Columns of paths only where there is one.
     let (hasImages, hasMasks) = (rows.contains { $0.image != nil }, rows.contains { $0.mask != nil })
     let paths = (hasImages ? ["image"] : []) + (hasMasks ? ["mask"] : [])
-    var lines = [(["id", "split", "labels"] + paths + ["image_sha256", "mask_sha256", "width", "height"]).joined(separator: "\t")]
+    var lines = [
+      (["id", "split", "labels"] + paths + ["image_sha256", "mask_sha256", "width", "height"]).joined(separator: "\t")
+    ]
     for row in rows {
       let labels = LabelCell.text(row.labels, byCommas: classes.haveSpaces)
       let paths = (hasImages ? [row.image ?? ""] : []) + (hasMasks ? [row.mask ?? ""] : [])
       let size = [row.width, row.height].map { $0.map(String.init) ?? "" }
-      lines.append(([row.id, row.split, labels] + paths + [row.imageDigest, row.maskDigest] + size).joined(separator: "\t"))
+      lines.append(
+        ([row.id, row.split, labels] + paths + [row.imageDigest, row.maskDigest] + size).joined(separator: "\t"))
     }
     return lines.joined(separator: "\n") + "\n"
   }
@@ -77,7 +84,10 @@ public struct ManifestWriter {
       let colour = "\(entry.colour.red), \(entry.colour.green), \(entry.colour.blue)"
       lines.append("  - { name: \(Self.quoted(entry.name)), value: \(entry.value), colour: [\(colour)] }")
     }
-    lines += ["void: \(classes.void)", "unlisted: \(classes.unlisted.rawValue)", "items: items.tsv", "items_sha256: \(itemsDigest)"]
+    lines += [
+      "void: \(classes.void)", "unlisted: \(classes.unlisted.rawValue)", "items: items.tsv",
+      "items_sha256: \(itemsDigest)",
+    ]
     lines.append("image: \(Self.quoted(image))")
     if let mask { lines.append("mask: \(Self.quoted(mask))") }
     if let orientation { lines.append("orientation: \(orientation.rawValue)") }

@@ -22,7 +22,8 @@ public struct Normalisation: Sendable, Equatable {
     return RGB(bytes[0], bytes[1], bytes[2])
   }
 
-  /// The image as (3, height, width), red first. Computed in double precision for each of the 256 values and rounded once.
+  /// The image as (3, height, width), red first. Computed in double precision for each of the 256 values and rounded
+  /// once.
   public func tensor(_ image: RGBImage) -> Tensor {
     tensor(image, rows: 0..<image.height, columns: 0..<image.width)
   }
@@ -30,7 +31,9 @@ public struct Normalisation: Sendable, Equatable {
   /// The same with zeros outside the given window.
   func tensor(_ image: RGBImage, rows: Range<Int>, columns: Range<Int>) -> Tensor {
     let (width, height) = (image.width, image.height)
-    let tables = zip(mean, deviation).map { mean, deviation in (0..<256).map { Float((Double($0) / 255 - mean) / deviation) } }
+    let tables = zip(mean, deviation).map { mean, deviation in
+      (0..<256).map { Float((Double($0) / 255 - mean) / deviation) }
+    }
     var values = [Float](repeating: 0, count: 3 * height * width)
     for (channel, table) in tables.enumerated() {
       for y in rows {

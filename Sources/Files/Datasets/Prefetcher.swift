@@ -6,10 +6,11 @@ import Foundations
 ///     let batches = Prefetcher(steps: 0..<100) { step in try load(sampler.batch(step: step)) }
 ///     while let batch = try batches.next() { ... }
 ///
-/// Batches come in the order of the steps. Memory is bounded by `depth` prepared batches, the one in preparation and the one in use.
-/// Dropping the prefetcher stops the thread after the batch in preparation.
+/// Batches come in the order of the steps. Memory is bounded by `depth` prepared batches, the one in preparation and
+/// the one in use. Dropping the prefetcher stops the thread after the batch in preparation.
 public final class Prefetcher<Batch: Sendable>: Sendable {
-  /// Prepared batches that may be in memory at a time, with the default depth: those that wait, the one in preparation and the one in use.
+  /// Prepared batches that may be in memory at a time, with the default depth: those that wait, the one in preparation
+  /// and the one in use.
   public static var batchesHeld: Int { 4 }
 
   private let queue: Queue
@@ -39,7 +40,8 @@ public final class Prefetcher<Batch: Sendable>: Sendable {
 
   /// The batch of the next step, waiting for it if need be; nil after the last step.
   ///
-  /// Throws what the preparation of this very step threw, a `Failure` with the item's id; after that there are no more batches.
+  /// Throws what the preparation of this very step threw, a `Failure` with the item's id; after that there are no more
+  /// batches.
   public func next() throws -> Batch? { try queue.take()?.get() }
 
   /// A bounded queue between two threads. All its state is guarded by the condition's lock.

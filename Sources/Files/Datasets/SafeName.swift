@@ -1,13 +1,17 @@
-/// The rules for names: what becomes a part of paths and group names (ids of images, splits), what people read (classes), where files lie.
+/// The rules for names: what becomes a part of paths and group names (ids of images, splits), what people read
+/// (classes), where files lie.
 public enum SafeName {
   /// What is wrong with `name`, as the end of a sentence ("is empty", "starts with ..."); nil where it may be used.
   ///
-  /// Allowed are `A-Z a-z 0-9 . _ -`, up to 200 bytes, neither `.` nor `-` in front, no `..`: so a name is never a path, an option or a hidden file.
+  /// Allowed are `A-Z a-z 0-9 . _ -`, up to 200 bytes, neither `.` nor `-` in front, no `..`: so a name is never a
+  /// path, an option or a hidden file.
   public static func problem(with name: some StringProtocol) -> String? {
     let bytes = name.utf8
     guard let first = bytes.first else { return "is empty" }
     if bytes.count > 200 { return "is longer than 200 bytes" }
-    if first == UInt8(ascii: ".") || first == UInt8(ascii: "-") { return "starts with \"\(Character(Unicode.Scalar(first)))\"" }
+    if first == UInt8(ascii: ".") || first == UInt8(ascii: "-") {
+      return "starts with \"\(Character(Unicode.Scalar(first)))\""
+    }
     var previous: UInt8 = 0
     for byte in bytes {
       if !isAllowed(byte) { return "holds characters other than A-Z a-z 0-9 . _ -" }
@@ -17,17 +21,22 @@ public enum SafeName {
     return nil
   }
 
-  /// What is wrong with the name of a class, as the end of a sentence; nil where it may be used: "traffic light", "Bär", "t-shirt (red)".
+  /// What is wrong with the name of a class, as the end of a sentence; nil where it may be used: "traffic light",
+  /// "Bär", "t-shirt (red)".
   ///
-  /// Class names stand in tables and files, never in paths. Allowed are letters and digits of any script, single spaces inside, and `. _ - + ' & ( )`,
-  /// up to 200 bytes, the first a letter or digit. So a comma separates names, and `-` alone can mean "not known".
+  /// Class names stand in tables and files, never in paths. Allowed are letters and digits of any script, single spaces
+  /// inside, and `. _ - + ' & ( )`, up to 200 bytes, the first a letter or digit. So a comma separates names, and `-`
+  /// alone can mean "not known".
   public static func problem(withClassName name: some StringProtocol) -> String? {
     guard let first = name.unicodeScalars.first else { return "is empty" }
     if name.utf8.count > 200 { return "is longer than 200 bytes" }
     if !isLetterOrDigit(first) { return "starts with \"\(first)\", not with a letter or digit" }
     var previous: Unicode.Scalar = "a"
     for scalar in name.unicodeScalars {
-      guard isLetterOrDigit(scalar) || scalar.properties.generalCategory == .nonspacingMark || " ._-+'&()".unicodeScalars.contains(scalar) else {
+      guard
+        isLetterOrDigit(scalar) || scalar.properties.generalCategory == .nonspacingMark
+          || " ._-+'&()".unicodeScalars.contains(scalar)
+      else {
         return "holds \"\(scalar)\"; allowed are letters, digits, spaces and . _ - + ' & ( )"
       }
       if scalar == " ", previous == " " { return "holds two spaces side by side" }
@@ -36,17 +45,21 @@ public enum SafeName {
     return previous == " " ? "ends with a space" : nil
   }
 
-  private static func isLetterOrDigit(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.isAlphabetic || scalar.properties.numericType != nil }
+  private static func isLetterOrDigit(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+  }
 
   /// A name for a message: what is too long for a name is cut, so that the end of the sentence is still read.
   static func shown(_ name: some StringProtocol) -> String {
-    name.utf8.count <= 200 ? String(name) : String(decoding: name.utf8.prefix(60), as: UTF8.self) + "... (\(name.utf8.count) bytes)"
+    name.utf8.count <= 200
+      ? String(name) : String(decoding: name.utf8.prefix(60), as: UTF8.self) + "... (\(name.utf8.count) bytes)"
   }
 
-  /// An id for the file at a relative path, given without its suffix: the path itself where it is a safe name, else the nearest one.
+  /// An id for the file at a relative path, given without its suffix: the path itself where it is a safe name, else the
+  /// nearest one.
   ///
-  /// `/` becomes `__`, a character beyond ASCII `u` and its number in hexadecimal, any other `_`: `trips/Weißer Turm` is `trips__Weiu00dfer_Turm`.
-  /// Two paths may have the same id.
+  /// `/` becomes `__`, a character beyond ASCII `u` and its number in hexadecimal, any other `_`: `trips/Weißer Turm`
+  /// is `trips__Weiu00dfer_Turm`. Two paths may have the same id.
   public static func id(forPath path: String) -> String {
     if problem(with: path) == nil { return path }
     var id = ""
@@ -65,13 +78,16 @@ public enum SafeName {
 
   private static func isAllowed(_ byte: UInt8) -> Bool {
     switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"):
+      true
     case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"): true
     default: false
     }
   }
 
-  /// What is wrong with a path below a data root; nil where it may be used: relative, no `..`, no control characters, not starting with `-`.
+  /// What is wrong with a path below a data root; nil where it may be used: relative, no `..`, no control characters,
+  /// not starting with `-`.
   public static func problem(withRelativePath path: some StringProtocol) -> String? {
     if path.isEmpty { return "is empty" }
     if path.hasPrefix("/") { return "is absolute, but it must be below the data root" }

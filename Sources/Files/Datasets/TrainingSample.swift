@@ -14,7 +14,8 @@ public struct TrainingSample: Sendable {
 
   /// Reads the image, draws its augmentation and applies it.
   ///
-  /// - Throws: the `Failure` of reading, with the id; `Failure(.data)` where the image's size is not the one that the manifest gives.
+  /// - Throws: the `Failure` of reading, with the id; `Failure(.data)` where the image's size is not the one that the
+  ///   manifest gives.
   public init(_ item: Manifest.Item, policy: AugmentationPolicy, seed: UInt64, epoch: Int) throws {
     self.init(item, image: try item.image(), policy: policy, seed: seed, epoch: epoch)
   }

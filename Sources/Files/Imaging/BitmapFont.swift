@@ -1,5 +1,5 @@
-/// Capital letters, digits and signs of 5 x 7 dots, for labels in result pictures. Small letters are drawn as capitals; what is not in the
-/// font as a filled box.
+/// Capital letters, digits and signs of 5 x 7 dots, for labels in result pictures. Small letters are drawn as capitals;
+/// what is not in the font as a filled box.
 enum BitmapFont {
   static let width = 5
   static let height = 7

@@ -20,7 +20,8 @@ enum Codec {
   static func header(_ bytes: [UInt8], file: String?) throws -> Header {
     try decoding(bytes, file: file, expected: "an image", image_read_header) { decoded in
       Header(
-        width: Int(decoded.width), height: Int(decoded.height), description: Self.description(decoded), orientation: Self.orientation(decoded),
+        width: Int(decoded.width), height: Int(decoded.height), description: Self.description(decoded),
+        orientation: Self.orientation(decoded),
         text: Self.text(decoded))
     }
   }
@@ -28,14 +29,21 @@ enum Codec {
   /// The pixels as stored, and the orientation that they are meant to be shown in.
   static func rgb(_ bytes: [UInt8], file: String?) throws -> (image: RGBImage, orientation: Orientation) {
     try decoding(bytes, file: file, expected: "a PNG or JPEG image", image_read_rgb) { decoded in
-      (RGBImage(width: Int(decoded.width), height: Int(decoded.height), pixels: Self.pixels(decoded)), Self.orientation(decoded))
+      (
+        RGBImage(width: Int(decoded.width), height: Int(decoded.height), pixels: Self.pixels(decoded)),
+        Self.orientation(decoded)
+      )
     }
   }
 
   /// The orientation that a file gives, of which these are the first bytes; nil where it takes more of them to tell.
-  static func orientation(_ bytes: [UInt8]) -> Orientation? { Orientation(rawValue: Int(image_orientation(bytes, bytes.count))) }
+  static func orientation(_ bytes: [UInt8]) -> Orientation? {
+    Orientation(rawValue: Int(image_orientation(bytes, bytes.count)))
+  }
 
-  private static func orientation(_ decoded: image_decoded) -> Orientation { Orientation(rawValue: Int(decoded.orientation)) ?? .upright }
+  private static func orientation(_ decoded: image_decoded) -> Orientation {
+    Orientation(rawValue: Int(decoded.orientation)) ?? .upright
+  }
 
   static func labels(_ bytes: [UInt8], file: String?) throws -> (LabelMask, Palette?, [(String, String)]) {
     let expected = "a mask as palette PNG or grey PNG of at most 8 bits"
@@ -49,19 +57,23 @@ enum Codec {
 
   /// - Parameter palette: nil with three channels; with one channel nil writes a grey PNG.
   static func png(
-    _ pixels: [UInt8], width: Int, height: Int, channels: Int, palette: Palette?, text: [(String, String)], compression: Int, file: String?
+    _ pixels: [UInt8], width: Int, height: Int, channels: Int, palette: Palette?, text: [(String, String)],
+    compression: Int, file: String?
   ) throws -> [UInt8] {
     let colours = palette.map { $0.colours.flatMap { [$0.red, $0.green, $0.blue] } } ?? []
     let pairs = try packed(text, file: file)
     return try encoding(file: file) { out in
       image_write_png(
-        pixels, UInt32(width), UInt32(height), Int32(channels), colours, Int32(colours.count / 3), pairs, Int32(text.count), Int32(compression),
+        pixels, UInt32(width), UInt32(height), Int32(channels), colours, Int32(colours.count / 3), pairs,
+        Int32(text.count), Int32(compression),
         out)
     }
   }
 
   static func jpeg(_ image: RGBImage, quality: Int, file: String?) throws -> [UInt8] {
-    try encoding(file: file) { out in image_write_jpeg(image.pixels, UInt32(image.width), UInt32(image.height), Int32(quality), out) }
+    try encoding(file: file) { out in
+      image_write_jpeg(image.pixels, UInt32(image.width), UInt32(image.height), Int32(quality), out)
+    }
   }
 
   /// The bytes of a file; a failure tells what the system said.
@@ -82,7 +94,9 @@ enum Codec {
     }
   }
 
-  private static func encoding(file: String?, _ write: (UnsafeMutablePointer<image_bytes>) -> image_status) throws -> [UInt8] {
+  private static func encoding(file: String?, _ write: (UnsafeMutablePointer<image_bytes>) -> image_status) throws
+    -> [UInt8]
+  {
     var bytes = image_bytes()
     defer { image_release_bytes(&bytes) }
     let status = write(&bytes)
@@ -93,12 +107,16 @@ enum Codec {
   }
 
   private static func pixels(_ decoded: image_decoded) -> [UInt8] {
-    Array(UnsafeBufferPointer(start: decoded.pixels, count: Int(decoded.width) * Int(decoded.height) * Int(decoded.channels)))
+    Array(
+      UnsafeBufferPointer(
+        start: decoded.pixels, count: Int(decoded.width) * Int(decoded.height) * Int(decoded.channels)))
   }
 
   private static func text(_ decoded: image_decoded) -> [(String, String)] {
     let raw = UnsafeRawBufferPointer(start: decoded.text, count: decoded.text_length)
-    let parts = raw.split(separator: 0, omittingEmptySubsequences: false).dropLast().map { String(decoding: $0, as: UTF8.self) }
+    let parts = raw.split(separator: 0, omittingEmptySubsequences: false).dropLast().map {
+      String(decoding: $0, as: UTF8.self)
+    }
     return stride(from: 0, to: parts.count - 1, by: 2).map { (parts[$0], parts[$0 + 1]) }
   }
 
@@ -110,7 +128,9 @@ enum Codec {
       guard (1...79).contains(scalars.count), scalars.allSatisfy({ (32..<127).contains($0.value) }) else {
         throw Failure(.usage, "a PNG text key has 1 to 79 printable ASCII characters, found \"\(key)\"", file: file)
       }
-      guard !value.utf8.contains(0) else { throw Failure(.usage, "a PNG text value cannot hold a zero byte", file: file, item: key) }
+      guard !value.utf8.contains(0) else {
+        throw Failure(.usage, "a PNG text value cannot hold a zero byte", file: file, item: key)
+      }
       all += key.utf8CString + value.utf8CString
     }
     return all + [0]

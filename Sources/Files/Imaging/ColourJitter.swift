@@ -1,4 +1,5 @@
-/// A drawn change of colours: four operations, each with a factor, in some order. Equal to torchvision's `adjust_*` on Pillow images.
+/// A drawn change of colours: four operations, each with a factor, in some order. Equal to torchvision's `adjust_*` on
+/// Pillow images.
 ///
 /// Drawing is not done here: an augmentation draws the value once and applies it wherever it is needed.
 public struct ColourJitter: Sendable, Equatable {
@@ -17,11 +18,13 @@ public struct ColourJitter: Sendable, Equatable {
   public var contrast: Double
   /// 1 leaves the image as it is, 0 makes it grey.
   public var saturation: Double
-  /// In turns, -0.5...0.5; 0 leaves the image as it is (up to the rounding of going through HSV, as the reference has it).
+  /// In turns, -0.5...0.5; 0 leaves the image as it is (up to the rounding of going through HSV, as the reference has
+  /// it).
   public var hue: Double
 
   public init(
-    order: [Operation] = Operation.allCases, brightness: Double = 1, contrast: Double = 1, saturation: Double = 1, hue: Double = 0
+    order: [Operation] = Operation.allCases, brightness: Double = 1, contrast: Double = 1, saturation: Double = 1,
+    hue: Double = 0
   ) {
     self.order = order
     self.brightness = brightness
@@ -76,7 +79,8 @@ extension RGBImage {
   private func blended(from base: UInt8, _ factor: Double) -> RGBImage {
     let mix = Mix(factor)
     let table = (0...255).map { mix(base, UInt8($0)) }
-    return with(table.withUnsafeBufferPointer { table in converted { (table[Int($0)], table[Int($1)], table[Int($2)]) } })
+    return with(
+      table.withUnsafeBufferPointer { table in converted { (table[Int($0)], table[Int($1)], table[Int($2)]) } })
   }
 
   private func with(_ pixels: [UInt8]) -> RGBImage { RGBImage(width: width, height: height, pixels: pixels) }

@@ -6,7 +6,8 @@ enum ColourSpace {
     UInt8(truncatingIfNeeded: (19595 &* UInt32(red) &+ 38470 &* UInt32(green) &+ 7471 &* UInt32(blue) &+ 0x8000) >> 16)
   }
 
-  /// Hue in units of 1/255 turn, saturation, value; fractions are cut, not rounded. Some steps are single and some double precision.
+  /// Hue in units of 1/255 turn, saturation, value; fractions are cut, not rounded. Some steps are single and some
+  /// double precision.
   static func hsv(_ red: UInt8, _ green: UInt8, _ blue: UInt8) -> (hue: UInt8, saturation: UInt8, value: UInt8) {
     let most = max(red, green, blue)
     let least = min(red, green, blue)
@@ -16,7 +17,9 @@ enum ColourSpace {
     let g = Float(most - green) / range
     let b = Float(most - blue) / range
     let sixths: Float =
-      if red == most { b - g } else if green == most { Float(2.0 + Double(r) - Double(b)) } else { Float(4.0 + Double(g) - Double(r)) }
+      if red == most { b - g } else if green == most { Float(2.0 + Double(r) - Double(b)) } else {
+        Float(4.0 + Double(g) - Double(r))
+      }
     let turned = Double(sixths) / 6.0 + 1.0
     let turn = Float(turned >= 1 ? turned - 1 : turned)
     let saturation = Double(range / Float(most))
@@ -64,14 +67,17 @@ extension RGBImage {
   /// An image from `hsv()`'s form. Precondition: `hsv` holds `width * height * 3` bytes.
   public init(width: Int, height: Int, hsv: [UInt8]) {
     let form = RGBImage(width: width, height: height, pixels: hsv)
-    self.init(width: width, height: height, pixels: form.converted { ColourSpace.rgb(hue: $0, saturation: $1, value: $2) })
+    self.init(
+      width: width, height: height, pixels: form.converted { ColourSpace.rgb(hue: $0, saturation: $1, value: $2) })
   }
 
   @inline(__always)
   func converted(_ body: (UInt8, UInt8, UInt8) -> (UInt8, UInt8, UInt8)) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: pixels.count) { out, count in
       pixels.withUnsafeBufferPointer { source in
-        for i in stride(from: 0, to: source.count, by: 3) { (out[i], out[i + 1], out[i + 2]) = body(source[i], source[i + 1], source[i + 2]) }
+        for i in stride(from: 0, to: source.count, by: 3) {
+          (out[i], out[i + 1], out[i + 2]) = body(source[i], source[i + 1], source[i + 2])
+        }
       }
       count = pixels.count
     }

@@ -1,8 +1,12 @@
 extension RGBImage {
-  /// The mask's colours over the image: `opacity` of colour and the rest of image, rounded. Pixels whose label is in `transparent` keep
-  /// the image. Precondition: equal sizes and an opacity in 0...1.
-  public func overlaid(with mask: LabelMask, palette: Palette, opacity: Float = 0.6, transparent: Set<UInt8> = []) -> RGBImage {
-    precondition(mask.width == width && mask.height == height, "a mask of \(mask.width) x \(mask.height) over an image of \(width) x \(height)")
+  /// The mask's colours over the image: `opacity` of colour and the rest of image, rounded. Pixels whose label is in
+  /// `transparent` keep the image. Precondition: equal sizes and an opacity in 0...1.
+  public func overlaid(with mask: LabelMask, palette: Palette, opacity: Float = 0.6, transparent: Set<UInt8> = [])
+    -> RGBImage
+  {
+    precondition(
+      mask.width == width && mask.height == height,
+      "a mask of \(mask.width) x \(mask.height) over an image of \(width) x \(height)")
     precondition((0...1).contains(opacity), "an opacity of \(opacity)")
     let share = Int32((opacity * 256).rounded())
     let rest = 256 - share
@@ -13,7 +17,9 @@ extension RGBImage {
     }
     var result = self
     for (i, label) in mask.labels.enumerated() where !clear[Int(label)] {
-      for c in 0..<3 { result.pixels[3 * i + c] = UInt8((colours[Int(label)][c] + rest * Int32(pixels[3 * i + c]) + 128) >> 8) }
+      for c in 0..<3 {
+        result.pixels[3 * i + c] = UInt8((colours[Int(label)][c] + rest * Int32(pixels[3 * i + c]) + 128) >> 8)
+      }
     }
     return result
   }
@@ -36,7 +42,8 @@ extension RGBImage {
     }
   }
 
-  /// Writes one line of text with its top left corner at (x, y), in dots of `scale` pixels; letters are 5 x 7 dots with one between.
+  /// Writes one line of text with its top left corner at (x, y), in dots of `scale` pixels; letters are 5 x 7 dots with
+  /// one between.
   public mutating func draw(_ text: String, x: Int, y: Int, colour: RGB = .black, scale: Int = 1) {
     precondition(scale >= 1, "text of scale \(scale)")
     for (position, character) in text.enumerated() {
@@ -95,8 +102,8 @@ public struct Montage: Sendable {
     rows.append((label, cells))
   }
 
-  /// The whole as one image. A column is as wide as its widest picture or its title, a row as high as its highest picture; pictures stand
-  /// at the top left of their cells.
+  /// The whole as one image. A column is as wide as its widest picture or its title, a row as high as its highest
+  /// picture; pictures stand at the top left of their cells.
   public func rendered() -> RGBImage {
     let line = RGBImage.textSize("X", scale: textScale).height
     let labelWidth = rows.map { RGBImage.textSize($0.label, scale: textScale).width }.max() ?? 0
@@ -107,7 +114,8 @@ public struct Montage: Sendable {
     let top = padding + (columns.allSatisfy(\.isEmpty) ? 0 : line + padding)
     let left = padding + (labelWidth == 0 ? 0 : labelWidth + padding)
     var result = RGBImage(
-      width: max(1, left + widths.reduce(0) { $0 + $1 + padding }), height: max(1, top + heights.reduce(0) { $0 + $1 + padding }),
+      width: max(1, left + widths.reduce(0) { $0 + $1 + padding }),
+      height: max(1, top + heights.reduce(0) { $0 + $1 + padding }),
       colour: background)
     var x = left
     for (c, title) in columns.enumerated() {

@@ -16,9 +16,11 @@ enum Geometry {
     }
   }
 
-  /// The window of `width` x `height` whose top left corner is (x, y) of the source; outside the source it holds `padding`.
+  /// The window of `width` x `height` whose top left corner is (x, y) of the source; outside the source it holds
+  /// `padding`.
   static func cropped(
-    _ source: [UInt8], width sourceWidth: Int, height sourceHeight: Int, x: Int, y: Int, width: Int, height: Int, padding: [UInt8]
+    _ source: [UInt8], width sourceWidth: Int, height sourceHeight: Int, x: Int, y: Int, width: Int, height: Int,
+    padding: [UInt8]
   ) -> [UInt8] {
     precondition(width > 0 && height > 0, "a crop of \(width) x \(height)")
     let channels = padding.count
@@ -53,7 +55,8 @@ extension RGBImage {
     RGBImage(width: width, height: height, pixels: Geometry.flipped(pixels, width: width, height: height, channels: 3))
   }
 
-  /// The window of `width` x `height` whose top left corner is at (x, y), which may lie outside; what is outside the image has `padding`.
+  /// The window of `width` x `height` whose top left corner is at (x, y), which may lie outside; what is outside the
+  /// image has `padding`.
   public func cropped(x: Int, y: Int, width: Int, height: Int, padding: RGB = .black) -> RGBImage {
     let colour = [padding.red, padding.green, padding.blue]
     let window = Geometry.cropped(
@@ -68,7 +71,8 @@ extension LabelMask {
     LabelMask(width: width, height: height, labels: Geometry.flipped(labels, width: width, height: height, channels: 1))
   }
 
-  /// The window of `width` x `height` whose top left corner is at (x, y), which may lie outside; what is outside the mask is `padding`.
+  /// The window of `width` x `height` whose top left corner is at (x, y), which may lie outside; what is outside the
+  /// mask is `padding`.
   public func cropped(x: Int, y: Int, width: Int, height: Int, padding: UInt8 = LabelMask.void) -> LabelMask {
     let window = Geometry.cropped(
       labels, width: self.width, height: self.height, x: x, y: y, width: width, height: height, padding: [padding])

@@ -70,15 +70,18 @@ public struct LabelMask: Sendable, Equatable {
   }
 
   /// Throws where the mask does not have the size of what it belongs to.
-  /// - Parameter other: the file that the size was taken from, or what else tells it, for the message: "images/a.jpg", "the manifest".
+  /// - Parameter other: the file that the size was taken from, or what else tells it, for the message: "images/a.jpg",
+  ///   "the manifest".
   public func requireSize(width: Int, height: Int, of other: String, file: String? = nil, item: String? = nil) throws {
     guard self.width == width, self.height == height else {
-      throw Failure(.data, Self.sizeMessage("the mask", (self.width, self.height), other, (width, height)), file: file, item: item)
+      throw Failure(
+        .data, Self.sizeMessage("the mask", (self.width, self.height), other, (width, height)), file: file, item: item)
     }
   }
 
   /// `the mask is 4 x 3, images/a.jpg is 3 x 4`, with what may be the cause where the sides are exchanged.
-  public static func sizeMessage(_ what: String, _ size: (Int, Int), _ other: String, _ otherSize: (Int, Int)) -> String {
+  public static func sizeMessage(_ what: String, _ size: (Int, Int), _ other: String, _ otherSize: (Int, Int)) -> String
+  {
     let isTurned = size == (otherSize.1, otherSize.0)
     let hint = "; the sides are exchanged: does `orientation: apply` or `ignore` in the manifest fit these files?"
     return "\(what) is \(size.0) x \(size.1), \(other) is \(otherSize.0) x \(otherSize.1)\(isTurned ? hint : "")"

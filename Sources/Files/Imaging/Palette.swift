@@ -21,8 +21,8 @@ public struct Palette: Sendable, Equatable {
 
   /// The 256 colours of PASCAL VOC's masks.
   ///
-  /// Bits 0, 1, 2 of the value become bit 7 of red, green, blue; bits 3, 4, 5 bit 6; bits 6, 7 bit 5. So 1 is (128, 0, 0), 8 is (64, 0, 0)
-  /// and the void value 255 is (224, 224, 192).
+  /// Bits 0, 1, 2 of the value become bit 7 of red, green, blue; bits 3, 4, 5 bit 6; bits 6, 7 bit 5. So 1 is (128, 0,
+  /// 0), 8 is (64, 0, 0) and the void value 255 is (224, 224, 192).
   public static let voc = Palette(
     (0..<256).map { value in
       func channel(_ first: Int) -> UInt8 {

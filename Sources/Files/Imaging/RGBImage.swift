@@ -16,7 +16,8 @@ public struct RGB: Hashable, Sendable {
 
 /// An 8-bit RGB picture held in memory. A value: copies are independent.
 ///
-/// `pixels` holds rows from the top, pixels from the left, R G B interleaved: channel c of (x, y) is `pixels[(y * width + x) * 3 + c]`.
+/// `pixels` holds rows from the top, pixels from the left, R G B interleaved: channel c of (x, y) is `pixels[(y * width
+/// + x) * 3 + c]`.
 public struct RGBImage: Sendable, Equatable {
   public let width: Int
   public let height: Int
@@ -48,12 +49,14 @@ public struct RGBImage: Sendable, Equatable {
   /// The colour at column `x`, row `y`. For drawing and tests; loops over whole images work on `pixels`.
   public subscript(x: Int, y: Int) -> RGB {
     get {
-      precondition(x >= 0 && x < width && y >= 0 && y < height, "pixel (\(x), \(y)) of an image of \(width) x \(height)")
+      precondition(
+        x >= 0 && x < width && y >= 0 && y < height, "pixel (\(x), \(y)) of an image of \(width) x \(height)")
       let i = (y * width + x) * 3
       return RGB(pixels[i], pixels[i + 1], pixels[i + 2])
     }
     set {
-      precondition(x >= 0 && x < width && y >= 0 && y < height, "pixel (\(x), \(y)) of an image of \(width) x \(height)")
+      precondition(
+        x >= 0 && x < width && y >= 0 && y < height, "pixel (\(x), \(y)) of an image of \(width) x \(height)")
       let i = (y * width + x) * 3
       pixels[i] = newValue.red
       pixels[i + 1] = newValue.green

@@ -1,10 +1,11 @@
 import Foundations
 
-// Bicubic resampling with Pillow's arithmetic: Keys' cubic with a = -1/2, widened by the scale when shrinking (antialias), 8-bit values
-// between the horizontal and the vertical pass, coefficients in fixed point of 22 bits, sums in 32 bits. Every step is an integer except
-// the coefficients, so results are equal to Pillow's to the last bit.
+// Bicubic resampling with Pillow's arithmetic: Keys' cubic with a = -1/2, widened by the scale when shrinking
+// (antialias), 8-bit values between the horizontal and the vertical pass, coefficients in fixed point of 22 bits, sums
+// in 32 bits. Every step is an integer except the coefficients, so results are equal to Pillow's to the last bit.
 
-/// The taps of one pass: output i is the sum over k < sizes[i] of source[starts[i] + k] * weights[i * stride + k], rounded.
+/// The taps of one pass: output i is the sum over k < sizes[i] of source[starts[i] + k] * weights[i * stride + k],
+/// rounded.
 struct BicubicTaps {
   static let precision: Int32 = 22
 
@@ -64,8 +65,8 @@ enum Bicubic {
 
   /// Whether the vertical pass runs first; the order shows in the 8-bit rounding between the passes.
   ///
-  /// Pillow 13 does so where the height shrinks by more than twice what the width shrinks; earlier versions never do. The rule was found
-  /// by comparing with Pillow 13.0.0 over 3,000 random sizes, all of which it explains.
+  /// Pillow 13 does so where the height shrinks by more than twice what the width shrinks; earlier versions never do.
+  /// The rule was found by comparing with Pillow 13.0.0 over 3,000 random sizes, all of which it explains.
   static func verticalFirst(_ width: Int, _ height: Int, _ toWidth: Int, _ toHeight: Int) -> Bool {
     toHeight < height && height - toHeight > 2 * (width - toWidth)
   }
@@ -80,12 +81,16 @@ enum Bicubic {
   private static func deepened(_ image: RGBImage, to height: Int) -> RGBImage {
     if height == image.height { return image }
     let taps = BicubicTaps(from: image.height, to: height)
-    return RGBImage(width: image.width, height: height, pixels: vertical(image.pixels, bytes: image.width * 3, taps: taps, to: height))
+    return RGBImage(
+      width: image.width, height: height, pixels: vertical(image.pixels, bytes: image.width * 3, taps: taps, to: height)
+    )
   }
 
-  /// Sixteen rows at a time are turned so that a column's sixteen values lie together; then a tap is one multiply-add of a vector.
-  /// Interleaved colours would otherwise leave three of eight lanes busy.
-  private static func horizontal(_ source: [UInt8], width: Int, height: Int, taps: BicubicTaps, to target: Int) -> [UInt8] {
+  /// Sixteen rows at a time are turned so that a column's sixteen values lie together; then a tap is one multiply-add
+  /// of a vector. Interleaved colours would otherwise leave three of eight lanes busy.
+  private static func horizontal(_ source: [UInt8], width: Int, height: Int, taps: BicubicTaps, to target: Int)
+    -> [UInt8]
+  {
     [UInt8](unsafeUninitializedCapacity: target * height * 3) { out, count in
       source.withUnsafeBufferPointer { source in
         withUnsafeTemporaryAllocation(of: SIMD16<UInt8>.self, capacity: width * 3) { columns in
@@ -112,7 +117,8 @@ enum Bicubic {
   }
 
   private static func turn(
-    _ source: UnsafeBufferPointer<UInt8>, row: Int, rows: Int, bytes: Int, into columns: UnsafeMutableBufferPointer<SIMD16<UInt8>>
+    _ source: UnsafeBufferPointer<UInt8>, row: Int, rows: Int, bytes: Int,
+    into columns: UnsafeMutableBufferPointer<SIMD16<UInt8>>
   ) {
     for i in 0..<bytes { columns[i] = SIMD16<UInt8>() }
     for r in 0..<rows {
@@ -159,8 +165,8 @@ enum Bicubic {
 }
 
 extension RGBImage {
-  /// The image resampled to `width` x `height` by antialiased bicubic interpolation, bit for bit as Pillow's BICUBIC (each side by
-  /// itself; a side that keeps its size is not filtered). Precondition: both sides are positive.
+  /// The image resampled to `width` x `height` by antialiased bicubic interpolation, bit for bit as Pillow's BICUBIC
+  /// (each side by itself; a side that keeps its size is not filtered). Precondition: both sides are positive.
   public func resizedBicubic(width: Int, height: Int) -> RGBImage {
     precondition(width > 0 && height > 0, "resizing to \(width) x \(height)")
     return Bicubic.resize(self, width: width, height: height)
@@ -173,7 +179,9 @@ extension RGBImage {
     func scaled(_ side: Int) -> Double { max(1, (Double(side) * scale).rounded(.toNearestOrEven)) }
     // Compared as numbers that cannot overflow; one that is not a number is refused too.
     guard scale > 0, scaled(width) * scaled(height) <= Double(Self.mostPixels) else {
-      throw Failure(.usage, expected: "a scale above 0 that makes at most \(Self.mostPixels) pixels of \(width)x\(height)", found: "\(scale)")
+      throw Failure(
+        .usage, expected: "a scale above 0 that makes at most \(Self.mostPixels) pixels of \(width)x\(height)",
+        found: "\(scale)")
     }
     return (Int(scaled(width)), Int(scaled(height)))
   }

@@ -1,7 +1,8 @@
-// Bilinear resampling without antialiasing, with OpenCV's arithmetic: half-pixel centres, the edge repeated. 8-bit images use weights of 11
-// bits; shrinking to exactly half in both directions is the mean of 2 x 2 pixels.
+// Bilinear resampling without antialiasing, with OpenCV's arithmetic: half-pixel centres, the edge repeated. 8-bit
+// images use weights of 11 bits; shrinking to exactly half in both directions is the mean of 2 x 2 pixels.
 
-/// Where one output coordinate falls between two source cells: `near` and `far` (equal at the edges) with weight `fraction` on `far`.
+/// Where one output coordinate falls between two source cells: `near` and `far` (equal at the edges) with weight
+/// `fraction` on `far`.
 struct LinearTaps {
   var near: [Int] = []
   var far: [Int] = []
@@ -10,8 +11,8 @@ struct LinearTaps {
   var nearWeight: [Int32] = []
   var farWeight: [Int32] = []
 
-  /// - Parameter clamping: whether the fraction is set to 0 beyond the edges (columns); rows keep it and repeat the edge row, which can
-  ///   differ in the last bit of fixed point.
+  /// - Parameter clamping: whether the fraction is set to 0 beyond the edges (columns); rows keep it and repeat the
+  ///   edge row, which can differ in the last bit of fixed point.
   init(from source: Int, to target: Int, clamping: Bool) {
     let scale = 1 / (Double(target) / Double(source))
     for i in 0..<target {
@@ -64,7 +65,8 @@ enum Linear {
 
   /// One source row at the target width, in units of 1/2048 grey level.
   private static func stretch(
-    _ source: UnsafeBufferPointer<UInt8>, row: Int, width: Int, taps: LinearTaps, into line: UnsafeMutableBufferPointer<Int32>
+    _ source: UnsafeBufferPointer<UInt8>, row: Int, width: Int, taps: LinearTaps,
+    into line: UnsafeMutableBufferPointer<Int32>
   ) {
     let start = row * width * 3
     for x in 0..<taps.near.count {
@@ -76,8 +78,8 @@ enum Linear {
     }
   }
 
-  /// Two stretched rows weighted. Four bits are dropped before the product and sixteen after it, each product by itself: that is how the
-  /// reference keeps to 16-bit multiplications, and the rounding follows from it.
+  /// Two stretched rows weighted. Four bits are dropped before the product and sixteen after it, each product by
+  /// itself: that is how the reference keeps to 16-bit multiplications, and the rounding follows from it.
   private static func blend(
     _ near: UnsafeMutableBufferPointer<Int32>, _ a: Int32, _ far: UnsafeMutableBufferPointer<Int32>, _ b: Int32,
     into out: UnsafeMutableBufferPointer<UInt8>
@@ -99,7 +101,9 @@ enum Linear {
           for x in 0..<width {
             for c in 0..<3 {
               let i = 6 * x + c
-              let sum = UInt32(source[upper + i]) + UInt32(source[upper + i + 3]) + UInt32(source[lower + i]) + UInt32(source[lower + i + 3])
+              let sum =
+                UInt32(source[upper + i]) + UInt32(source[upper + i + 3]) + UInt32(source[lower + i])
+                + UInt32(source[lower + i + 3])
               out[(y * width + x) * 3 + c] = UInt8(truncatingIfNeeded: (sum + 2) >> 2)
             }
           }
@@ -111,7 +115,8 @@ enum Linear {
   }
 }
 
-/// Bilinear resampling of single precision maps, as OpenCV's INTER_LINEAR: half-pixel centres, the edge repeated, no antialiasing.
+/// Bilinear resampling of single precision maps, as OpenCV's INTER_LINEAR: half-pixel centres, the edge repeated, no
+/// antialiasing.
 public enum FloatResampling {
   /// `values` is (height, width, channels), C order; the result (toHeight, toWidth, channels).
   /// Precondition: positive sides and `values.count == height * width * channels`.
@@ -121,18 +126,23 @@ public enum FloatResampling {
     check(values.count, height, width, channels, toHeight, toWidth)
     return [Float](unsafeUninitializedCapacity: toHeight * toWidth * channels) { out, count in
       values.withUnsafeBufferPointer { source in
-        resize(source, height: height, width: width, channels: channels, into: out, toHeight: toHeight, toWidth: toWidth)
+        resize(
+          source, height: height, width: width, channels: channels, into: out, toHeight: toHeight, toWidth: toWidth)
       }
       count = toHeight * toWidth * channels
     }
   }
 
-  /// `values` is (count, height, width), C order; the result (count, toHeight, toWidth). The same numbers as `bilinear(interleaved:)`.
-  public static func bilinear(planes values: [Float], count planes: Int, height: Int, width: Int, toHeight: Int, toWidth: Int) -> [Float] {
+  /// `values` is (count, height, width), C order; the result (count, toHeight, toWidth). The same numbers as
+  /// `bilinear(interleaved:)`.
+  public static func bilinear(
+    planes values: [Float], count planes: Int, height: Int, width: Int, toHeight: Int, toWidth: Int
+  ) -> [Float] {
     check(values.count, height, width, planes, toHeight, toWidth)
     return [Float](unsafeUninitializedCapacity: planes * toHeight * toWidth) { out, count in
       values.withUnsafeBufferPointer { source in
-        bilinear(planes: source, count: planes, height: height, width: width, into: out, toHeight: toHeight, toWidth: toWidth)
+        bilinear(
+          planes: source, count: planes, height: height, width: width, into: out, toHeight: toHeight, toWidth: toWidth)
       }
       count = planes * toHeight * toWidth
     }
@@ -140,30 +150,40 @@ public enum FloatResampling {
 
   /// The same between buffers that the caller owns, for code that writes into its own storage.
   package static func bilinear(
-    planes source: UnsafeBufferPointer<Float>, count: Int, height: Int, width: Int, into out: UnsafeMutableBufferPointer<Float>, toHeight: Int,
+    planes source: UnsafeBufferPointer<Float>, count: Int, height: Int, width: Int,
+    into out: UnsafeMutableBufferPointer<Float>, toHeight: Int,
     toWidth: Int
   ) {
     for plane in 0..<count {
       resize(
-        UnsafeBufferPointer(rebasing: source[plane * height * width..<(plane + 1) * height * width]), height: height, width: width, channels: 1,
-        into: UnsafeMutableBufferPointer(rebasing: out[plane * toHeight * toWidth..<(plane + 1) * toHeight * toWidth]), toHeight: toHeight,
+        UnsafeBufferPointer(rebasing: source[plane * height * width..<(plane + 1) * height * width]), height: height,
+        width: width, channels: 1,
+        into: UnsafeMutableBufferPointer(rebasing: out[plane * toHeight * toWidth..<(plane + 1) * toHeight * toWidth]),
+        toHeight: toHeight,
         toWidth: toWidth)
     }
   }
 
   /// Nearest neighbour of (height, width, channels), as OpenCV's INTER_NEAREST.
-  public static func nearest(interleaved values: [Float], height: Int, width: Int, channels: Int, toHeight: Int, toWidth: Int) -> [Float] {
+  public static func nearest(
+    interleaved values: [Float], height: Int, width: Int, channels: Int, toHeight: Int, toWidth: Int
+  ) -> [Float] {
     check(values.count, height, width, channels, toHeight, toWidth)
-    return Nearest.resize(values, width: width, height: height, channels: channels, toWidth: toWidth, toHeight: toHeight)
+    return Nearest.resize(
+      values, width: width, height: height, channels: channels, toWidth: toWidth, toHeight: toHeight)
   }
 
-  private static func check(_ found: Int, _ height: Int, _ width: Int, _ channels: Int, _ toHeight: Int, _ toWidth: Int) {
+  private static func check(_ found: Int, _ height: Int, _ width: Int, _ channels: Int, _ toHeight: Int, _ toWidth: Int)
+  {
     precondition(found == height * width * channels, "\(found) values for (\(height), \(width)) x \(channels)")
-    precondition(height > 0 && width > 0 && toHeight > 0 && toWidth > 0, "resizing (\(height), \(width)) to (\(toHeight), \(toWidth))")
+    precondition(
+      height > 0 && width > 0 && toHeight > 0 && toWidth > 0,
+      "resizing (\(height), \(width)) to (\(toHeight), \(toWidth))")
   }
 
   private static func resize(
-    _ source: UnsafeBufferPointer<Float>, height: Int, width: Int, channels: Int, into out: UnsafeMutableBufferPointer<Float>, toHeight: Int,
+    _ source: UnsafeBufferPointer<Float>, height: Int, width: Int, channels: Int,
+    into out: UnsafeMutableBufferPointer<Float>, toHeight: Int,
     toWidth: Int
   ) {
     let columns = LinearTaps(from: width, to: toWidth, clamping: true)
@@ -189,7 +209,8 @@ public enum FloatResampling {
   }
 
   private static func stretch(
-    _ source: UnsafeBufferPointer<Float>, row: Int, width: Int, channels: Int, taps: LinearTaps, into line: UnsafeMutableBufferPointer<Float>
+    _ source: UnsafeBufferPointer<Float>, row: Int, width: Int, channels: Int, taps: LinearTaps,
+    into line: UnsafeMutableBufferPointer<Float>
   ) {
     let start = row * width * channels
     for x in 0..<taps.near.count {
@@ -203,8 +224,8 @@ public enum FloatResampling {
 }
 
 extension RGBImage {
-  /// The image resampled to `width` x `height` by bilinear interpolation without antialiasing, as OpenCV's INTER_LINEAR on 8 bits.
-  /// Precondition: both sides are positive.
+  /// The image resampled to `width` x `height` by bilinear interpolation without antialiasing, as OpenCV's INTER_LINEAR
+  /// on 8 bits. Precondition: both sides are positive.
   public func resizedBilinear(width: Int, height: Int) -> RGBImage {
     precondition(width > 0 && height > 0, "resizing to \(width) x \(height)")
     return Linear.resize(self, width: width, height: height)

@@ -95,7 +95,8 @@ public struct StepFolder: Sendable, Equatable {
       if let difference {
         throw Failure(
           .data,
-          "was made otherwise than \(first.part?.stem ?? "step").json: `\(difference.name)` is \(Self.short(difference.new)) here"
+          "was made otherwise than \(first.part?.stem ?? "step").json: `\(difference.name)` is "
+            + "\(Self.short(difference.new)) here"
             + " and \(Self.short(difference.old)) there", file: completionPath(part))
       }
       for id in completion.ids ?? [] {
@@ -152,8 +153,8 @@ public struct StepFolder: Sendable, Equatable {
     }
   }
 
-  /// Calls `body` while no other process does the same in this folder: parts that are committed at one time look at each
-  /// other's lists.
+  /// Calls `body` while no other process does the same in this folder: parts that are committed at one time look at
+  /// each other's lists.
   public func exclusively<R>(_ body: () throws -> R) throws -> R {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw Failure(.io, "cannot open: \(String(cString: strerror(errno)))", file: path) }

@@ -1,4 +1,5 @@
-/// The value of an HDF5 attribute. A single value and an array of one are told apart when written, and read alike by the accessors.
+/// The value of an HDF5 attribute. A single value and an array of one are told apart when written, and read alike by
+/// the accessors.
 public enum AttributeValue: Hashable, Codable, Sendable {
   /// An unsigned 64-bit attribute keeps its bits: `UInt64(bitPattern:)` gives it back.
   case integer(Int64)

@@ -41,4 +41,6 @@ final class ByteSink {
 }
 
 /// A little-endian integer in `count` (at most 8) bytes.
-func littleEndianBytes(_ value: Int, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
+func littleEndianBytes(_ value: Int, _ count: Int) -> [UInt8] {
+  (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+}

@@ -36,7 +36,8 @@ final class ByteSource {
   func read(_ offset: Int, _ count: Int, _ item: String) throws -> [UInt8] {
     try check(offset, count, item)
     return try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-      try read(offset, into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]), item)
+      try read(
+        offset, into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]), item)
       filled = count
     }
   }
@@ -52,7 +53,10 @@ final class ByteSource {
       while done < target.count {
         let piece = done..<min(target.count, done + most)
         let bytes = try read(offset + done * type.size, piece.count * type.size, item)
-        bytes.withUnsafeBytes { type.widen($0, into: UnsafeMutableBufferPointer(rebasing: target[piece]), at: ElementPositions(count: piece.count)) }
+        bytes.withUnsafeBytes {
+          type.widen(
+            $0, into: UnsafeMutableBufferPointer(rebasing: target[piece]), at: ElementPositions(count: piece.count))
+        }
         done = piece.upperBound
       }
     }
@@ -65,14 +69,18 @@ final class ByteSource {
     }
   }
 
-  /// Fills `target` from `offset`. The bytes are taken as they are: float32 on the little-endian machines that this is for.
+  /// Fills `target` from `offset`. The bytes are taken as they are: float32 on the little-endian machines that this is
+  /// for.
   private func read(_ offset: Int, into target: UnsafeMutableRawBufferPointer, _ item: String) throws {
     guard descriptor >= 0 else {
-      return bytes.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + target.count])) }
+      return bytes.withUnsafeBytes {
+        target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + target.count]))
+      }
     }
     var filled = 0
     while filled < target.count {
-      let got = pread(descriptor, target.baseAddress?.advanced(by: filled), target.count - filled, off_t(offset + filled))
+      let got = pread(
+        descriptor, target.baseAddress?.advanced(by: filled), target.count - filled, off_t(offset + filled))
       if got < 0, errno == EINTR { continue }
       guard got > 0 else { throw Failure(.io, "cannot read", file: name, item: item) }
       filled += got

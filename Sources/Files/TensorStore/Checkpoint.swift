@@ -28,7 +28,8 @@ public struct Checkpoint: Sendable {
     self.values = values
   }
 
-  /// Writes the checkpoint atomically, everything in single precision: a run that resumes from it continues with the same bits.
+  /// Writes the checkpoint atomically, everything in single precision: a run that resumes from it continues with the
+  /// same bits.
   public func save(to path: String, provenance: Provenance = .none) throws {
     try HDF5Writer.write(to: path, provenance: provenance) { file in
       try WeightsFile.write(WeightsSource(weights), to: file, reserved: Set(provenance.pairs.map(\.0)))

@@ -56,7 +56,8 @@ enum ElementType: CaseIterable, Equatable {
     }
   }
 
-  /// Little-endian elements as float32. `bytes` is aligned for the type; `positions` says where in it each element of `target` is.
+  /// Little-endian elements as float32. `bytes` is aligned for the type; `positions` says where in it each element of
+  /// `target` is.
   func widen(
     _ bytes: UnsafeRawBufferPointer, into target: UnsafeMutableBufferPointer<Float>, at positions: ElementPositions
   ) {
@@ -101,7 +102,8 @@ enum ElementType: CaseIterable, Equatable {
   }
 }
 
-/// The product of the extents; nil where it does not fit, even if an extent of 0 elsewhere makes it 0. Extents must not be negative.
+/// The product of the extents; nil where it does not fit, even if an extent of 0 elsewhere makes it 0. Extents must not
+/// be negative.
 func elementCount(_ shape: [Int]) -> Int? {
   var product = 1
   for extent in shape {
@@ -115,7 +117,8 @@ func elementCount(_ shape: [Int]) -> Int? {
 /// The highest rank that a tensor in a file may have.
 let highestRank = 32
 
-/// Where the elements of a tensor are, in C order: element (i, j, ...) is at first + i * strides[0] + j * strides[1] + ...
+/// Where the elements of a tensor are, in C order: element (i, j, ...) is at first + i * strides[0] + j * strides[1] +
+/// ...
 struct ElementPositions {
   let shape: [Int]
   let strides: [Int]

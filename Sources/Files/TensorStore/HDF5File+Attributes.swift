@@ -7,7 +7,8 @@ extension HDF5File {
     try withObject(item) { id, place in try place.names(HDF5Library.collectNames { chdf5_each_attribute(id, $0, $1) }) }
   }
 
-  /// The attribute `name` of a file (`/`), group or data set; nil where there is none. Fails where its type is not a number or a string.
+  /// The attribute `name` of a file (`/`), group or data set; nil where there is none. Fails where its type is not a
+  /// number or a string.
   public func attribute(_ name: String, of item: String = "/") throws -> AttributeValue? {
     try withAttribute(name, of: item, Self.value)
   }
@@ -38,25 +39,40 @@ extension HDF5File {
   }
 
   /// An integer attribute that must exist.
-  public func integer(_ name: String, of item: String = "/") throws -> Int { try required(name, of: item, "an integer", \.asInteger) }
+  public func integer(_ name: String, of item: String = "/") throws -> Int {
+    try required(name, of: item, "an integer", \.asInteger)
+  }
   /// An integer array attribute that must exist.
-  public func integers(_ name: String, of item: String = "/") throws -> [Int] { try required(name, of: item, "integers", \.asIntegers) }
+  public func integers(_ name: String, of item: String = "/") throws -> [Int] {
+    try required(name, of: item, "integers", \.asIntegers)
+  }
   /// A number attribute that must exist.
-  public func double(_ name: String, of item: String = "/") throws -> Double { try required(name, of: item, "a number", \.asDouble) }
+  public func double(_ name: String, of item: String = "/") throws -> Double {
+    try required(name, of: item, "a number", \.asDouble)
+  }
   /// A number array attribute that must exist.
-  public func doubles(_ name: String, of item: String = "/") throws -> [Double] { try required(name, of: item, "numbers", \.asDoubles) }
+  public func doubles(_ name: String, of item: String = "/") throws -> [Double] {
+    try required(name, of: item, "numbers", \.asDoubles)
+  }
   /// A string attribute that must exist.
-  public func string(_ name: String, of item: String = "/") throws -> String { try required(name, of: item, "a string", \.asString) }
+  public func string(_ name: String, of item: String = "/") throws -> String {
+    try required(name, of: item, "a string", \.asString)
+  }
   /// A string array attribute that must exist.
-  public func strings(_ name: String, of item: String = "/") throws -> [String] { try required(name, of: item, "strings", \.asStrings) }
+  public func strings(_ name: String, of item: String = "/") throws -> [String] {
+    try required(name, of: item, "strings", \.asStrings)
+  }
 
-  private func required<T>(_ name: String, of item: String, _ expected: String, _ get: (AttributeValue) -> T?) throws -> T {
+  private func required<T>(_ name: String, of item: String, _ expected: String, _ get: (AttributeValue) -> T?) throws
+    -> T
+  {
     let place = item == "/" ? nil : item
     guard let value = try attribute(name, of: item) else {
       throw Failure(.data, "the attribute `\(name)` is missing", file: path, item: place)
     }
     guard let result = get(value) else {
-      throw Failure(.data, expected: "\(expected) in the attribute `\(name)`", found: "\(value)", file: path, item: place)
+      throw Failure(
+        .data, expected: "\(expected) in the attribute `\(name)`", found: "\(value)", file: path, item: place)
     }
     return result
   }
@@ -93,8 +109,12 @@ extension HDF5File {
     }
   }
 
-  private static func strings(of attribute: hid_t, type: hid_t, space: hid_t, count: Int, _ place: HDF5Place) throws -> [String] {
-    if H5Tis_variable_str(type) > 0 { return try variableStrings(of: attribute, type: type, space: space, count: count, place) }
+  private static func strings(of attribute: hid_t, type: hid_t, space: hid_t, count: Int, _ place: HDF5Place) throws
+    -> [String]
+  {
+    if H5Tis_variable_str(type) > 0 {
+      return try variableStrings(of: attribute, type: type, space: space, count: count, place)
+    }
     let length = H5Tget_size(type)
     var bytes = [UInt8](repeating: 0, count: count * length)
     if !bytes.isEmpty { try place.check(H5Aread(attribute, type, &bytes), "cannot read") }
@@ -107,7 +127,9 @@ extension HDF5File {
     }
   }
 
-  private static func variableStrings(of attribute: hid_t, type: hid_t, space: hid_t, count: Int, _ place: HDF5Place) throws -> [String] {
+  private static func variableStrings(of attribute: hid_t, type: hid_t, space: hid_t, count: Int, _ place: HDF5Place)
+    throws -> [String]
+  {
     let memoryType = try place.check(chdf5_make_variable_string(type), "cannot make the string type")
     defer { H5Tclose(memoryType) }
     var pointers = [UnsafeMutablePointer<CChar>?](repeating: nil, count: count)

@@ -3,7 +3,8 @@ import Foundations
 import Tensors
 
 extension HDF5File {
-  /// Reads a numeric data set as float32, C order, shape as stored: half, single and double precision and every integer type.
+  /// Reads a numeric data set as float32, C order, shape as stored: half, single and double precision and every integer
+  /// type.
   ///
   /// Doubles and integers beyond 2^24 are rounded to the nearest float32.
   public func readTensor(_ name: String) throws -> Tensor {
@@ -25,8 +26,11 @@ extension HDF5File {
       defer { H5Tclose(type) }
       return H5Tget_class(type) == H5T_INTEGER && H5Tget_size(type) >= 8 && H5Tget_sign(type) == H5T_SGN_NONE
     }
-    guard unsigned else { return try read(name, as: chdf5_native_int64(), zero: 0, expecting: [H5T_INTEGER, H5T_ENUM], "integers") }
-    let (shape, values) = try read(name, as: chdf5_native_uint64(), zero: UInt64(0), expecting: [H5T_INTEGER], "integers")
+    guard unsigned else {
+      return try read(name, as: chdf5_native_int64(), zero: 0, expecting: [H5T_INTEGER, H5T_ENUM], "integers")
+    }
+    let (shape, values) = try read(
+      name, as: chdf5_native_uint64(), zero: UInt64(0), expecting: [H5T_INTEGER], "integers")
     if let large = values.first(where: { $0 > UInt64(Int64.max) }) {
       throw Failure(.data, "the value \(large) is beyond 64-bit signed integers", file: path, item: name)
     }
@@ -46,13 +50,16 @@ extension HDF5File {
   }
 
   private func read<Element: BitwiseCopyable>(
-    _ name: String, as memoryType: @autoclosure () -> hid_t, zero: Element, expecting classes: [H5T_class_t], _ expected: String
+    _ name: String, as memoryType: @autoclosure () -> hid_t, zero: Element, expecting classes: [H5T_class_t],
+    _ expected: String
   ) throws -> (shape: [Int], values: [Element]) {
     try withDataset(name) { id, place in
       let shape = try Self.dimensions(dataset: id, place)
       let type = try place.check(H5Dget_type(id), "cannot read the type")
       defer { H5Tclose(type) }
-      guard classes.contains(H5Tget_class(type)) else { throw place.failure("expected \(expected), found \(Self.describe(type))") }
+      guard classes.contains(H5Tget_class(type)) else {
+        throw place.failure("expected \(expected), found \(Self.describe(type))")
+      }
       var values = [Element](repeating: zero, count: shape.reduce(1, *))
       if !values.isEmpty {
         try place.check(H5Dread(id, memoryType(), chdf5_all(), chdf5_all(), chdf5_default(), &values), "cannot read")
@@ -61,7 +68,8 @@ extension HDF5File {
     }
   }
 
-  private static func readFloats(_ id: hid_t, into target: UnsafeMutableBufferPointer<Float>, _ place: HDF5Place) throws {
+  private static func readFloats(_ id: hid_t, into target: UnsafeMutableBufferPointer<Float>, _ place: HDF5Place) throws
+  {
     let type = try place.check(H5Dget_type(id), "cannot read the type")
     defer { H5Tclose(type) }
     guard [H5T_FLOAT, H5T_INTEGER, H5T_ENUM].contains(H5Tget_class(type)) else {
@@ -74,14 +82,15 @@ extension HDF5File {
       try place.check(H5Dread(id, chdf5_native_float(), chdf5_all(), chdf5_all(), chdf5_default(), base), "cannot read")
       return
     }
-    // HDF5 converts half precision bit by bit in software; the processor does it in one instruction. The halves are read into the back of the target, so
-    // that widening them from the front on overtakes none.
+    // HDF5 converts half precision bit by bit in software; the processor does it in one instruction. The halves are
+    // read into the back of the target, so that widening them from the front on overtakes none.
     let halves = UnsafeMutableRawPointer(base) + target.count * MemoryLayout<UInt16>.size
     try place.check(H5Dread(id, half, chdf5_all(), chdf5_all(), chdf5_default(), halves), "cannot read")
     withUnsafeTemporaryAllocation(of: UInt16.self, capacity: min(target.count, 4096)) { piece in
       for start in stride(from: 0, to: target.count, by: piece.count) {
         let count = min(piece.count, target.count - start)
-        UnsafeMutableRawBufferPointer(piece).copyMemory(from: UnsafeRawBufferPointer(start: halves + start * 2, count: count * 2))
+        UnsafeMutableRawBufferPointer(piece).copyMemory(
+          from: UnsafeRawBufferPointer(start: halves + start * 2, count: count * 2))
         for i in 0..<count { base[start + i] = Float(Float16(bitPattern: UInt16(littleEndian: piece[i]))) }
       }
     }

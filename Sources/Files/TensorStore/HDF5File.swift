@@ -5,8 +5,9 @@ import Tensors
 
 /// An HDF5 file opened for reading. Items are named by path, `a/b`; the root is `/`.
 ///
-/// Every problem is a `Failure` that names the file and the item: `.noInput` where the file is missing, `.data` where what it holds is wrong or damaged.
-/// Safe to use from several threads; the calls run one after another, as the library demands. Closed when the last reference goes.
+/// Every problem is a `Failure` that names the file and the item: `.noInput` where the file is missing, `.data` where
+/// what it holds is wrong or damaged. Safe to use from several threads; the calls run one after another, as the library
+/// demands. Closed when the last reference goes.
 public final class HDF5File: Sendable {
   public let path: String
   private let identifier: hid_t
@@ -61,8 +62,8 @@ public final class HDF5File: Sendable {
     }
   }
 
-  /// The names of everything directly within `group`, in order of creation where the file records it (ours do), else by increasing name (bytewise).
-  /// Cost grows with their number.
+  /// The names of everything directly within `group`, in order of creation where the file records it (ours do), else by
+  /// increasing name (bytewise). Cost grows with their number.
   public func names(in group: String = "/") throws -> [String] {
     try withObject(group) { id, place in
       guard H5Iget_type(id) == H5I_GROUP else { throw place.failure("expected a group, found a data set") }
@@ -115,7 +116,8 @@ public final class HDF5File: Sendable {
     }
   }
 
-  /// Fails where a member of `group` is a link to a place of another name, perhaps in another file, which following its name would open.
+  /// Fails where a member of `group` is a link to a place of another name, perhaps in another file, which following its
+  /// name would open.
   func requireOwnMembers(of group: String = "/") throws {
     for name in try names(in: group) {
       try withObject(group) { id, place in
@@ -127,7 +129,8 @@ public final class HDF5File: Sendable {
     }
   }
 
-  /// Extents, checked so that their product fits and does not claim more than the file can hold. Elements in other files are refused.
+  /// Extents, checked so that their product fits and does not claim more than the file can hold. Elements in other
+  /// files are refused.
   static func dimensions(dataset id: hid_t, _ place: HDF5Place) throws -> [Int] {
     var isFiltered: Int32 = 0
     guard try place.check(chdf5_has_own_storage(id, &isFiltered), "cannot read the layout") > 0 else {
@@ -162,7 +165,8 @@ public final class HDF5File: Sendable {
     let known = [32000: "lzf", 32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32015: "zstd", 4: "szip"]
     let title = known[Int(filter)] ?? (stored.isEmpty ? "number \(filter)" : stored)
     throw place.failure(
-      "is packed by the filter \(title), which the HDF5 library here does not have; write the file again with gzip, which every library has "
+      "is packed by the filter \(title), which the HDF5 library here does not have; write the file again with gzip, "
+        + "which every library has "
         + "(h5py: compression=\"gzip\"; or, where the filter is installed, h5repack -f GZIP=4 OLD NEW)")
   }
 

@@ -2,14 +2,15 @@ import CHDF5
 import Foundation
 import Foundations
 
-/// The seam to the C library: one lock around every call (not every build of it is safe for threads), errors as `Failure`, nothing printed.
+/// The seam to the C library: one lock around every call (not every build of it is safe for threads), errors as
+/// `Failure`, nothing printed.
 package enum HDF5Library {
   private static let lock = NSRecursiveLock()
 
   /// Opens the library, once.
   ///
-  /// The library's own clean-up at exit is switched off too: every file is closed by whoever opened it, and after a full disk that clean-up, which tries
-  /// to write again what could not be written, crashes (1.10.8).
+  /// The library's own clean-up at exit is switched off too: every file is closed by whoever opened it, and after a
+  /// full disk that clean-up, which tries to write again what could not be written, crashes (1.10.8).
   private static let ready: Bool = {
     H5dont_atexit()
     H5open()
@@ -25,7 +26,8 @@ package enum HDF5Library {
     return try body()
   }
 
-  /// What the last failing call said, innermost entry of HDF5's error stack first: the system's own message where there is one.
+  /// What the last failing call said, innermost entry of HDF5's error stack first: the system's own message where there
+  /// is one.
   ///
   /// Every successful call clears the stack, so this must be asked right after the failing one.
   static func cause() -> String {
@@ -40,7 +42,9 @@ package enum HDF5Library {
 
   /// `error message = 'No space left on device'` within the entries of the drivers.
   private static func systemMessage(_ entry: String) -> String? {
-    guard let start = entry.range(of: "error message = '"), let end = entry.range(of: "'", range: start.upperBound..<entry.endIndex) else {
+    guard let start = entry.range(of: "error message = '"),
+      let end = entry.range(of: "'", range: start.upperBound..<entry.endIndex)
+    else {
       return nil
     }
     return String(entry[start.upperBound..<end.lowerBound])

@@ -2,7 +2,8 @@ import CHDF5
 import Foundations
 
 extension HDF5Writer {
-  /// Sets an attribute of the file (`/`), of a data set or of a group (made where missing). An attribute of that name is replaced.
+  /// Sets an attribute of the file (`/`), of a data set or of a group (made where missing). An attribute of that name
+  /// is replaced.
   ///
   /// Strings are stored in UTF-8 with variable length, which h5py reads as `str`; a zero character ends a string.
   /// HDF5 holds at most 64 KiB of numbers in one attribute: `.io` beyond.
@@ -14,10 +15,14 @@ extension HDF5Writer {
       defer { H5Oclose(object) }
       if H5Aexists(object, name) > 0 { try place.check(H5Adelete(object, name), "cannot replace") }
       switch value {
-      case .integer(let number): try write(name, object, [number], shape: [], chdf5_int64(), chdf5_native_int64(), place)
-      case .integers(let numbers): try write(name, object, numbers, shape: [numbers.count], chdf5_int64(), chdf5_native_int64(), place)
-      case .double(let number): try write(name, object, [number], shape: [], chdf5_float64(), chdf5_native_double(), place)
-      case .doubles(let numbers): try write(name, object, numbers, shape: [numbers.count], chdf5_float64(), chdf5_native_double(), place)
+      case .integer(let number):
+        try write(name, object, [number], shape: [], chdf5_int64(), chdf5_native_int64(), place)
+      case .integers(let numbers):
+        try write(name, object, numbers, shape: [numbers.count], chdf5_int64(), chdf5_native_int64(), place)
+      case .double(let number):
+        try write(name, object, [number], shape: [], chdf5_float64(), chdf5_native_double(), place)
+      case .doubles(let numbers):
+        try write(name, object, numbers, shape: [numbers.count], chdf5_float64(), chdf5_native_double(), place)
       case .string(let text): try write(name, object, strings: [text], shape: [], place)
       case .strings(let texts): try write(name, object, strings: texts, shape: [texts.count], place)
       }
@@ -49,7 +54,8 @@ extension HDF5Writer {
   ) throws {
     let space = try Self.space(shape, place)
     defer { H5Sclose(space) }
-    let attribute = try place.check(H5Acreate2(object, name, stored, space, chdf5_default(), chdf5_default()), "cannot write")
+    let attribute = try place.check(
+      H5Acreate2(object, name, stored, space, chdf5_default(), chdf5_default()), "cannot write")
     defer { H5Aclose(attribute) }
     if !values.isEmpty { try place.check(H5Awrite(attribute, memory, values), "cannot write") }
   }

@@ -10,14 +10,16 @@ import Tensors
 ///       try file.setAttribute("labels", [0, 15], of: "2007_000032")
 ///     }
 ///
-/// Names are paths, `a/b`; groups on the way are made. Groups list their members in the order of creation. Nothing in the file depends on when or where it
-/// was written: the same calls give the same bytes. Safe to call from several threads, in which case the order is theirs.
-/// Every error is a `Failure(.io)` that names the final path, a full disk included; writing the same name twice is `.data`.
+/// Names are paths, `a/b`; groups on the way are made. Groups list their members in the order of creation. Nothing in
+/// the file depends on when or where it was written: the same calls give the same bytes. Safe to call from several
+/// threads, in which case the order is theirs. Every error is a `Failure(.io)` that names the final path, a full disk
+/// included; writing the same name twice is `.data`.
 public final class HDF5Writer: @unchecked Sendable {
   public enum Precision: Sendable {
     /// IEEE binary32.
     case single
-    /// IEEE binary16, which h5py reads as float16: 11 significant bits, magnitude at most 65504. A finite value beyond is refused.
+    /// IEEE binary16, which h5py reads as float16: 11 significant bits, magnitude at most 65504. A finite value beyond
+    /// is refused.
     case half
   }
 
@@ -27,11 +29,14 @@ public final class HDF5Writer: @unchecked Sendable {
   /// The groups made so far; touched only under the library's lock.
   private var groups: Set<String> = ["/"]
 
-  /// Makes a file, lets `body` fill it, and moves it to `path`. Where `body` or the writing fails, what stood at `path` is as it was.
+  /// Makes a file, lets `body` fill it, and moves it to `path`. Where `body` or the writing fails, what stood at `path`
+  /// is as it was.
   ///
   /// `provenance` becomes attributes of the root.
   @discardableResult
-  public static func write<R>(to path: String, provenance: Provenance = .none, _ body: (HDF5Writer) throws -> R) throws -> R {
+  public static func write<R>(to path: String, provenance: Provenance = .none, _ body: (HDF5Writer) throws -> R) throws
+    -> R
+  {
     try AtomicFile.write(to: path) { temporary in
       let writer = try HDF5Writer(temporary: temporary, path: path)
       let result: R
@@ -77,7 +82,8 @@ public final class HDF5Writer: @unchecked Sendable {
 
   // MARK: Data sets
 
-  /// Writes a tensor in C order. `compression`: deflate level 0 (none) ... 9, with byte shuffling; what is under 1 KiB is never compressed.
+  /// Writes a tensor in C order. `compression`: deflate level 0 (none) ... 9, with byte shuffling; what is under 1 KiB
+  /// is never compressed.
   public func write(_ tensor: Tensor, _ name: String, precision: Precision = .single, compression: Int = 0) throws {
     let shape = tensor.shape.dimensions
     switch precision {
@@ -123,7 +129,8 @@ public final class HDF5Writer: @unchecked Sendable {
     let creation = try place.check(H5Pcreate(chdf5_group_create()), "cannot create the group")
     defer { H5Pclose(creation) }
     try place.check(chdf5_keep_order(creation), "cannot create the group")
-    let group = try place.check(H5Gcreate2(file, name, chdf5_default(), creation, chdf5_default()), "cannot create the group")
+    let group = try place.check(
+      H5Gcreate2(file, name, chdf5_default(), creation, chdf5_default()), "cannot create the group")
     H5Gclose(group)
   }
 
@@ -137,29 +144,38 @@ public final class HDF5Writer: @unchecked Sendable {
 
   func place(_ item: String) -> HDF5Place { HDF5Place(file: path, item: nil, kind: .io).of(item) }
 
-  private func round(_ values: UnsafeBufferPointer<Float>, into bits: UnsafeMutableBufferPointer<UInt16>, _ name: String) throws {
+  private func round(
+    _ values: UnsafeBufferPointer<Float>, into bits: UnsafeMutableBufferPointer<UInt16>, _ name: String
+  ) throws {
     var overflow = false
     for i in 0..<values.count {
       let half = Float16(values[i])
       bits[i] = half.bitPattern.littleEndian
       overflow = overflow || (half.isInfinite && values[i].isFinite)
     }
-    guard !overflow else { throw Failure(.software, "a value is beyond half precision (65504)", file: path, item: name) }
+    guard !overflow else {
+      throw Failure(.software, "a value is beyond half precision (65504)", file: path, item: name)
+    }
   }
 
-  private func write(raw: UnsafeRawPointer?, _ shape: [Int], _ name: String, _ element: Element, _ compression: Int) throws {
+  private func write(raw: UnsafeRawPointer?, _ shape: [Int], _ name: String, _ element: Element, _ compression: Int)
+    throws
+  {
     try HDF5Library.locked {
       let place = place(name)
       let components = try Self.components(name, place)
       if components.count > 1 { try createGroup(components.dropLast().joined(separator: "/")) }
-      guard H5Lexists(file, name, chdf5_default()) == 0 else { throw Failure(.data, "is written twice", file: path, item: name) }
+      guard H5Lexists(file, name, chdf5_default()) == 0 else {
+        throw Failure(.data, "is written twice", file: path, item: name)
+      }
       try Self.withType(element, place) { stored, memory in
         let space = try Self.space(shape, place)
         defer { H5Sclose(space) }
         let creation = try Self.creation(shape, element.size, compression, place)
         defer { H5Pclose(creation) }
         let what = "cannot write"
-        let id = try place.check(H5Dcreate2(file, name, stored, space, chdf5_default(), creation, chdf5_default()), what)
+        let id = try place.check(
+          H5Dcreate2(file, name, stored, space, chdf5_default(), creation, chdf5_default()), what)
         do {
           if let raw, !shape.contains(0) {
             try place.check(H5Dwrite(id, memory, chdf5_all(), chdf5_all(), chdf5_default(), raw), what)
@@ -180,7 +196,9 @@ public final class HDF5Writer: @unchecked Sendable {
     return components
   }
 
-  private static func withType(_ element: Element, _ place: HDF5Place, _ body: (_ stored: hid_t, _ memory: hid_t) throws -> Void) throws {
+  private static func withType(
+    _ element: Element, _ place: HDF5Place, _ body: (_ stored: hid_t, _ memory: hid_t) throws -> Void
+  ) throws {
     switch element {
     case .single: try body(chdf5_float32(), chdf5_native_float())
     case .double: try body(chdf5_float64(), chdf5_native_double())
@@ -195,10 +213,12 @@ public final class HDF5Writer: @unchecked Sendable {
 
   static func space(_ shape: [Int], _ place: HDF5Place) throws -> hid_t {
     if shape.isEmpty { return try place.check(H5Screate(H5S_SCALAR), "cannot make the shape") }
-    return try place.check(H5Screate_simple(Int32(shape.count), shape.map { hsize_t($0) }, nil), "cannot make the shape \(shape)")
+    return try place.check(
+      H5Screate_simple(Int32(shape.count), shape.map { hsize_t($0) }, nil), "cannot make the shape \(shape)")
   }
 
-  /// Contiguous, or chunks of whole rows of axis 0 up to 16 MiB, shuffled and deflated. Never with a time of modification.
+  /// Contiguous, or chunks of whole rows of axis 0 up to 16 MiB, shuffled and deflated. Never with a time of
+  /// modification.
   private static func creation(_ shape: [Int], _ size: Int, _ compression: Int, _ place: HDF5Place) throws -> hid_t {
     let id = try place.check(H5Pcreate(chdf5_dataset_create()), "cannot set the layout")
     do {

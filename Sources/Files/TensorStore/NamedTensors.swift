@@ -1,7 +1,8 @@
 import Foundations
 import Tensors
 
-/// Tensors by name, in an order that is kept (PyTorch's order of a state dict), with attributes such as the architecture.
+/// Tensors by name, in an order that is kept (PyTorch's order of a state dict), with attributes such as the
+/// architecture.
 public struct NamedTensors: Sendable {
   public typealias Entry = (name: String, tensor: Tensor)
 
@@ -32,7 +33,8 @@ public struct NamedTensors: Sendable {
   /// The tensor of that name; nil where there is none. O(1).
   public subscript(name: String) -> Tensor? { index[name].map { entries[$0].tensor } }
 
-  /// The tensor of that name, which must exist and, where given, have that shape: else a failure that names the file, the nearest name, or both shapes.
+  /// The tensor of that name, which must exist and, where given, have that shape: else a failure that names the file,
+  /// the nearest name, or both shapes.
   public func tensor(_ name: String, shape: Shape? = nil) throws -> Tensor {
     guard let tensor = self[name] else {
       let hint = nearestName(to: name, among: names).map { "; the nearest name is `\($0)`" } ?? ""
@@ -49,7 +51,9 @@ public struct NamedTensors: Sendable {
     var result = NamedTensors([], attributes: attributes, source: source)
     for (name, tensor) in entries {
       guard let new = change(name) else { continue }
-      guard result[new] == nil else { throw Failure(.data, "two tensors would be called `\(new)`", file: source, item: name) }
+      guard result[new] == nil else {
+        throw Failure(.data, "two tensors would be called `\(new)`", file: source, item: name)
+      }
       result.append(new, tensor)
     }
     return result

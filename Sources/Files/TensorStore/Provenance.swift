@@ -2,8 +2,8 @@ import Foundations
 
 /// What made an output: attributes in HDF5 files, text chunks in PNG files.
 ///
-/// The keys are `stage`, `version`, `seed`, `parameter.NAME` and `input.NAME` (SHA-256 of that input). No time, machine or absolute path: two runs with the
-/// same inputs and parameters write the same bytes.
+/// The keys are `stage`, `version`, `seed`, `parameter.NAME` and `input.NAME` (SHA-256 of that input). No time, machine
+/// or absolute path: two runs with the same inputs and parameters write the same bytes.
 public struct Provenance: Hashable, Sendable {
   public struct Parameter: Hashable, Sendable {
     public let name: String
@@ -33,7 +33,8 @@ public struct Provenance: Hashable, Sendable {
   public var inputs: [Input]
 
   public init(
-    stage: String, version: String, parameters: [(String, String)] = [], inputs: [(name: String, sha256: String)] = [], seed: UInt64? = nil
+    stage: String, version: String, parameters: [(String, String)] = [], inputs: [(name: String, sha256: String)] = [],
+    seed: UInt64? = nil
   ) {
     self.stage = stage
     self.version = version
@@ -67,14 +68,16 @@ public struct Provenance: Hashable, Sendable {
 }
 
 extension HDF5File {
-  /// The provenance that the root attributes tell; `none` where there is none. Parameters and inputs come by increasing name.
+  /// The provenance that the root attributes tell; `none` where there is none. Parameters and inputs come by increasing
+  /// name.
   public func provenance() throws -> Provenance { Provenance(attributes: try attributesByName(of: "/")) }
 }
 
 extension Provenance {
   /// What root attributes tell; `none` where they tell nothing. Parameters and inputs come by increasing name.
   init(attributes: [String: AttributeValue]) {
-    let texts = attributes.sorted { $0.key < $1.key }.compactMap { entry in entry.value.asString.map { (entry.key, $0) } }
+    let texts = attributes.sorted { $0.key < $1.key }.compactMap { entry in entry.value.asString.map { (entry.key, $0) }
+    }
     func value(_ name: String) -> String? { texts.first { $0.0 == name }?.1 }
     func named(_ prefix: String) -> [(String, String)] {
       texts.filter { $0.0.hasPrefix(prefix) }.map { (String($0.0.dropFirst(prefix.count)), $0.1) }
@@ -85,6 +88,7 @@ extension Provenance {
     }
     let inputs = named("input.").map { (name: $0.0, sha256: $0.1) }
     self.init(
-      stage: stage, version: value("version") ?? "", parameters: named("parameter."), inputs: inputs, seed: value("seed").flatMap { UInt64($0) })
+      stage: stage, version: value("version") ?? "", parameters: named("parameter."), inputs: inputs,
+      seed: value("seed").flatMap { UInt64($0) })
   }
 }

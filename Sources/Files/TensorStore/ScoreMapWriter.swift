@@ -17,7 +17,8 @@ public struct ScoreMap: Sendable {
 
   /// `scores` must have one channel a label: precondition.
   public init(scores: Tensor, labels: [Int], height: Int, width: Int, stride: Int = 1) {
-    precondition(scores.shape.rank == 3 && scores.shape[0] == labels.count, "scores \(scores.shape) for \(labels.count) labels")
+    precondition(
+      scores.shape.rank == 3 && scores.shape[0] == labels.count, "scores \(scores.shape) for \(labels.count) labels")
     self.scores = scores
     self.labels = labels
     self.height = height
@@ -43,8 +44,9 @@ extension Part {
 ///       for id in ids { try part.append(id, map) }
 ///     }
 ///
-/// The part appears at its final path when `body` has returned, or not at all (see `HDF5Writer`).
-/// Root attributes: `shard` I, `shards` N, and the provenance. Group attributes: `labels`, `size` [height, width] of the image, `stride`.
+/// The part appears at its final path when `body` has returned, or not at all (see `HDF5Writer`). Root attributes:
+/// `shard` I, `shards` N, and the provenance. Group attributes: `labels`, `size` [height, width] of the image,
+/// `stride`.
 public final class ScoreMapWriter: Sendable {
   private let file: HDF5Writer
 
@@ -62,8 +64,11 @@ public final class ScoreMapWriter: Sendable {
 
   private init(_ file: HDF5Writer) { self.file = file }
 
-  /// Writes the scores of `id`. Half precision keeps 11 bits, which is 5e-4 relative: below what the maps are accurate to.
-  public func append(_ id: String, _ map: ScoreMap, precision: HDF5Writer.Precision = .half, compression: Int = 4) throws {
+  /// Writes the scores of `id`. Half precision keeps 11 bits, which is 5e-4 relative: below what the maps are accurate
+  /// to.
+  public func append(_ id: String, _ map: ScoreMap, precision: HDF5Writer.Precision = .half, compression: Int = 4)
+    throws
+  {
     try append(id, map.scores, named: "scores", precision: precision, compression: compression)
     try file.setAttribute("labels", map.labels, of: id)
     try file.setAttribute("size", [map.height, map.width], of: id)
@@ -79,7 +84,9 @@ public final class ScoreMapWriter: Sendable {
   }
 
   /// Writes a mask of `id`, (height, width) labels, losslessly.
-  public func append(_ id: String, labels: [UInt8], height: Int, width: Int, named name: String, compression: Int = 4) throws {
+  public func append(_ id: String, labels: [UInt8], height: Int, width: Int, named name: String, compression: Int = 4)
+    throws
+  {
     try check(id)
     try file.write(bytes: labels, shape: [height, width], "\(id)/\(name)", compression: compression)
   }

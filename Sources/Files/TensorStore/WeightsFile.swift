@@ -1,9 +1,11 @@
 import Foundations
 import Tensors
 
-/// A network's weights: one data set a tensor at the root, under its PyTorch name (`features.0.weight`), in order; what describes the network as attributes.
+/// A network's weights: one data set a tensor at the root, under its PyTorch name (`features.0.weight`), in order; what
+/// describes the network as attributes.
 public enum WeightsFile {
-  /// Reads all data sets at the root as float32, in file order (by name where the file records none), and all root attributes.
+  /// Reads all data sets at the root as float32, in file order (by name where the file records none), and all root
+  /// attributes.
   ///
   /// Groups are left alone, so that a checkpoint reads as weights; links to other places are refused. In programs
   /// that called `IsolatedHDF5.prepare` another process reads, so that no file can crash this one.
@@ -36,7 +38,8 @@ public enum WeightsFile {
     }
   }
 
-  /// Writes `weights` atomically. Their attributes become root attributes, except where `provenance` has one of the same name.
+  /// Writes `weights` atomically. Their attributes become root attributes, except where `provenance` has one of the
+  /// same name.
   public static func save(
     _ weights: NamedTensors, to path: String, provenance: Provenance = .none, precision: HDF5Writer.Precision = .single,
     compression: Int = 0

@@ -1,7 +1,8 @@
 import Foundations
 import Tensors
 
-/// Weights in a file of any format that can be read: names and shapes, checked, and the elements of each tensor when they are asked for.
+/// Weights in a file of any format that can be read: names and shapes, checked, and the elements of each tensor when
+/// they are asked for.
 ///
 /// So a file can be converted a tensor at a time, with little more memory than its largest tensor.
 public struct WeightsSource {

@@ -2,16 +2,19 @@ import Foundation
 
 /// Writing a file so that its final path holds either the old content or the whole new one, never a part.
 public enum AtomicFile {
-  /// Calls `body` with a temporary path in the same folder; when it returns, syncs that file, renames it to `path` and syncs the folder.
+  /// Calls `body` with a temporary path in the same folder; when it returns, syncs that file, renames it to `path` and
+  /// syncs the folder.
   ///
-  /// Creates the folder where it is missing. When `body` or the commit throws, the temporary file is removed and `path` is as it was.
-  /// The temporary name ends in the suffix of `path`, so that a codec that looks at it chooses the same format.
+  /// Creates the folder where it is missing. When `body` or the commit throws, the temporary file is removed and `path`
+  /// is as it was. The temporary name ends in the suffix of `path`, so that a codec that looks at it chooses the same
+  /// format.
   @discardableResult
   public static func write<R>(to path: String, _ body: (_ temporaryPath: String) throws -> R) throws -> R {
     let url = URL(fileURLWithPath: path)
     let folder = url.deletingLastPathComponent().path
     try createFolder(folder)
-    let temporary = "\(folder)/.\(url.deletingPathExtension().lastPathComponent).\(getpid()).partial.\(url.pathExtension)"
+    let temporary =
+      "\(folder)/.\(url.deletingPathExtension().lastPathComponent).\(getpid()).partial.\(url.pathExtension)"
     do {
       let result = try body(temporary)
       try sync(temporary, reporting: path)
@@ -32,7 +35,8 @@ public enum AtomicFile {
   /// Writes `text` in UTF-8 to `path` atomically.
   public static func write(_ text: String, to path: String) throws { try write(text.utf8, to: path) }
 
-  /// Writes `text` only where the file does not hold it already, so that the time stamp changes only with the content. True if it wrote.
+  /// Writes `text` only where the file does not hold it already, so that the time stamp changes only with the content.
+  /// True if it wrote.
   @discardableResult
   public static func writeIfChanged(_ text: String, to path: String) throws -> Bool {
     if let old = FileManager.default.contents(atPath: path), old.elementsEqual(text.utf8) { return false }

@@ -1,4 +1,5 @@
-/// Bad data or usage, told so that a user can act on it: what was being read, which item of it, what was expected and what was found.
+/// Bad data or usage, told so that a user can act on it: what was being read, which item of it, what was expected and
+/// what was found.
 ///
 /// Programming errors are preconditions; everything that a file, a flag or a disk can cause is a `Failure`.
 public struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
@@ -42,7 +43,8 @@ public struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
     self.init(kind, "expected \(expected), found \(found)", file: file, item: item)
   }
 
-  /// `FILE: ITEM: MESSAGE` on one line; control characters in any part are escaped, and a part over 4,000 bytes is cut: names come from files.
+  /// `FILE: ITEM: MESSAGE` on one line; control characters in any part are escaped, and a part over 4,000 bytes is cut:
+  /// names come from files.
   public var description: String {
     [file, item, message].compactMap { $0 }.map(Self.printable).joined(separator: ": ")
   }
@@ -60,6 +62,7 @@ public struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
     if size > longestPart {
       return printable(String(decoding: text.utf8.prefix(longestPart - 100), as: UTF8.self)) + "... (\(size) bytes)"
     }
-    return text.unicodeScalars.map { $0.value < 32 || $0.value == 127 ? $0.escaped(asASCII: true) : String($0) }.joined()
+    return text.unicodeScalars.map { $0.value < 32 || $0.value == 127 ? $0.escaped(asASCII: true) : String($0) }
+      .joined()
   }
 }

@@ -1,6 +1,8 @@
-/// The candidate with the smallest edit distance to `name`, for "did you mean": nil where none is within a third of the length (at least 2 edits).
+/// The candidate with the smallest edit distance to `name`, for "did you mean": nil where none is within a third of the
+/// length (at least 2 edits).
 ///
-/// Ties go to the first candidate. Names over 200 bytes are near to none: the distance takes the product of both lengths.
+/// Ties go to the first candidate. Names over 200 bytes are near to none: the distance takes the product of both
+/// lengths.
 public func nearestName(to name: String, among candidates: some Sequence<String>) -> String? {
   guard name.utf8.count <= longestComparedName else { return nil }
   let limit = max(2, name.count / 3)

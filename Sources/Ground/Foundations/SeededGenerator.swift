@@ -1,4 +1,5 @@
-/// SplitMix64, keyed by a seed and a path of names, so that a draw depends on what it is for and not on the order in which things run.
+/// SplitMix64, keyed by a seed and a path of names, so that a draw depends on what it is for and not on the order in
+/// which things run.
 ///
 ///     var generator = SeededGenerator(seed: 7, "augmentation", "3", "2007_000032")
 ///
@@ -24,7 +25,8 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
     range.lowerBound + (range.upperBound - range.lowerBound) * unit()
   }
 
-  /// Uniform over the integers of `range`, by multiplication and high word (bias below 2^-32 for ranges under 2^32). One word.
+  /// Uniform over the integers of `range`, by multiplication and high word (bias below 2^-32 for ranges under 2^32).
+  /// One word.
   public mutating func integer(_ range: ClosedRange<Int>) -> Int {
     let span = UInt64(range.upperBound - range.lowerBound) + 1
     return range.lowerBound + Int(next().multipliedFullWidth(by: span).high)
@@ -33,8 +35,8 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
   /// True with probability `p`. One word.
   public mutating func chance(_ p: Float) -> Bool { unit() < p }
 
-  /// Approximately normal with mean 0 and variance 1: the sum of twelve uniforms less six, which needs no transcendental function
-  /// and so has the same bits everywhere. Twelve words; |value| <= 6.
+  /// Approximately normal with mean 0 and variance 1: the sum of twelve uniforms less six, which needs no
+  /// transcendental function and so has the same bits everywhere. Twelve words; |value| <= 6.
   public mutating func normal() -> Float {
     var sum: Float = 0
     for _ in 0..<12 { sum += unit() }

@@ -29,7 +29,8 @@ extension Comparison {
     try pages.write(
       "comparison", to: "index.html", title: "Comparison",
       [
-        "variants": variants.map { "\($0.title): \($0.folder), of \($0.report.pipeline)" }, "hasNotes": !notes.isEmpty, "notes": notes,
+        "variants": variants.map { "\($0.title): \($0.folder), of \($0.report.pipeline)" }, "hasNotes": !notes.isEmpty,
+        "notes": notes,
         "hasParameters": !parameters.isEmpty, "parameters": parameters.isEmpty ? [] : [parameterTable(parameters)],
         "tables": tables.map {
           Site.context(

@@ -35,11 +35,14 @@ package enum SVG {
     let rules = colours.indices.map { ".s\($0){stroke:\(colours[$0])}.f\($0){fill:\(colours[$0])}" }.joined()
     let dark = darkColours.indices.map { ".s\($0){stroke:\(darkColours[$0])}.f\($0){fill:\(darkColours[$0])}" }.joined()
     return """
-      <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(width) \(height)" width="\(width)" height="\(height)" role="img">
+      <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(width) \(height)" width="\(width)" height="\(height)" \
+      role="img">
       <title>\(escaped(title))</title>
-      <style>text{font:13px system-ui,sans-serif;fill:#222}.b{fill:#fff}.g{stroke:#ddd;stroke-width:1}.a{stroke:#666;stroke-width:1}
+      <style>text{font:13px \
+      system-ui,sans-serif;fill:#222}.b{fill:#fff}.g{stroke:#ddd;stroke-width:1}.a{stroke:#666;stroke-width:1}
       .l{fill:none;stroke-width:2;stroke-linejoin:round}.h{font-weight:600}\(rules)
-      @media(prefers-color-scheme:dark){text{fill:#e6e6e6}.b{fill:#17191c}.g{stroke:#383c42}.a{stroke:#999}\(dark)}</style>
+      @media(prefers-color-scheme:dark){text{fill:#e6e6e6}.b{fill:#17191c}\
+      .g{stroke:#383c42}.a{stroke:#999}\(dark)}</style>
       <rect class="b" width="\(width)" height="\(height)"/>
 
       """
@@ -79,14 +82,17 @@ package enum SVG {
     for (place, word) in levels {
       let y = coordinate(frame.y(place))
       text +=
-        "<line class=\"a\" stroke-dasharray=\"4 3\" x1=\"\(frame.left)\" x2=\"\(frame.right)\" y1=\"\(y)\" y2=\"\(y)\"/>"
+        "<line class=\"a\" stroke-dasharray=\"4 3\" x1=\"\(frame.left)\" x2=\"\(frame.right)\" y1=\"\(y)\" "
+        + "y2=\"\(y)\"/>"
       text +=
-        "<text x=\"\(frame.right - 4)\" y=\"\(coordinate(frame.y(place) - 4))\" text-anchor=\"end\">\(escaped(word))</text>\n"
+        "<text x=\"\(frame.right - 4)\" y=\"\(coordinate(frame.y(place) - 4))\" "
+        + "text-anchor=\"end\">\(escaped(word))</text>\n"
     }
     for (place, word) in marks {
       let x = coordinate(frame.x(place))
       text +=
-        "<line class=\"a\" stroke-dasharray=\"2 3\" x1=\"\(x)\" x2=\"\(x)\" y1=\"\(frame.top)\" y2=\"\(frame.bottom)\"/>"
+        "<line class=\"a\" stroke-dasharray=\"2 3\" x1=\"\(x)\" x2=\"\(x)\" y1=\"\(frame.top)\" "
+        + "y2=\"\(frame.bottom)\"/>"
       text += "<text x=\"\(x)\" y=\"\(frame.top + 14)\" dx=\"4\">\(escaped(word))</text>\n"
     }
     for (index, one) in series.enumerated() { text += line(one, index % colours.count, frame) }
@@ -100,7 +106,8 @@ package enum SVG {
     if points.count <= 45 {
       for point in points {
         text +=
-          "<circle class=\"f\(style)\" r=\"2.5\" cx=\"\(coordinate(frame.x(point.x)))\" cy=\"\(coordinate(frame.y(point.y)))\"/>"
+          "<circle class=\"f\(style)\" r=\"2.5\" cx=\"\(coordinate(frame.x(point.x)))\" "
+          + "cy=\"\(coordinate(frame.y(point.y)))\"/>"
       }
       text += "\n"
     }
@@ -167,8 +174,10 @@ private struct Frame {
       let style = index % SVG.colours.count
       let (x, y) = (left + index % 2 * 228, bottom + 56 + index / 2 * 18)
       return
-        "<line class=\"l s\(style)\" stroke-dasharray=\"\(SVG.dashes[style])\" x1=\"\(x)\" x2=\"\(x + 26)\" y1=\"\(y - 4)\" y2=\"\(y - 4)\"/>"
-        + "<text x=\"\(x + 32)\" y=\"\(y)\">\(SVG.escaped(one.name.count > 28 ? String(one.name.prefix(27)) + "…" : one.name))</text>\n"
+        "<line class=\"l s\(style)\" stroke-dasharray=\"\(SVG.dashes[style])\" x1=\"\(x)\" x2=\"\(x + 26)\" "
+        + "y1=\"\(y - 4)\" y2=\"\(y - 4)\"/>"
+        + "<text x=\"\(x + 32)\" "
+        + "y=\"\(y)\">\(SVG.escaped(one.name.count > 28 ? String(one.name.prefix(27)) + "…" : one.name))</text>\n"
     }.joined()
   }
 }
@@ -207,11 +216,13 @@ extension SVG {
         text += "<rect class=\"f\(index)\" x=\"\(String(format: "%.1f", from))\" y=\"\(y + index * bar)\" "
         text += "width=\"\(String(format: "%.1f", max(to - from, 0.5)))\" height=\"\(thickness)\"/>"
         text +=
-          "<text x=\"\(String(format: "%.1f", to + 4))\" y=\"\(y + index * bar + 10)\" style=\"font-size:11px\">\(escaped(format(value)))</text>\n"
+          "<text x=\"\(String(format: "%.1f", to + 4))\" y=\"\(y + index * bar + 10)\" "
+          + "style=\"font-size:11px\">\(escaped(format(value)))</text>\n"
       }
     }
     text += "<line class=\"a\" x1=\"\(x(0))\" x2=\"\(x(0))\" y1=\"\(top)\" y2=\"\(height - 28)\"/>"
     return text
-      + "<text x=\"\((left + right) / 2)\" y=\"\(height - 10)\" text-anchor=\"middle\">\(escaped(unit))</text>\n</svg>\n"
+      + "<text x=\"\((left + right) / 2)\" y=\"\(height - 10)\" "
+      + "text-anchor=\"middle\">\(escaped(unit))</text>\n</svg>\n"
   }
 }

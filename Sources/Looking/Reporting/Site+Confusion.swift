@@ -19,7 +19,8 @@ extension Site {
     let page = isOnIndex ? link(Self.confusionPath(record, record.columns[column])) : ""
     let label = SVG.escaped("\(record.columns[column].title), \(record.split): truth in rows, masks in columns")
     var text =
-      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"\(label)\"><table class=\"heat\"><caption>\(label)</caption>\n"
+      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"\(label)\"><table "
+      + "class=\"heat\"><caption>\(label)</caption>\n"
     text +=
       "<thead><tr><th scope=\"col\">truth</th>"
       + (0..<matrix.classes).map { "<th scope=\"col\">\(SVG.escaped(name($0)))</th>" }.joined()
@@ -37,7 +38,8 @@ extension Site {
         let share = Double(count) / Double(row)
         let words = SVG.escaped("\(name(truth)) taken for \(name(prediction)): \(count) pixels")
         text +=
-          "<td\(own) style=\"--v:\(String(format: "%.3f", share))\"><a href=\"\(page)#t\(truth)-p\(prediction)\" title=\"\(words)\">"
+          "<td\(own) style=\"--v:\(String(format: "%.3f", share))\"><a href=\"\(page)#t\(truth)-p\(prediction)\" "
+          + "title=\"\(words)\">"
         text += "\(String(format: "%.1f", share * 100))</a></td>"
       }
       text += "</tr>\n"
@@ -82,7 +84,8 @@ extension Site {
       "anchor": "t\(truth)-p\(prediction)",
       "heading": truth == prediction ? "\(name(truth)), found" : "\(name(truth)) taken for \(name(prediction))",
       "note":
-        "\(total) pixels in \(fillers.count) images, \(String(format: "%.1f", Double(total) / Double(matrix.truthCount(of: truth)) * 100)) % of the class.",
+        "\(total) pixels in \(fillers.count) images, "
+        + "\(String(format: "%.1f", Double(total) / Double(matrix.truthCount(of: truth)) * 100)) % of the class.",
       "links": links,
     ]
   }

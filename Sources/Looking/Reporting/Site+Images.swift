@@ -188,7 +188,8 @@ extension Site {
     let record = split.record
     let shown = record.images.indices.filter { record.images[$0].isShown }
     var result = [
-      Order(key: "order", word: "in the order of the manifest", explanation: "All images with pictures.", places: shown) {
+      Order(key: "order", word: "in the order of the manifest", explanation: "All images with pictures.", places: shown)
+      {
         note(record, $0)
       }
     ]

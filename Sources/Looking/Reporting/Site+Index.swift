@@ -57,15 +57,16 @@ extension Site {
 
   private static let figure7Note = """
     Knowledge and advice are the two masks; d is the probability, given one of them, that they differ; SSDD takes the \
-    advice where d of the knowledge less d of the advice plus the bias is at least 0. Gains are of the image's mean IoU, \
-    in percentage points.
+    advice where d of the knowledge less d of the advice plus the bias is at least 0. Gains are of the image's mean \
+    IoU, in percentage points.
     """
 
   private var status: String {
     let done = report.steps.filter(\.isDone).count
     let seconds = report.steps.compactMap(\.seconds).reduce(0, +)
     return
-      "Pipeline \(report.pipeline): \(done) of \(report.steps.count) steps done, \(String(format: "%.0f", seconds)) s of wall time."
+      "Pipeline \(report.pipeline): \(done) of \(report.steps.count) steps done, \(String(format: "%.0f", seconds)) s "
+      + "of wall time."
   }
 
   // MARK: Tables
@@ -91,8 +92,10 @@ extension Site {
 
   private var literatureNote: String {
     isVOC
-      ? "mIoU in % on PASCAL VOC 2012. Published values are the papers' own; rows measured here are of the splits that they name."
-      : "mIoU in %. Published values are of PASCAL VOC 2012. The rows measured here are of other images and classes: they stand here for completeness "
+      ? "mIoU in % on PASCAL VOC 2012. Published values are the papers' own; rows measured here are of the splits that "
+        + "they name."
+      : "mIoU in %. Published values are of PASCAL VOC 2012. The rows measured here are of other images and classes: "
+        + "they stand here for completeness "
         + "and compare with nothing above them."
   }
 

@@ -46,7 +46,8 @@ enum Templates {
     <tbody>{{#rows}}
     <tr class="{{kind}}"><th scope="row">{{#href}}<a
     href="{{href}}">{{title}}</a>{{/href}}{{^href}}{{title}}{{/href}}</th>{{#cells}}<td{{#word}}
-    class="word"{{/word}}>{{#best}}<strong>{{text}}</strong>{{/best}}{{^best}}{{text}}{{/best}}</td>{{/cells}}</tr>{{/rows}}
+    class="word"{{/word}}>{{#best}}<strong>{{text}}</strong>{{/best}}{{^best}}\
+    {{text}}{{/best}}</td>{{/cells}}</tr>{{/rows}}
     </tbody></table></div>
     {{#files}}<p class="files">Files: {{#links}}<a href="{{href}}">{{name}}</a> {{/links}}</p>{{/files}}
 
@@ -95,9 +96,11 @@ enum Templates {
     <h3>Colours of the classes</h3><ul class="legend">{{#legend}}<li><span class="swatch"
     style="background:{{colour}}"></span>{{name}}</li>{{/legend}}</ul></section>{{/hasBrowse}}
     {{#hasMerges}}<section id="why"><h2>Why it worked, measured</h2>
-    {{#merges}}<h3>{{heading}}</h3>{{#sentences}}<p>{{.}}</p>{{/sentences}}{{>plots}}{{#tables}}{{>table}}{{/tables}}{{/merges}}</section>{{/hasMerges}}
+    {{#merges}}<h3>{{heading}}</h3>{{#sentences}}<p>{{.}}</p>{{/sentences}}{{>plots}}\
+    {{#tables}}{{>table}}{{/tables}}{{/merges}}</section>{{/hasMerges}}
     {{#hasFigure6}}<section id="figure6"><h2>Figure 6: over the parameter grid</h2>
-    <p>mIoU in % of every cell of the pipeline's matrices.</p>{{#figure6}}{{>plots}}{{>table}}{{/figure6}}</section>{{/hasFigure6}}
+    <p>mIoU in % of every cell of the pipeline's \
+    matrices.</p>{{#figure6}}{{>plots}}{{>table}}{{/figure6}}</section>{{/hasFigure6}}
     {{#hasConfusion}}<section id="confusion"><h2>What is taken for what</h2>
     <p>Where the pixels of each true class went, in %. A cell leads to the images that fill it most.</p>
     {{#confusion}}{{{matrix}}}{{/confusion}}

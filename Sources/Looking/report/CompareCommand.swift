@@ -6,7 +6,8 @@ struct CompareCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare", abstract: "Show two or more runs, or cells of a matrix, side by side, from their reports.",
     discussion: """
-      A side is a run's folder, of which `report page` has made the report; DIR:AXIS-VALUE takes the cells with that place on that axis.
+      A side is a run's folder, of which `report page` has made the report; DIR:AXIS-VALUE takes the cells with that \
+      place on that axis.
       Sides that differ in seeds alone are also shown as mean and standard deviation.
 
       Example:

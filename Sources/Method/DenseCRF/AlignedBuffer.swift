@@ -1,9 +1,10 @@
 import Tensors
 
-/// A fixed-size block of memory, aligned to a cache line, given back with its owner. The memory starts uninitialised: it is that of tensors, kept for
-/// reuse, so that an image of a size met before touches no fresh page.
+/// A fixed-size block of memory, aligned to a cache line, given back with its owner. The memory starts uninitialised:
+/// it is that of tensors, kept for reuse, so that an image of a size met before touches no fresh page.
 ///
-/// Readers may share one across threads once nothing writes it any more; whoever writes it from several threads keeps them apart.
+/// Readers may share one across threads once nothing writes it any more; whoever writes it from several threads keeps
+/// them apart.
 final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
   let base: UnsafeMutablePointer<Element>
   let count: Int

@@ -3,10 +3,10 @@ import Tensors
 
 /// A fully connected CRF over the pixels of one image: sharpens a probability map along the image's edges.
 ///
-/// Mean field (Krähenbühl & Koltun 2011) on two permutohedral lattices (Adams, Baek & Davis 2010), Potts compatibility, symmetric normalisation.
-/// The lattices are built once; `infer` may then be called any number of times, from several threads too. Memory: about 88 bytes a
-/// pixel, and 4 more for each label rounded up to 2, 4 or a multiple of 8. The same thread count gives the same bits; another one differs by
-/// float rounding.
+/// Mean field (Krähenbühl & Koltun 2011) on two permutohedral lattices (Adams, Baek & Davis 2010), Potts compatibility,
+/// symmetric normalisation. The lattices are built once; `infer` may then be called any number of times, from several
+/// threads too. Memory: about 88 bytes a pixel, and 4 more for each label rounded up to 2, 4 or a multiple of 8. The
+/// same thread count gives the same bits; another one differs by float rounding.
 public struct DenseCRF: Sendable {
   public let width: Int
   public let height: Int
@@ -18,10 +18,11 @@ public struct DenseCRF: Sendable {
   /// - Parameters:
   ///   - rgb: width * height * 3 bytes, interleaved, row after row.
   ///   - cache: where the position-only lattice is kept between images of one size.
-  /// - Throws: `Failure` `.usage` for parameters out of range, or so small that the lattice cannot be numbered; `.data` where `rgb` does not have
-  ///   the size of the image, or the image is empty.
+  /// - Throws: `Failure` `.usage` for parameters out of range, or so small that the lattice cannot be numbered; `.data`
+  ///   where `rgb` does not have the size of the image, or the image is empty.
   public init(
-    width: Int, height: Int, rgb: [UInt8], parameters: DenseCRFParameters = DenseCRFParameters(), threads: Int = 1, cache: DenseCRFCache? = nil
+    width: Int, height: Int, rgb: [UInt8], parameters: DenseCRFParameters = DenseCRFParameters(), threads: Int = 1,
+    cache: DenseCRFCache? = nil
   ) throws {
     try parameters.validate()
     guard width > 0, height > 0 else { throw Failure(.data, "image is \(width)x\(height)") }
@@ -34,7 +35,8 @@ public struct DenseCRF: Sendable {
     self.threads = max(1, threads)
     position = try (cache ?? DenseCRFCache(capacity: 0)).positionFilter(
       DenseCRFCache.Key(
-        width: width, height: height, spread: parameters.gaussianSpread / parameters.scaleFactor, weight: parameters.gaussianWeight,
+        width: width, height: height, spread: parameters.gaussianSpread / parameters.scaleFactor,
+        weight: parameters.gaussianWeight,
         threads: self.threads))
     bilateral = try Filter.bilateral(
       width: width, height: height, rgb: rgb, spread: parameters.bilateralSpread / parameters.scaleFactor,
@@ -44,10 +46,13 @@ public struct DenseCRF: Sendable {
   /// The marginals Q (labels, height, width) after `parameters.iterations` updates: non-negative, sum 1 at each pixel.
   ///
   /// - Parameter probabilities: (labels, height, width), at least one label. They are clipped and need not sum to 1.
-  /// - Throws: `Failure` `.data` where the map has another size than the image, no label, or a value that is not finite.
+  /// - Throws: `Failure` `.data` where the map has another size than the image, no label, or a value that is not
+  ///   finite.
   public func infer(probabilities: Tensor) throws -> Tensor {
     let shape = probabilities.shape
-    guard shape.rank == 3, shape[0] > 0 else { throw Failure(.data, expected: "a probability map (labels, height, width)", found: "shape \(shape)") }
+    guard shape.rank == 3, shape[0] > 0 else {
+      throw Failure(.data, expected: "a probability map (labels, height, width)", found: "shape \(shape)")
+    }
     guard shape[1] == height, shape[2] == width else {
       throw Failure(.data, "probability map is \(shape[2])x\(shape[1]), image is \(width)x\(height)")
     }

@@ -1,6 +1,7 @@
 import Foundation
 
-/// Keeps the position-only lattices of the image sizes met last: they depend on nothing in the image. May be shared by threads.
+/// Keeps the position-only lattices of the image sizes met last: they depend on nothing in the image. May be shared by
+/// threads.
 public final class DenseCRFCache: @unchecked Sendable {
   struct Key: Hashable {
     let width: Int
@@ -25,7 +26,8 @@ public final class DenseCRFCache: @unchecked Sendable {
   func positionFilter(_ key: Key) throws -> Filter {
     if let found = lock.withLock({ take(key) }) { return found }
     // Built outside of the lock: two threads may build the same lattice, and either is right.
-    let filter = try Filter.position(width: key.width, height: key.height, spread: key.spread, weight: key.weight, threads: key.threads)
+    let filter = try Filter.position(
+      width: key.width, height: key.height, spread: key.spread, weight: key.weight, threads: key.threads)
     lock.withLock {
       guard capacity > 0, take(key) == nil else { return }
       entries.append((key, filter))

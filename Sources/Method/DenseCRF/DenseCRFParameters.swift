@@ -1,11 +1,12 @@
 import Foundations
 import MethodChoices
 
-/// The numbers of a fully connected CRF with a position-only and a position-and-colour kernel (Krähenbühl & Koltun 2011, Eq. 3).
+/// The numbers of a fully connected CRF with a position-only and a position-and-colour kernel (Krähenbühl & Koltun
+/// 2011, Eq. 3).
 ///
-/// The energy of a labelling is sum_i -log p_i(l_i) + sum_{i<j} [l_i != l_j] (w_g k_g(i, j) + w_b k_b(i, j)) with
-/// k_g = exp(-|x_i - x_j|^2 / 2 s_g^2) and k_b = exp(-|x_i - x_j|^2 / 2 s_b^2 - |c_i - c_j|^2 / 2 s_c^2); positions in pixels, colours in 0...255.
-/// The defaults are those of the seeds (ten iterations); training uses three.
+/// The energy of a labelling is sum_i -log p_i(l_i) + sum_{i<j} [l_i != l_j] (w_g k_g(i, j) + w_b k_b(i, j)) with k_g =
+/// exp(-|x_i - x_j|^2 / 2 s_g^2) and k_b = exp(-|x_i - x_j|^2 / 2 s_b^2 - |c_i - c_j|^2 / 2 s_c^2); positions in
+/// pixels, colours in 0...255. The defaults are those of the seeds (ten iterations); training uses three.
 public struct DenseCRFParameters: Sendable, Hashable, Codable {
   /// s_g, in pixels of the full image. > 0.
   public var gaussianSpread: Float
@@ -25,7 +26,8 @@ public struct DenseCRFParameters: Sendable, Hashable, Codable {
   public var clip: Float
 
   public init(
-    gaussianSpread: Float = Float(CRFDefaults.gaussianSpread), gaussianWeight: Float = Float(CRFDefaults.gaussianWeight),
+    gaussianSpread: Float = Float(CRFDefaults.gaussianSpread),
+    gaussianWeight: Float = Float(CRFDefaults.gaussianWeight),
     bilateralSpread: Float = Float(CRFDefaults.bilateralSpread), colourSpread: Float = Float(CRFDefaults.colourSpread),
     bilateralWeight: Float = Float(CRFDefaults.bilateralWeight), iterations: Int = CRFDefaults.iterations,
     scaleFactor: Float = 1, clip: Float = 1e-5

@@ -23,7 +23,8 @@ extension Filter {
     let levels = (0...255).map { Float($0) / colourSpread }
     let lattice = try rgb.withUnsafeBufferPointer { rgb in
       try PermutohedralLattice(
-        pointCount: width * height, largest: [columns[width - 1], rows[height - 1], levels[255], levels[255], levels[255]], threads: threads
+        pointCount: width * height,
+        largest: [columns[width - 1], rows[height - 1], levels[255], levels[255], levels[255]], threads: threads
       ) { first, features in
         eachPixel(from: first, width: width, height: height) { lane, x, y in
           let pixel = 3 &* (y &* width &+ x)
@@ -40,7 +41,9 @@ extension Filter {
 
   /// Calls `body(lane, x, y)` for up to eight pixels from number `first` on.
   @inline(__always)
-  private static func eachPixel(from first: Int, width: Int, height: Int, _ body: (_ lane: Int, _ x: Int, _ y: Int) -> Void) {
+  private static func eachPixel(
+    from first: Int, width: Int, height: Int, _ body: (_ lane: Int, _ x: Int, _ y: Int) -> Void
+  ) {
     var y = first / width
     var x = first &- y &* width
     for lane in 0..<8 where y < height {

@@ -1,10 +1,11 @@
 import Threads
 
-/// A Gaussian filter over all pairs of points, symmetrically normalised and times a weight: w D^-1/2 K D^-1/2 with D = diag(K 1).
+/// A Gaussian filter over all pairs of points, symmetrically normalised and times a weight: w D^-1/2 K D^-1/2 with D =
+/// diag(K 1).
 ///
-/// K = slice * blur * splat is symmetric up to the order of the blur's axes, so the factors are put into the barycentric weights once: each weight
-/// is multiplied by sqrt(w a) D^-1/2 of its point, where a = 1 / (1 + 2^-d) undoes the gain of the blur, and filtering is then splat, blur
-/// and slice alone.
+/// K = slice * blur * splat is symmetric up to the order of the blur's axes, so the factors are put into the
+/// barycentric weights once: each weight is multiplied by sqrt(w a) D^-1/2 of its point, where a = 1 / (1 + 2^-d)
+/// undoes the gain of the blur, and filtering is then splat, blur and slice alone.
 final class Filter: Sendable {
   let lattice: PermutohedralLattice
 
@@ -34,8 +35,8 @@ final class Filter: Sendable {
 
 /// Values at the vertices of a lattice, `blocks` lanes each, and the blur over them.
 ///
-/// Every part of a parallel splat adds into memory of its own; `blurred` sums these in the order of the parts, so that the same number of parts gives
-/// the same bits.
+/// Every part of a parallel splat adds into memory of its own; `blurred` sums these in the order of the parts, so that
+/// the same number of parts gives the same bits.
 final class LatticeField<V: Lanes> {
   let blocks: Int
   /// How many parts may splat at the same time.
@@ -60,7 +61,8 @@ final class LatticeField<V: Lanes> {
   /// Where part `part` adds: row after row of `blocks` lanes.
   func splatTarget(_ part: Int) -> UnsafeMutablePointer<V> { splatted[part].base }
 
-  /// Sums and empties what was splatted, then blurs with (1/2, 1, 1/2) along each axis in turn. The result stays valid until the next call.
+  /// Sums and empties what was splatted, then blurs with (1/2, 1, 1/2) along each axis in turn. The result stays valid
+  /// until the next call.
   func blurred(threads: Int) -> UnsafeMutablePointer<V> {
     let rows = lattice.vertexCount + 1
     let threads = rows * blocks < 2048 ? 1 : threads
@@ -70,7 +72,11 @@ final class LatticeField<V: Lanes> {
       let links = lattice.neighbours.base + axis * rows
       let (from, to) = (source, target)
       Parallel.forEachRange(rows - 1, threads: threads) { _, range in
-        if self.blocks == 1 { Self.blur(range, blocks: 1, links, from, to) } else { Self.blur(range, blocks: self.blocks, links, from, to) }
+        if self.blocks == 1 {
+          Self.blur(range, blocks: 1, links, from, to)
+        } else {
+          Self.blur(range, blocks: self.blocks, links, from, to)
+        }
       }
       swap(&source, &target)
     }
@@ -90,7 +96,8 @@ final class LatticeField<V: Lanes> {
 
   @inline(__always)
   private static func blur(
-    _ range: Range<Int>, blocks: Int, _ links: UnsafePointer<SIMD2<Int32>>, _ from: UnsafePointer<V>, _ to: UnsafeMutablePointer<V>
+    _ range: Range<Int>, blocks: Int, _ links: UnsafePointer<SIMD2<Int32>>, _ from: UnsafePointer<V>,
+    _ to: UnsafeMutablePointer<V>
   ) {
     for row in range.lowerBound &+ 1..<range.upperBound &+ 1 {
       let link = links[row]

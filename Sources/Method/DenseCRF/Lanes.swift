@@ -26,11 +26,12 @@ extension Float: Lanes {
   @inline(__always) var exponential: Float { SIMD2<Float>(self, self).exponential.x }
 }
 
-// The maximum is taken by the sign of the difference: the standard library's pointwiseMax and `.<` are compiled lane by lane here, which costs
-// more than all the rest of an update.
+// The maximum is taken by the sign of the difference: the standard library's pointwiseMax and `.<` are compiled lane by
+// lane here, which costs more than all the rest of an update.
 //
-// e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2. The rounding is done by adding 1.5 * 2^23, which leaves n in the low bits
-// of the sum; e^r is its Taylor series to the seventh power (remainder below 6e-9), and n is added to the exponent bits.
+// e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2. The rounding is done by adding 1.5 * 2^23, which leaves n
+// in the low bits of the sum; e^r is its Taylor series to the seventh power (remainder below 6e-9), and n is added to
+// the exponent bits.
 private let shifter: Float = 12_582_912
 private let inverseLog2: Float = 1.442_695_04
 private let log2High: Float = 0.693_359_375
@@ -59,56 +60,72 @@ extension SIMD where Self: Lanes, Scalar == Float {
 
 extension SIMD2<Float>: Lanes {
   static var width: Int { 2 }
-  @inline(__always) func adding(_ value: Self, times factor: Float) -> Self { addingProduct(value, Self(repeating: factor)) }
+  @inline(__always) func adding(_ value: Self, times factor: Float) -> Self {
+    addingProduct(value, Self(repeating: factor))
+  }
   @inline(__always) func maximum(with other: Self) -> Self {
     let less = unsafeBitCast(self - other, to: SIMD2<Int32>.self) &>> 31
-    let chosen = (unsafeBitCast(self, to: SIMD2<Int32>.self) & ~less) | (unsafeBitCast(other, to: SIMD2<Int32>.self) & less)
+    let chosen =
+      (unsafeBitCast(self, to: SIMD2<Int32>.self) & ~less) | (unsafeBitCast(other, to: SIMD2<Int32>.self) & less)
     return unsafeBitCast(chosen, to: Self.self)
   }
   @inline(__always) var largest: Float { Swift.max(x, y) }
   @inline(__always) var total: Float { x + y }
   @inline(__always) var exponential: Self {
     let (remainder, shifted) = reduced
-    let bits = unsafeBitCast(Self.series(remainder), to: SIMD2<Int32>.self) &+ (unsafeBitCast(shifted, to: SIMD2<Int32>.self) &<< 23)
+    let bits =
+      unsafeBitCast(Self.series(remainder), to: SIMD2<Int32>.self)
+      &+ (unsafeBitCast(shifted, to: SIMD2<Int32>.self) &<< 23)
     return unsafeBitCast(bits, to: Self.self)
   }
 }
 
 extension SIMD4<Float>: Lanes {
   static var width: Int { 4 }
-  @inline(__always) func adding(_ value: Self, times factor: Float) -> Self { addingProduct(value, Self(repeating: factor)) }
+  @inline(__always) func adding(_ value: Self, times factor: Float) -> Self {
+    addingProduct(value, Self(repeating: factor))
+  }
   @inline(__always) func maximum(with other: Self) -> Self {
     let less = unsafeBitCast(self - other, to: SIMD4<Int32>.self) &>> 31
-    let chosen = (unsafeBitCast(self, to: SIMD4<Int32>.self) & ~less) | (unsafeBitCast(other, to: SIMD4<Int32>.self) & less)
+    let chosen =
+      (unsafeBitCast(self, to: SIMD4<Int32>.self) & ~less) | (unsafeBitCast(other, to: SIMD4<Int32>.self) & less)
     return unsafeBitCast(chosen, to: Self.self)
   }
   @inline(__always) var largest: Float { lowHalf.maximum(with: highHalf).largest }
   @inline(__always) var total: Float { (lowHalf + highHalf).total }
   @inline(__always) var exponential: Self {
     let (remainder, shifted) = reduced
-    let bits = unsafeBitCast(Self.series(remainder), to: SIMD4<Int32>.self) &+ (unsafeBitCast(shifted, to: SIMD4<Int32>.self) &<< 23)
+    let bits =
+      unsafeBitCast(Self.series(remainder), to: SIMD4<Int32>.self)
+      &+ (unsafeBitCast(shifted, to: SIMD4<Int32>.self) &<< 23)
     return unsafeBitCast(bits, to: Self.self)
   }
 }
 
 extension SIMD8<Float>: Lanes {
   static var width: Int { 8 }
-  @inline(__always) func adding(_ value: Self, times factor: Float) -> Self { addingProduct(value, Self(repeating: factor)) }
+  @inline(__always) func adding(_ value: Self, times factor: Float) -> Self {
+    addingProduct(value, Self(repeating: factor))
+  }
   @inline(__always) func maximum(with other: Self) -> Self {
     let less = unsafeBitCast(self - other, to: SIMD8<Int32>.self) &>> 31
-    let chosen = (unsafeBitCast(self, to: SIMD8<Int32>.self) & ~less) | (unsafeBitCast(other, to: SIMD8<Int32>.self) & less)
+    let chosen =
+      (unsafeBitCast(self, to: SIMD8<Int32>.self) & ~less) | (unsafeBitCast(other, to: SIMD8<Int32>.self) & less)
     return unsafeBitCast(chosen, to: Self.self)
   }
   @inline(__always) var largest: Float { lowHalf.maximum(with: highHalf).largest }
   @inline(__always) var total: Float { (lowHalf + highHalf).total }
   @inline(__always) var exponential: Self {
     let (remainder, shifted) = reduced
-    let bits = unsafeBitCast(Self.series(remainder), to: SIMD8<Int32>.self) &+ (unsafeBitCast(shifted, to: SIMD8<Int32>.self) &<< 23)
+    let bits =
+      unsafeBitCast(Self.series(remainder), to: SIMD8<Int32>.self)
+      &+ (unsafeBitCast(shifted, to: SIMD8<Int32>.self) &<< 23)
     return unsafeBitCast(bits, to: Self.self)
   }
 }
 
-/// Two sets of lanes side by side: widths that no vector type has. What is done for each vertex alone, such as reading its number, is shared by both.
+/// Two sets of lanes side by side: widths that no vector type has. What is done for each vertex alone, such as reading
+/// its number, is shared by both.
 struct Joined<First: Lanes, Second: Lanes>: Lanes {
   var first: First
   var second: Second
@@ -121,14 +138,22 @@ struct Joined<First: Lanes, Second: Lanes>: Lanes {
   static var width: Int { First.width + Second.width }
   @inline(__always) static var zero: Self { Self(.zero, .zero) }
   @inline(__always) init(repeating value: Float) { self.init(First(repeating: value), Second(repeating: value)) }
-  @inline(__always) static func + (left: Self, right: Self) -> Self { Self(left.first + right.first, left.second + right.second) }
-  @inline(__always) static func - (left: Self, right: Self) -> Self { Self(left.first - right.first, left.second - right.second) }
-  @inline(__always) static func * (left: Self, right: Self) -> Self { Self(left.first * right.first, left.second * right.second) }
+  @inline(__always) static func + (left: Self, right: Self) -> Self {
+    Self(left.first + right.first, left.second + right.second)
+  }
+  @inline(__always) static func - (left: Self, right: Self) -> Self {
+    Self(left.first - right.first, left.second - right.second)
+  }
+  @inline(__always) static func * (left: Self, right: Self) -> Self {
+    Self(left.first * right.first, left.second * right.second)
+  }
   @inline(__always) static func * (left: Self, right: Float) -> Self { Self(left.first * right, left.second * right) }
   @inline(__always) func adding(_ value: Self, times factor: Float) -> Self {
     Self(first.adding(value.first, times: factor), second.adding(value.second, times: factor))
   }
-  @inline(__always) func maximum(with other: Self) -> Self { Self(first.maximum(with: other.first), second.maximum(with: other.second)) }
+  @inline(__always) func maximum(with other: Self) -> Self {
+    Self(first.maximum(with: other.first), second.maximum(with: other.second))
+  }
   @inline(__always) var largest: Float { max(first.largest, second.largest) }
   @inline(__always) var total: Float { first.total + second.total }
   @inline(__always) var exponential: Self { Self(first.exponential, second.exponential) }

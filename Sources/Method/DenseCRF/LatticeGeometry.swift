@@ -1,18 +1,21 @@
 import Foundations
 
-/// Where feature vectors lie in the permutohedral lattice of `dimension` + 1 coordinates (Adams, Baek & Davis 2010, Sections 3 and 4), and how a
-/// lattice vertex is written as one 64-bit key.
+/// Where feature vectors lie in the permutohedral lattice of `dimension` + 1 coordinates (Adams, Baek & Davis 2010,
+/// Sections 3 and 4), and how a lattice vertex is written as one 64-bit key.
 ///
-/// The lattice lies in the hyperplane of coordinate sum 0. A feature f (in units of the kernel's standard deviation) is embedded as
-/// e_j = sum_{i > j} c_i - j c_j, where c_i = f_i s_i (i = 1...d) and s_i = (d + 1) sqrt(2 / 3) / sqrt(i (i + 1)): orthogonal axes of a length
-/// such that splatting, blurring once along each axis and slicing together have the variance 1.
+/// The lattice lies in the hyperplane of coordinate sum 0. A feature f (in units of the kernel's standard deviation) is
+/// embedded as e_j = sum_{i > j} c_i - j c_j, where c_i = f_i s_i (i = 1...d) and s_i = (d + 1) sqrt(2 / 3) / sqrt(i (i
+/// + 1)): orthogonal axes of a length such that splatting, blurring once along each axis and slicing together have the
+/// variance 1.
 ///
-/// One step along axis j adds 1 to every coordinate and takes d + 1 from coordinate j, so on packed keys it is the addition of `steps[j]`. A walk
-/// over all axes in some order comes back to where it began; the vertices that it passes are those of a simplex.
+/// One step along axis j adds 1 to every coordinate and takes d + 1 from coordinate j, so on packed keys it is the
+/// addition of `steps[j]`. A walk over all axes in some order comes back to where it began; the vertices that it passes
+/// are those of a simplex.
 struct LatticeGeometry: Sendable {
   let dimension: Int
   let scales: [Float]
-  /// The packed key of the origin, and the packed weight of each stored coordinate (the last coordinate follows from the sum).
+  /// The packed key of the origin, and the packed weight of each stored coordinate (the last coordinate follows from
+  /// the sum).
   let origin: UInt64
   let units: [UInt64]
   let steps: [UInt64]
@@ -65,13 +68,14 @@ struct LatticeGeometry: Sendable {
   /// than a pixel of any image.
   static let mostReach = Double(1 << 20)
 
-  private static let tooFine = Failure(.usage, "the spreads of the CRF are too small for an image of this size: the lattice has too many cells")
+  private static let tooFine = Failure(
+    .usage, "the spreads of the CRF are too small for an image of this size: the lattice has too many cells")
 }
 
 /// The simplices around points, for eight points at a time. One a thread.
 ///
-/// `locate` follows the paper's Section 4.2: round each coordinate to the nearest multiple of d + 1, repair the sum by the ranks of the remainders,
-/// and read the barycentric weights off the sorted remainders.
+/// `locate` follows the paper's Section 4.2: round each coordinate to the nearest multiple of d + 1, repair the sum by
+/// the ranks of the remainders, and read the barycentric weights off the sorted remainders.
 struct SimplexFinder {
   /// Input: coordinate i of the eight features. At least `dimension` elements.
   let features: AlignedBuffer<SIMD8<Float>>
@@ -122,10 +126,13 @@ struct SimplexFinder {
     }
   }
 
-  /// For point `lane` of the eight: the key of its remainder-0 vertex, the axes of the walk (4 bits each, first lowest) and the d + 1 weights,
-  /// the k-th belonging to the vertex after k steps.
+  /// For point `lane` of the eight: the key of its remainder-0 vertex, the axes of the walk (4 bits each, first lowest)
+  /// and the d + 1 weights, the k-th belonging to the vertex after k steps.
   @inline(__always)
-  func simplex(lane: Int, dimension d: Int, geometry: (origin: UInt64, units: UnsafePointer<UInt64>), weights: UnsafeMutablePointer<Float>)
+  func simplex(
+    lane: Int, dimension d: Int, geometry: (origin: UInt64, units: UnsafePointer<UInt64>),
+    weights: UnsafeMutablePointer<Float>
+  )
     -> (key: UInt64, walk: UInt64)
   {
     let remainders = UnsafeRawPointer(embedded.base).assumingMemoryBound(to: Float.self)

@@ -4,10 +4,11 @@ import Threads
 /// Mean-field inference with Potts compatibility (Krähenbühl & Koltun 2011, Algorithm 1).
 ///
 /// With unary -log p the update Q_l = softmax_l(log p_l + m_l), m = sum of the weighted, normalised filters of Q, is
-/// Q_l = p_l exp(m_l - max m) / sum_k p_k exp(m_k - max m): no logarithm, and padding lanes, whose p is 0, stay 0. (The Potts energy
-/// counts the labels that differ; sum_k Q_k = 1 turns that into the +m_l here.)
+/// Q_l = p_l exp(m_l - max m) / sum_k p_k exp(m_k - max m): no logarithm, and padding lanes, whose p is 0, stay 0. (The
+/// Potts energy counts the labels that differ; sum_k Q_k = 1 turns that into the +m_l here.)
 ///
-/// One pass over the pixels slices both kernels, updates Q and splats it again, so that Q is never stored before the last iteration.
+/// One pass over the pixels slices both kernels, updates Q and splats it again, so that Q is never stored before the
+/// last iteration.
 struct MeanField<V: Lanes> {
   let labels: Int
   let pixels: Int
@@ -20,7 +21,8 @@ struct MeanField<V: Lanes> {
 
   /// - Parameter probabilities: (labels, height, width). Throws where a value is not finite.
   init(
-    probabilities: UnsafePointer<Float>, labels: Int, width: Int, height: Int, clip: Float, position: Filter, bilateral: Filter, threads: Int
+    probabilities: UnsafePointer<Float>, labels: Int, width: Int, height: Int, clip: Float, position: Filter,
+    bilateral: Filter, threads: Int
   ) throws {
     self.labels = labels
     let pixels = width * height
@@ -54,7 +56,8 @@ struct MeanField<V: Lanes> {
     }
     if let position = broken.first(where: { $0 >= 0 }) {
       let (label, pixel) = position.quotientAndRemainder(dividingBy: pixels)
-      throw Failure(.data, "probability of label \(label) at column \(pixel % width), row \(pixel / width) is not finite")
+      throw Failure(
+        .data, "probability of label \(label) at column \(pixel % width), row \(pixel / width) is not finite")
     }
   }
 
@@ -80,7 +83,8 @@ struct MeanField<V: Lanes> {
     }
   }
 
-  /// How pixels are tied to one lattice: blurred values to slice (none in the first pass) and memory to splat into (none in the last).
+  /// How pixels are tied to one lattice: blurred values to slice (none in the first pass) and memory to splat into
+  /// (none in the last).
   private struct Link {
     let vertices: UnsafePointer<Int32>
     let weights: UnsafePointer<Float>
@@ -94,7 +98,9 @@ struct MeanField<V: Lanes> {
       self.target = target
     }
 
-    @inline(__always) func slice(_ pixel: Int, width: Int, block: Int, blocks: Int, _ values: UnsafeMutablePointer<V>, onto sum: V) -> V {
+    @inline(__always) func slice(
+      _ pixel: Int, width: Int, block: Int, blocks: Int, _ values: UnsafeMutablePointer<V>, onto sum: V
+    ) -> V {
       var sum = sum
       for k in 0..<width {
         let entry = pixel &* width &+ k
@@ -103,7 +109,9 @@ struct MeanField<V: Lanes> {
       return sum
     }
 
-    @inline(__always) func splat(_ q: V, _ pixel: Int, width: Int, block: Int, blocks: Int, _ values: UnsafeMutablePointer<V>) {
+    @inline(__always) func splat(
+      _ q: V, _ pixel: Int, width: Int, block: Int, blocks: Int, _ values: UnsafeMutablePointer<V>
+    ) {
       for k in 0..<width {
         let entry = pixel &* width &+ k
         let position = Int(vertices[entry]) &* blocks &+ block
@@ -112,10 +120,11 @@ struct MeanField<V: Lanes> {
     }
   }
 
-  /// Slice, update and splat for the pixels of `range`, whose labels fill one set of lanes. The lattices have the dimensions 2 and 5.
+  /// Slice, update and splat for the pixels of `range`, whose labels fill one set of lanes. The lattices have the
+  /// dimensions 2 and 5.
   ///
-  /// Two pixels at a time: the time that one's exponential waits is the other's. Wider lanes have work enough of their own, and too few registers for
-  /// two.
+  /// Two pixels at a time: the time that one's exponential waits is the other's. Wider lanes have work enough of their
+  /// own, and too few registers for two.
   @inline(__always)
   private func updateInPairs(_ range: Range<Int>, _ small: Link, _ large: Link, _ result: UnsafeMutablePointer<Float>) {
     var pixel = range.lowerBound
@@ -159,14 +168,17 @@ struct MeanField<V: Lanes> {
   private func write(_ q: V, _ pixel: Int, block: Int, _ result: UnsafeMutablePointer<Float>) {
     withUnsafeBytes(of: q) { bytes in
       let lanes = bytes.assumingMemoryBound(to: Float.self)
-      for lane in 0..<min(V.width, labels &- block &* V.width) { result[(block &* V.width &+ lane) &* pixels &+ pixel] = lanes[lane] }
+      for lane in 0..<min(V.width, labels &- block &* V.width) {
+        result[(block &* V.width &+ lane) &* pixels &+ pixel] = lanes[lane]
+      }
     }
   }
 
   /// The same for any number of sets of lanes.
   @inline(__always)
   private func update(
-    _ range: Range<Int>, _ small: Link, _ large: Link, blocks: Int, _ scratch: UnsafeMutablePointer<V>, _ result: UnsafeMutablePointer<Float>
+    _ range: Range<Int>, _ small: Link, _ large: Link, blocks: Int, _ scratch: UnsafeMutablePointer<V>,
+    _ result: UnsafeMutablePointer<Float>
   ) {
     for pixel in range {
       let prior = prior.base + pixel &* blocks

@@ -1,11 +1,11 @@
 import Foundations
 import Threads
 
-/// The occupied part of a permutohedral lattice and how a set of points is tied to it: the structure on which a Gaussian filter over all pairs
-/// of points costs O(points) (Adams, Baek & Davis 2010).
+/// The occupied part of a permutohedral lattice and how a set of points is tied to it: the structure on which a
+/// Gaussian filter over all pairs of points costs O(points) (Adams, Baek & Davis 2010).
 ///
-/// Vertices are numbered from 1 in the order in which the points first touch them; number 0 is an empty vertex that stands for every missing
-/// neighbour. Numbers do not depend on the thread count.
+/// Vertices are numbered from 1 in the order in which the points first touch them; number 0 is an empty vertex that
+/// stands for every missing neighbour. Numbers do not depend on the thread count.
 final class PermutohedralLattice: Sendable {
   let dimension: Int
   let pointCount: Int
@@ -20,16 +20,19 @@ final class PermutohedralLattice: Sendable {
 
   /// - Parameters:
   ///   - largest: features lie in 0...largest[i]; its count is the dimension.
-  ///   - fill: writes the features of points first..<first + 8 (those at or past `pointCount` are ignored) coordinate by coordinate.
+  ///   - fill: writes the features of points first..<first + 8 (those at or past `pointCount` are ignored) coordinate
+  ///     by coordinate.
   init(
-    pointCount: Int, largest: [Float], threads: Int, fill: (_ first: Int, _ features: UnsafeMutablePointer<SIMD8<Float>>) -> Void
+    pointCount: Int, largest: [Float], threads: Int,
+    fill: (_ first: Int, _ features: UnsafeMutablePointer<SIMD8<Float>>) -> Void
   ) throws {
     let geometry = try LatticeGeometry(largest: largest)
     let d = geometry.dimension
     // Vertices, at most d + 1 new ones a point, and the empty one are numbered by Int32.
     let (most, overflow) = pointCount.multipliedReportingOverflow(by: d + 1)
     guard !overflow, most < Int32.max else {
-      throw Failure(.data, "an image of \(pointCount) pixels is too large for the CRF: at most \(Int(Int32.max) / (d + 1)) pixels")
+      throw Failure(
+        .data, "an image of \(pointCount) pixels is too large for the CRF: at most \(Int(Int32.max) / (d + 1)) pixels")
     }
     dimension = d
     self.pointCount = pointCount
@@ -62,7 +65,8 @@ private struct LatticeBuilder {
   let vertices: AlignedBuffer<Int32>
   let weights: AlignedBuffer<Float>
 
-  /// Finds the simplices of the points of `blocks` (eight points each) and numbers their vertices from 1 in a table of this part's own.
+  /// Finds the simplices of the points of `blocks` (eight points each) and numbers their vertices from 1 in a table of
+  /// this part's own.
   @inline(__always)
   func attach(
     blocks: Range<Int>, dimension d: Int, fill: (_ first: Int, _ features: UnsafeMutablePointer<SIMD8<Float>>) -> Void
@@ -73,7 +77,9 @@ private struct LatticeBuilder {
     geometry.scales.withUnsafeBufferPointer { scales in
       geometry.units.withUnsafeBufferPointer { units in
         geometry.steps.withUnsafeBufferPointer { steps in
-          guard let scales = scales.baseAddress, let units = units.baseAddress, let steps = steps.baseAddress else { return }
+          guard let scales = scales.baseAddress, let units = units.baseAddress, let steps = steps.baseAddress else {
+            return
+          }
           for block in blocks {
             fill(8 &* block, finder.features.base)
             finder.locate(dimension: d, scales: scales)

@@ -1,4 +1,5 @@
-/// Packed lattice coordinates to consecutive numbers, in the order in which they first came: open addressing with linear probing.
+/// Packed lattice coordinates to consecutive numbers, in the order in which they first came: open addressing with
+/// linear probing.
 struct VertexTable {
   private struct Slot: BitwiseCopyable {
     var key: UInt64
@@ -24,7 +25,9 @@ struct VertexTable {
     (AlignedBuffer(repeating: Slot(key: empty, number: -1), count: 1 << bits), UInt64(64 - bits), (1 << bits) - 1)
   }
 
-  @inline(__always) private func start(_ key: UInt64) -> Int { Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) &>> shift) }
+  @inline(__always) private func start(_ key: UInt64) -> Int {
+    Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) &>> shift)
+  }
 
   /// The number of `key`, or -1.
   @inline(__always) func find(_ key: UInt64) -> Int32 {

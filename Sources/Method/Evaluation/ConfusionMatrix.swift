@@ -1,7 +1,8 @@
 import Foundations
 import Imaging
 
-/// Pixel counts by true class (rows) and predicted class (columns). Starts empty; matrices of parts of a set add up to the whole set's.
+/// Pixel counts by true class (rows) and predicted class (columns). Starts empty; matrices of parts of a set add up to
+/// the whole set's.
 public struct ConfusionMatrix: Sendable, Equatable {
   /// Number of classes, background included.
   public let classes: Int
@@ -17,9 +18,12 @@ public struct ConfusionMatrix: Sendable, Equatable {
     counts = [Int](repeating: 0, count: classes * classes)
   }
 
-  /// A matrix of pixels that were counted elsewhere. Precondition: `counts[truth * classes + prediction]` for each pair, none negative.
+  /// A matrix of pixels that were counted elsewhere. Precondition: `counts[truth * classes + prediction]` for each
+  /// pair, none negative.
   public init(classes: Int, counts: [Int], images: Int) {
-    precondition(counts.count == classes * classes && counts.allSatisfy { $0 >= 0 }, "\(counts.count) counts for \(classes) classes")
+    precondition(
+      counts.count == classes * classes && counts.allSatisfy { $0 >= 0 },
+      "\(counts.count) counts for \(classes) classes")
     self.init(classes: classes)
     self.counts = counts
     self.images = images
@@ -27,14 +31,16 @@ public struct ConfusionMatrix: Sendable, Equatable {
 
   /// Pixels of class `truth` that were predicted as `prediction`.
   public subscript(truth: Int, prediction: Int) -> Int {
-    precondition(truth >= 0 && truth < classes && prediction >= 0 && prediction < classes, "cell (\(truth), \(prediction)) of \(classes) classes")
+    precondition(
+      truth >= 0 && truth < classes && prediction >= 0 && prediction < classes,
+      "cell (\(truth), \(prediction)) of \(classes) classes")
     return counts[truth * classes + prediction]
   }
 
   /// Counts one image. Pixels whose truth is `void` are left out whatever is predicted there.
   ///
-  /// Both masks hold class indices 0..<classes. Throws a `Failure` (and adds nothing) where the sizes differ or a pixel that counts has a
-  /// label that is no class, a prediction of void included: a prediction has to decide.
+  /// Both masks hold class indices 0..<classes. Throws a `Failure` (and adds nothing) where the sizes differ or a pixel
+  /// that counts has a label that is no class, a prediction of void included: a prediction has to decide.
   /// - Parameters:
   ///   - item: the image's id, for the message.
   ///   - names: the paths or names of the two masks, for the message.
@@ -44,12 +50,17 @@ public struct ConfusionMatrix: Sendable, Equatable {
   ) throws {
     guard truth.width == prediction.width, truth.height == prediction.height else {
       throw Failure(
-        .data, "\(names.prediction) is \(prediction.width) x \(prediction.height), \(names.truth) is \(truth.width) x \(truth.height)", item: item)
+        .data,
+        "\(names.prediction) is \(prediction.width) x \(prediction.height), \(names.truth) is \(truth.width) x "
+          + "\(truth.height)",
+        item: item)
     }
     // Labels are looked at before any pixel counts: nothing is added when one turns out to be wrong.
     let (truths, predictions) = (truth.presentLabels, prediction.presentLabels)
     if let wrong = truths.first(where: { $0 >= classes && $0 != void }) {
-      throw wrongLabel(wrong, in: truth, names.truth, "class indices 0...\(classes - 1) or void \(void)", truth: truth, void: void, item: item)
+      throw wrongLabel(
+        wrong, in: truth, names.truth, "class indices 0...\(classes - 1) or void \(void)", truth: truth, void: void,
+        item: item)
     }
     let pairs = Self.pairCounts(truth.labels, truths, prediction.labels, predictions)
     var added = counts
@@ -58,7 +69,9 @@ public struct ConfusionMatrix: Sendable, Equatable {
         let count = pairs[row * predictions.count + column]
         guard count > 0 else { continue }
         guard p < classes else {
-          throw wrongLabel(p, in: prediction, names.prediction, "class indices 0...\(classes - 1)", truth: truth, void: void, item: item)
+          throw wrongLabel(
+            p, in: prediction, names.prediction, "class indices 0...\(classes - 1)", truth: truth, void: void,
+            item: item)
         }
         added[Int(t) * classes + Int(p)] += count
       }
@@ -67,10 +80,12 @@ public struct ConfusionMatrix: Sendable, Equatable {
     images += 1
   }
 
-  /// The most pixels and images that a matrix may count: every number up to here is exact as a `Double` too, so scores are, and no sum overflows.
+  /// The most pixels and images that a matrix may count: every number up to here is exact as a `Double` too, so scores
+  /// are, and no sum overflows.
   public static let mostCounted = 1 << 53
 
-  /// Adds the counts of `other`. Precondition: as many classes. Throws a `Failure`, and adds nothing, where the sum has more than `mostCounted` pixels.
+  /// Adds the counts of `other`. Precondition: as many classes. Throws a `Failure`, and adds nothing, where the sum has
+  /// more than `mostCounted` pixels.
   public mutating func merge(_ other: ConfusionMatrix) throws {
     precondition(classes == other.classes, "merging matrices of \(classes) and \(other.classes) classes")
     guard total + other.total <= Self.mostCounted, images + other.images <= Self.mostCounted else {
@@ -89,11 +104,14 @@ public struct ConfusionMatrix: Sendable, Equatable {
     return sum
   }
 
-  /// How often each pair of labels occurs: a row a label of `truths`, a column one of `predictions`, the labels that occur.
+  /// How often each pair of labels occurs: a row a label of `truths`, a column one of `predictions`, the labels that
+  /// occur.
   ///
-  /// Masks are areas of one label, so most groups of eight pixels hold one pair, which is seen by turning the eight bytes by one place and
-  /// counted at once.
-  private static func pairCounts(_ truth: [UInt8], _ truths: [UInt8], _ prediction: [UInt8], _ predictions: [UInt8]) -> [Int] {
+  /// Masks are areas of one label, so most groups of eight pixels hold one pair, which is seen by turning the eight
+  /// bytes by one place and counted at once.
+  private static func pairCounts(_ truth: [UInt8], _ truths: [UInt8], _ prediction: [UInt8], _ predictions: [UInt8])
+    -> [Int]
+  {
     var (rows, columns) = ([Int](repeating: 0, count: 256), [Int](repeating: 0, count: 256))
     for (index, label) in truths.enumerated() { rows[Int(label)] = index * predictions.count }
     for (index, label) in predictions.enumerated() { columns[Int(label)] = index }
@@ -123,9 +141,13 @@ public struct ConfusionMatrix: Sendable, Equatable {
   }
 
   /// Says where `label` first counts in `mask`: its first pixel with the value whose truth is not `void`.
-  private func wrongLabel(_ label: UInt8, in mask: LabelMask, _ name: String, _ expected: String, truth: LabelMask, void: UInt8, item: String?) -> Failure {
+  private func wrongLabel(
+    _ label: UInt8, in mask: LabelMask, _ name: String, _ expected: String, truth: LabelMask, void: UInt8, item: String?
+  ) -> Failure {
     let index = mask.labels.indices.first { mask.labels[$0] == label && truth.labels[$0] != void } ?? 0
-    return Failure(.data, "\(name): expected \(expected), found \(label) at (\(index % mask.width), \(index / mask.width))", item: item)
+    return Failure(
+      .data, "\(name): expected \(expected), found \(label) at (\(index % mask.width), \(index / mask.width))",
+      item: item)
   }
 }
 
@@ -134,21 +156,25 @@ extension ConfusionMatrix: Codable {
     case classes, images, counts
   }
 
-  /// Throws where the counts do not fit the number of classes, one is negative, or they count more than `mostCounted` pixels or images.
+  /// Throws where the counts do not fit the number of classes, one is negative, or they count more than `mostCounted`
+  /// pixels or images.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
     let classes = try container.decode(Int.self, forKey: .classes)
     let counts = try container.decode([Int].self, forKey: .counts)
     let images = try container.decode(Int.self, forKey: .images)
-    guard (1...255).contains(classes), counts.count == classes * classes, counts.allSatisfy({ $0 >= 0 }), images >= 0 else {
-      throw Failure(.data, "a confusion matrix of \(classes) classes with \(counts.count) counts, one negative or too few")
+    guard (1...255).contains(classes), counts.count == classes * classes, counts.allSatisfy({ $0 >= 0 }), images >= 0
+    else {
+      throw Failure(
+        .data, "a confusion matrix of \(classes) classes with \(counts.count) counts, one negative or too few")
     }
     let total = counts.reduce((sum: 0, overflow: false)) { sum, count in
       let (next, overflow) = sum.sum.addingReportingOverflow(count)
       return (next, sum.overflow || overflow)
     }
     guard !total.overflow, total.sum <= Self.mostCounted, images <= Self.mostCounted else {
-      throw Failure(.data, expected: "a confusion matrix of at most \(Self.mostCounted) pixels and images", found: "more")
+      throw Failure(
+        .data, expected: "a confusion matrix of at most \(Self.mostCounted) pixels and images", found: "more")
     }
     self.classes = classes
     self.counts = counts
@@ -186,8 +212,8 @@ extension ConfusionMatrix {
     }
   }
 
-  /// Mean IoU over the classes that occur, the practice of PASCAL VOC; nil of an empty matrix. A class that occurs only in predictions
-  /// counts with 0.
+  /// Mean IoU over the classes that occur, the practice of PASCAL VOC; nil of an empty matrix. A class that occurs only
+  /// in predictions counts with 0.
   public var meanIntersectionOverUnion: Double? {
     let present = intersectionOverUnion.compactMap { $0 }
     return present.isEmpty ? nil : present.reduce(0, +) / Double(present.count)

@@ -1,7 +1,8 @@
 import Foundation
 import Foundations
 
-/// The scores of one shard of a split, as `evaluate --shard` leaves them. All parts of a split add up to exactly what the whole gives.
+/// The scores of one shard of a split, as `evaluate --shard` leaves them. All parts of a split add up to exactly what
+/// the whole gives.
 public struct EvaluationPart: Sendable, Equatable {
   /// From 1 to `shards`.
   public let shard: Int
@@ -23,10 +24,12 @@ public struct EvaluationPart: Sendable, Equatable {
 
   private static func fileName(shard: Int, shards: Int) -> String { "part-\(shard)-of-\(shards).json" }
 
-  /// The parts that a folder holds, by their number. Throws a `Failure` where it holds none or two divisions, where one is missing, or where
-  /// one is damaged.
+  /// The parts that a folder holds, by their number. Throws a `Failure` where it holds none or two divisions, where one
+  /// is missing, or where one is damaged.
   public static func all(in folder: String) throws -> [EvaluationPart] {
-    guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else { throw Failure(.noInput, "no such folder of parts", file: folder) }
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+      throw Failure(.noInput, "no such folder of parts", file: folder)
+    }
     let shards = try division(of: names, in: folder)
     return try (1...shards).map { shard in
       let path = "\(folder)/\(fileName(shard: shard, shards: shards))"
@@ -39,17 +42,22 @@ public struct EvaluationPart: Sendable, Equatable {
     }
   }
 
-  /// The number of shards whose parts are all among the files of a folder. Whatever the names say, no more is counted through than there are files.
+  /// The number of shards whose parts are all among the files of a folder. Whatever the names say, no more is counted
+  /// through than there are files.
   private static func division(of names: [String], in folder: String) throws -> Int {
     let parts = try names.sorted().compactMap { name -> (shard: Int, shards: Int)? in
       guard let match = name.wholeMatch(of: /part-([0-9]+)-of-([0-9]+)\.json/) else { return nil }
-      guard let shard = Int(match.output.1), let shards = Int(match.output.2), shard >= 1, shard <= shards, name == fileName(shard: shard, shards: shards)
+      guard let shard = Int(match.output.1), let shards = Int(match.output.2), shard >= 1, shard <= shards,
+        name == fileName(shard: shard, shards: shards)
       else {
-        throw Failure(.data, "is no part of a division: expected part-I-of-N.json with I from 1 to N", file: "\(folder)/\(name)")
+        throw Failure(
+          .data, "is no part of a division: expected part-I-of-N.json with I from 1 to N", file: "\(folder)/\(name)")
       }
       return (shard, shards)
     }
-    guard let shards = parts.first?.shards else { throw Failure(.noInput, "holds no parts (part-I-of-N.json)", file: folder) }
+    guard let shards = parts.first?.shards else {
+      throw Failure(.noInput, "holds no parts (part-I-of-N.json)", file: folder)
+    }
     let divisions = Set(parts.map(\.shards))
     guard divisions.count == 1 else {
       let list = divisions.sorted().map(String.init).joined(separator: " and of ")
@@ -68,12 +76,15 @@ public struct EvaluationPart: Sendable, Equatable {
   /// Removes from a folder the parts of a division into another number of shards.
   public static func removeOtherDivisions(than shards: Int, in folder: String) {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
-      guard name.wholeMatch(of: /part-[0-9]+-of-[0-9]+\.json/) != nil, !name.hasSuffix("-of-\(shards).json") else { continue }
+      guard name.wholeMatch(of: /part-[0-9]+-of-[0-9]+\.json/) != nil, !name.hasSuffix("-of-\(shards).json") else {
+        continue
+      }
       try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
     }
   }
 
-  /// The report of the whole split. Throws a `Failure` naming the part that was made of other masks, classes or options than the first.
+  /// The report of the whole split. Throws a `Failure` naming the part that was made of other masks, classes or options
+  /// than the first.
   ///
   /// Precondition: at least one part.
   public static func merged(_ parts: [EvaluationPart]) throws -> EvaluationReport {
@@ -109,7 +120,8 @@ extension EvaluationPart {
 
   /// The report's JSON with `shard`, `shards` and `split` beside.
   public func json() throws -> String {
-    try EvaluationReport.text(of: Content(part: Head(shard: shard, shards: shards, split: split), report: report.content))
+    try EvaluationReport.text(
+      of: Content(part: Head(shard: shard, shards: shards, split: split), report: report.content))
   }
 
   /// Reads what `json()` wrote. Throws a `Failure` that names `file`.
@@ -119,6 +131,7 @@ extension EvaluationPart {
     guard head.shards >= 1, (1...head.shards).contains(head.shard) else {
       throw Failure(.data, "part \(head.shard) of \(head.shards)", file: file)
     }
-    self.init(shard: head.shard, shards: head.shards, split: head.split, report: try EvaluationReport(json: data, file: file))
+    self.init(
+      shard: head.shard, shards: head.shards, split: head.split, report: try EvaluationReport(json: data, file: file))
   }
 }

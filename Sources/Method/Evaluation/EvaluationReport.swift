@@ -12,15 +12,19 @@ public struct EvaluationReport: Sendable, Equatable {
   /// A matrix of 255 classes takes about a MiB.
   static let sizeLimit = 16 << 20
 
-  /// Throws a `Failure` where the number of names is not the number of classes, or two are equal, one is empty, over 200 bytes or has a control character.
+  /// Throws a `Failure` where the number of names is not the number of classes, or two are equal, one is empty, over
+  /// 200 bytes or has a control character.
   public init(names: [String], matrix: ConfusionMatrix, provenance: [String: String] = [:]) throws {
     guard names.count == matrix.classes else {
       throw Failure(.data, expected: "\(matrix.classes) class names", found: "\(names.count)")
     }
     var seen: Set<String> = []
     for name in names {
-      guard !name.isEmpty, name.utf8.count <= Self.longestName, !name.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }) else {
-        throw Failure(.data, expected: "class names of 1 to \(Self.longestName) bytes in one line", found: "\"\(name)\"")
+      guard !name.isEmpty, name.utf8.count <= Self.longestName,
+        !name.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 })
+      else {
+        throw Failure(
+          .data, expected: "class names of 1 to \(Self.longestName) bytes in one line", found: "\"\(name)\"")
       }
       guard seen.insert(name).inserted else { throw Failure(.data, "two classes are called \"\(name)\"") }
     }
@@ -29,14 +33,20 @@ public struct EvaluationReport: Sendable, Equatable {
     self.provenance = provenance
   }
 
-  /// Adds the counts of another part of the same set. Throws a `Failure` where it is of other classes or was made otherwise.
+  /// Adds the counts of another part of the same set. Throws a `Failure` where it is of other classes or was made
+  /// otherwise.
   public mutating func merge(_ other: EvaluationReport) throws {
     guard names == other.names else {
-      throw Failure(.data, expected: "the classes \(names.joined(separator: " "))", found: other.names.joined(separator: " "))
+      throw Failure(
+        .data, expected: "the classes \(names.joined(separator: " "))", found: other.names.joined(separator: " "))
     }
     let keys = Set(provenance.keys).union(other.provenance.keys).sorted()
     if let key = keys.first(where: { provenance[$0] != other.provenance[$0] }) {
-      throw Failure(.data, "was made otherwise: `\(key)` is \(provenance[key] ?? "not told") in the first part and \(other.provenance[key] ?? "not told") here")
+      throw Failure(
+        .data,
+        "was made otherwise: `\(key)` is \(provenance[key] ?? "not told") in the first part and "
+          + "\(other.provenance[key] ?? "not told") here"
+      )
     }
     try matrix.merge(other.matrix)
   }
@@ -46,9 +56,12 @@ public struct EvaluationReport: Sendable, Equatable {
     var table = TextTable(header: ["class", "IoU %", "precision %", "recall %", "truth px", "predicted px"])
     let scores = matrix.intersectionOverUnion
     for (index, name) in names.enumerated() {
-      let (hit, truth, predicted) = (matrix[index, index], matrix.truthCount(of: index), matrix.predictionCount(of: index))
+      let (hit, truth, predicted) = (
+        matrix[index, index], matrix.truthCount(of: index), matrix.predictionCount(of: index)
+      )
       table.add([
-        name, Self.percent(scores[index]), Self.percent(Self.ratio(hit, predicted)), Self.percent(Self.ratio(hit, truth)), "\(truth)",
+        name, Self.percent(scores[index]), Self.percent(Self.ratio(hit, predicted)),
+        Self.percent(Self.ratio(hit, truth)), "\(truth)",
         "\(predicted)",
       ])
     }
@@ -62,7 +75,8 @@ public struct EvaluationReport: Sendable, Equatable {
     return table
   }
 
-  /// The matrix in per cent of each true class's pixels, columns by number; a class without pixels has `-`, no pixels at all `.`.
+  /// The matrix in per cent of each true class's pixels, columns by number; a class without pixels has `-`, no pixels
+  /// at all `.`.
   private var shareTable: TextTable {
     var table = TextTable(header: ["truth \\ prediction, %"] + names.indices.map { "\($0)" })
     for (index, name) in names.enumerated() {
@@ -85,10 +99,14 @@ public struct EvaluationReport: Sendable, Equatable {
       "mIoU over \(names.count - absent.count) classes that occur: \(Self.percent(matrix.meanIntersectionOverUnion)) %"
     ]
     if !absent.isEmpty {
-      lines.append("mIoU over \(names.count) classes, absent as 0: \(Self.percent(matrix.meanIntersectionOverUnionWithAbsentAsZero)) %")
+      lines.append(
+        "mIoU over \(names.count) classes, absent as 0: "
+          + "\(Self.percent(matrix.meanIntersectionOverUnionWithAbsentAsZero)) %"
+      )
       lines.append("absent: \(absent.joined(separator: ", "))")
     }
-    lines.append("pixel accuracy: \(Self.percent(matrix.pixelAccuracy)) %, \(matrix.total) pixels of \(matrix.images) images")
+    lines.append(
+      "pixel accuracy: \(Self.percent(matrix.pixelAccuracy)) %, \(matrix.total) pixels of \(matrix.images) images")
     return classTable.aligned + "\n" + lines.map { $0 + "\n" }.joined() + "\n" + shareTable.aligned
   }
 
@@ -108,7 +126,8 @@ public struct EvaluationReport: Sendable, Equatable {
     return table.csv
   }
 
-  /// Everything as JSON with sorted keys: scores as fractions (null where undefined), the matrix itself, and what made it.
+  /// Everything as JSON with sorted keys: scores as fractions (null where undefined), the matrix itself, and what made
+  /// it.
   public func json() throws -> String { try Self.text(of: content) }
 
   var content: Content {
@@ -116,8 +135,10 @@ public struct EvaluationReport: Sendable, Equatable {
     return Content(
       classes: names.enumerated().map { index, name in
         Content.Class(
-          name: name, iou: scores[index], truthPixels: matrix.truthCount(of: index), predictedPixels: matrix.predictionCount(of: index))
-      }, meanIoU: matrix.meanIntersectionOverUnion, meanIoUAbsentAsZero: matrix.meanIntersectionOverUnionWithAbsentAsZero,
+          name: name, iou: scores[index], truthPixels: matrix.truthCount(of: index),
+          predictedPixels: matrix.predictionCount(of: index))
+      }, meanIoU: matrix.meanIntersectionOverUnion,
+      meanIoUAbsentAsZero: matrix.meanIntersectionOverUnionWithAbsentAsZero,
       pixelAccuracy: matrix.pixelAccuracy, matrix: matrix, provenance: provenance.isEmpty ? nil : provenance)
   }
 

@@ -10,7 +10,8 @@ public struct TextTable: Sendable, Equatable {
   public init(header: [String], alignments: [Alignment]? = nil) {
     self.header = header
     self.alignments = alignments ?? header.indices.map { $0 == 0 ? .left : .right }
-    precondition(self.alignments.count == header.count, "\(self.alignments.count) alignments for \(header.count) columns")
+    precondition(
+      self.alignments.count == header.count, "\(self.alignments.count) alignments for \(header.count) columns")
   }
 
   /// Precondition: one cell a column.
@@ -19,11 +20,13 @@ public struct TextTable: Sendable, Equatable {
     rows.append(row)
   }
 
-  /// Columns padded with spaces and two between, a line of dashes under the header; lines end in a newline and in no space.
+  /// Columns padded with spaces and two between, a line of dashes under the header; lines end in a newline and in no
+  /// space.
   public var aligned: String {
     let widths = header.indices.map { c in ([header] + rows).map { $0[c].count }.max() ?? 0 }
     func line(_ cells: [String]) -> String {
-      let padded = zip(cells.indices, cells).map { Self.padded($1, to: widths[$0], alignments[$0]) }.joined(separator: "  ")
+      let padded = zip(cells.indices, cells).map { Self.padded($1, to: widths[$0], alignments[$0]) }.joined(
+        separator: "  ")
       return String(padded.reversed().drop { $0 == " " }.reversed()) + "\n"
     }
     return line(header) + line(widths.map { String(repeating: "-", count: $0) }) + rows.map(line).joined()
@@ -35,7 +38,9 @@ public struct TextTable: Sendable, Equatable {
   /// A GitHub-style table; bars in cells are escaped.
   public var markdown: String {
     func line(_ cells: [String]) -> String {
-      "| " + cells.map { $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }.joined(separator: " | ") + " |\n"
+      "| "
+        + cells.map { $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }.joined(
+          separator: " | ") + " |\n"
     }
     return line(header) + line(alignments.map { $0 == .left ? ":--" : "--:" }) + rows.map(line).joined()
   }

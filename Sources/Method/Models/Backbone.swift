@@ -4,7 +4,8 @@ import Tensors
 
 /// What a trunk computes for the heads above it; all (N, C, H, W).
 ///
-/// For an input of height H, `low` has height H / `lowStride`; `tap4`, `tap5` and `high` have H / 8 (every division rounded up).
+/// For an input of height H, `low` has height H / `lowStride`; `tap4`, `tap5` and `high` have H / 8 (every division
+/// rounded up).
 public struct BackboneFeatures {
   /// Early features, the source of the paper's e^l (section 3.1; "features obtained before the second pooling layer").
   public let low: Variable
@@ -30,13 +31,15 @@ public protocol Backbone: Module {
   var affinityChannels: [Int] { get }
   /// Channels of `high`.
   var highChannels: Int { get }
-  /// Whether the taps have a standard scale, by batch norm or by a division; without, activations are some ten times larger.
+  /// Whether the taps have a standard scale, by batch norm or by a division; without, activations are some ten times
+  /// larger.
   var hasNormalisedTaps: Bool { get }
 
   /// The forward pass. `x` is a normalised image (N, 3, H, W).
   func features(_ x: Variable) -> BackboneFeatures
 
-  /// Freezes the weights of `part` and frees those of the other layers. Scales and shifts of batch norm stay as they are.
+  /// Freezes the weights of `part` and frees those of the other layers. Scales and shifts of batch norm stay as they
+  /// are.
   func freeze(_ part: FrozenPart)
 }
 

@@ -52,8 +52,8 @@ public struct BackboneSpecification: Codable, Hashable, Sendable, CustomStringCo
       ? "\(kind.rawValue) width \(width) depth \(depth)" : kind.rawValue + taps
   }
 
-  /// - Throws: `Failure(.usage)` if a factor is not positive or not finite, if a trunk other than `resnet38` has one that
-  ///   is not 1, or if a trunk other than `squeezenet` is to have normalised taps.
+  /// - Throws: `Failure(.usage)` if a factor is not positive or not finite, if a trunk other than `resnet38` has one
+  ///   that is not 1, or if a trunk other than `squeezenet` is to have normalised taps.
   public func validate() throws {
     for (name, factor) in [("width", width), ("depth", depth)] {
       let limit = ArchitectureLimits.largestFactor

@@ -1,8 +1,8 @@
 import NeuralNet
 import Tensors
 
-/// The image-level classifier whose last layer gives class activation maps (PSA, section 3.1): trunk, channel dropout 0.5, global average
-/// pool, `fc8`, a 1x1 convolution without bias.
+/// The image-level classifier whose last layer gives class activation maps (PSA, section 3.1): trunk, channel dropout
+/// 0.5, global average pool, `fc8`, a 1x1 convolution without bias.
 public final class CAMClassifier: Module {
   public let backbone: any Backbone
   /// Number of classes without background.

@@ -2,7 +2,8 @@ import MethodChoices
 import NeuralNet
 import Tensors
 
-/// The part of a DD-Net that both masks of a pair share (paper, figure 2): e^h and e^l, concatenated, to one feature map.
+/// The part of a DD-Net that both masks of a pair share (paper, figure 2): e^h and e^l, concatenated, to one feature
+/// map.
 public final class DDHead: Module {
   private let conv1: Convolution2D
   private let bn1: BatchNorm2D
@@ -11,7 +12,8 @@ public final class DDHead: Module {
   public init(name: String, highLevel: Int, lowLevel: Int, out outputs: Int, statistics: HeadStatistics = .frozen) {
     let inputs = highLevel + lowLevel
     conv1 = Convolution2D(
-      name: "\(name).conv1ab.conv1", in: inputs, out: outputs, kernel: 3, padding: 1, paddingMode: .reflect, bias: false)
+      name: "\(name).conv1ab.conv1", in: inputs, out: outputs, kernel: 3, padding: 1, paddingMode: .reflect, bias: false
+    )
     bn1 = headBatchNorm(name: "\(name).conv1ab.bn1", channels: outputs, statistics: statistics)
     conv1.weight.initialiser = .heNormal(fanIn: inputs * 9)
   }
@@ -24,8 +26,8 @@ public final class DDHead: Module {
   }
 }
 
-/// The difference detection network (paper, section 3.1): from shared features and a mask to the logit of the probability that the
-/// pixel differs from the other mask of the pair.
+/// The difference detection network (paper, section 3.1): from shared features and a mask to the logit of the
+/// probability that the pixel differs from the other mask of the pair.
 ///
 ///     c = ReLU(BN(conv1x1(one-hot mask)))
 ///     r = residual bottleneck of concat(features, c)
@@ -36,18 +38,22 @@ public final class DDNet: Module {
   private let residual: ProjectedBottleneck
   private let prediction: Convolution2D
 
-  /// Names: `NAME.conv1c.*`, `NAME.conv1abc.*`, `NAME.pred_abc.weight`. `channels` is the width of features, mask branch and bottleneck.
+  /// Names: `NAME.conv1c.*`, `NAME.conv1abc.*`, `NAME.pred_abc.weight`. `channels` is the width of features, mask
+  /// branch and bottleneck.
   public init(name: String, classes: Int, channels: Int, statistics: HeadStatistics = .frozen) {
     conv1c = Convolution2D(name: "\(name).conv1c.conv1", in: classes, out: channels, kernel: 1, bias: false)
     bn1c = headBatchNorm(name: "\(name).conv1c.bn1", channels: channels, statistics: statistics)
     residual = ProjectedBottleneck(name: "\(name).conv1abc", in: 2 * channels, out: channels, statistics: statistics)
     prediction = Convolution2D(name: "\(name).pred_abc", in: channels, out: 1, kernel: 1, bias: false)
-    // Exactly one of the one-hot channels is 1, so that the fan-in that counts is 1; half of He's variance keeps both branches alike.
+    // Exactly one of the one-hot channels is 1, so that the fan-in that counts is 1; half of He's variance keeps both
+    // branches alike.
     conv1c.weight.initialiser = .normal(deviation: 1)
     prediction.weight.initialiser = .pyTorchDefault(fanIn: channels)
   }
 
-  public var parameters: [Parameter] { conv1c.parameters + bn1c.parameters + residual.parameters + prediction.parameters }
+  public var parameters: [Parameter] {
+    conv1c.parameters + bn1c.parameters + residual.parameters + prediction.parameters
+  }
 
   /// - Parameters:
   ///   - features: what `DDHead` gave, (N, channels, h, w).
@@ -60,24 +66,29 @@ public final class DDNet: Module {
 
   /// The logits of each of `masks`, with a fraction of the work.
   ///
-  /// The mask branch c has one value a class and one for void, so what the bottleneck's first layers make of it is a table; what they make of the
-  /// features is the same for every mask. Batch norm by batch statistics sees all pixels and has no such table.
+  /// The mask branch c has one value a class and one for void, so what the bottleneck's first layers make of it is a
+  /// table; what they make of the features is the same for every mask. Batch norm by batch statistics sees all pixels
+  /// and has no such table.
   public func callAsFunction(features: Variable, masks: [LabelBatch]) -> [Variable] {
     let (context, classes, channels) = (features.context, conv1c.weight.shape[1], features.shape[1])
     if bn1c.isByBatch(context) {
       return masks.map { self(features: features, mask: context.constant($0.oneHot(classes: classes))) }
     }
     let shared = residual.projections(of: features, inputs: 0..<channels)
-    let row = LabelBatch(batch: 1, height: 1, width: classes + 1, labels: (0..<classes).map { UInt8($0) } + [LabelBatch.void])
+    let row = LabelBatch(
+      batch: 1, height: 1, width: classes + 1, labels: (0..<classes).map { UInt8($0) } + [LabelBatch.void])
     let c = bn1c(conv1c(context.constant(row.oneHot(classes: classes))), relu: true)
     let table = residual.projections(of: c, inputs: channels..<channels + c.shape[1])
     return masks.map { mask in
-      prediction(residual.merged(shared.main.adding(table.main, at: mask), shortcut: shared.shortcut.adding(table.shortcut, at: mask)))
+      prediction(
+        residual.merged(
+          shared.main.adding(table.main, at: mask), shortcut: shared.shortcut.adding(table.shortcut, at: mask)))
     }
   }
 }
 
-/// Post-activation bottleneck: 1x1, 3x3 (reflection padding), 1x1, each with batch norm, beside a projected shortcut; ReLU on the sum.
+/// Post-activation bottleneck: 1x1, 3x3 (reflection padding), 1x1, each with batch norm, beside a projected shortcut;
+/// ReLU on the sum.
 final class ProjectedBottleneck: Module {
   private let conv1: Convolution2D
   private let bn1: BatchNorm2D
@@ -89,10 +100,13 @@ final class ProjectedBottleneck: Module {
   private let bnd: BatchNorm2D
 
   init(name: String, in inputs: Int, out outputs: Int, statistics: HeadStatistics) {
-    func norm(_ layer: String) -> BatchNorm2D { headBatchNorm(name: "\(name).\(layer)", channels: outputs, statistics: statistics) }
+    func norm(_ layer: String) -> BatchNorm2D {
+      headBatchNorm(name: "\(name).\(layer)", channels: outputs, statistics: statistics)
+    }
     conv1 = Convolution2D(name: "\(name).conv1", in: inputs, out: outputs, kernel: 1, bias: false)
     bn1 = norm("bn1")
-    conv2 = Convolution2D(name: "\(name).conv2", in: outputs, out: outputs, kernel: 3, padding: 1, paddingMode: .reflect, bias: false)
+    conv2 = Convolution2D(
+      name: "\(name).conv2", in: outputs, out: outputs, kernel: 3, padding: 1, paddingMode: .reflect, bias: false)
     bn2 = norm("bn2")
     conv3 = Convolution2D(name: "\(name).conv3", in: outputs, out: outputs, kernel: 1, bias: false)
     bn3 = norm("bn3")

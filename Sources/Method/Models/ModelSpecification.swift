@@ -5,7 +5,8 @@ import NeuralNet
 
 public typealias HeadStatistics = MethodChoices.HeadStatistics
 
-/// Every choice of architecture of a segmentation or SSDD model. Stored beside weights as JSON, so that a file says what it fits.
+/// Every choice of architecture of a segmentation or SSDD model. Stored beside weights as JSON, so that a file says
+/// what it fits.
 public struct ModelSpecification: Codable, Hashable, Sendable {
   public var backbone: BackboneSpecification
   /// Number of classes with background: 21 for VOC.
@@ -20,7 +21,8 @@ public struct ModelSpecification: Codable, Hashable, Sendable {
 
   /// nil stands for the paper's number, scaled by the trunk's width.
   public init(
-    backbone: BackboneSpecification, classes: Int, headChannels: Int? = nil, headDilation: Int = 12, differenceChannels: Int? = nil,
+    backbone: BackboneSpecification, classes: Int, headChannels: Int? = nil, headDilation: Int = 12,
+    differenceChannels: Int? = nil,
     headStatistics: HeadStatistics = .frozen
   ) {
     self.backbone = backbone
@@ -54,7 +56,10 @@ public struct ModelSpecification: Codable, Hashable, Sendable {
   public func validate(height: Int, width: Int) throws {
     guard min(height, width) >= smallestSide else {
       throw Failure(
-        .usage, "an input of \(height)x\(width) is too small: head dilation \(headDilation) needs at least \(smallestSide) pixels a side")
+        .usage,
+        "an input of \(height)x\(width) is too small: head dilation \(headDilation) needs at least \(smallestSide) "
+          + "pixels a side"
+      )
     }
   }
 
@@ -62,7 +67,9 @@ public struct ModelSpecification: Codable, Hashable, Sendable {
   public var json: String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    guard let data = try? encoder.encode(self) else { preconditionFailure("a specification holds numbers that JSON cannot: \(self)") }
+    guard let data = try? encoder.encode(self) else {
+      preconditionFailure("a specification holds numbers that JSON cannot: \(self)")
+    }
     return String(decoding: data, as: UTF8.self)
   }
 

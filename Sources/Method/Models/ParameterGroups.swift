@@ -13,28 +13,42 @@ public enum ParameterGroups {
     }
     return [
       group(trunk, biases: false, multiplier: 1), group(trunk, biases: true, multiplier: 2),
-      group(heads, biases: false, multiplier: headMultiplier), group(heads, biases: true, multiplier: 2 * headMultiplier),
+      group(heads, biases: false, multiplier: headMultiplier),
+      group(heads, biases: true, multiplier: 2 * headMultiplier),
     ].filter { !$0.parameters.isEmpty }
   }
 
   /// `classifier(trunk:heads:decay:)` of a CAM classifier.
-  public static func classifier(_ network: CAMClassifier, headMultiplier: Float = 10, decay: Float = 5e-4) -> [ParameterGroup] {
-    classifier(trunk: network.backbone.parameters, heads: network.headParameters, headMultiplier: headMultiplier, decay: decay)
+  public static func classifier(_ network: CAMClassifier, headMultiplier: Float = 10, decay: Float = 5e-4)
+    -> [ParameterGroup]
+  {
+    classifier(
+      trunk: network.backbone.parameters, heads: network.headParameters, headMultiplier: headMultiplier, decay: decay)
   }
 
   /// `classifier(trunk:heads:decay:)` of an affinity network.
-  public static func affinity(_ network: AffinityNet, headMultiplier: Float = 10, decay: Float = 5e-4) -> [ParameterGroup] {
-    classifier(trunk: network.backbone.parameters, heads: network.headParameters, headMultiplier: headMultiplier, decay: decay)
+  public static func affinity(_ network: AffinityNet, headMultiplier: Float = 10, decay: Float = 5e-4)
+    -> [ParameterGroup]
+  {
+    classifier(
+      trunk: network.backbone.parameters, heads: network.headParameters, headMultiplier: headMultiplier, decay: decay)
   }
 
   /// The SSDD stages: trunk 1x, heads 10x, DD-Nets 10x, all with decay, biases too (the reference's choice).
-  public static func segmentation(_ network: SSDDModel, headMultiplier: Float = 10, decay: Float = 2e-4) -> [ParameterGroup] {
+  public static func segmentation(_ network: SSDDModel, headMultiplier: Float = 10, decay: Float = 2e-4)
+    -> [ParameterGroup]
+  {
     segmentation(network.segmentation, headMultiplier: headMultiplier, decay: decay)
-      + [ParameterGroup(network.differenceParameters.filter(\.wantsGradient), rateMultiplier: headMultiplier, decay: decay)]
+      + [
+        ParameterGroup(
+          network.differenceParameters.filter(\.wantsGradient), rateMultiplier: headMultiplier, decay: decay)
+      ]
   }
 
   /// The same without DD-Nets.
-  public static func segmentation(_ network: SegmentationModel, headMultiplier: Float = 10, decay: Float = 2e-4) -> [ParameterGroup] {
+  public static func segmentation(_ network: SegmentationModel, headMultiplier: Float = 10, decay: Float = 2e-4)
+    -> [ParameterGroup]
+  {
     [
       ParameterGroup(network.backbone.parameters.filter(\.wantsGradient), rateMultiplier: 1, decay: decay),
       ParameterGroup(network.headParameters.filter(\.wantsGradient), rateMultiplier: headMultiplier, decay: decay),

@@ -23,19 +23,23 @@ final class BasicBlock: ResidualBlock {
   private let conv1: Convolution2D?
 
   init(
-    name: String, in inputs: Int, middle: Int, out outputs: Int, stride: Int = 1, firstDilation: Int? = nil, dilation: Int = 1,
+    name: String, in inputs: Int, middle: Int, out outputs: Int, stride: Int = 1, firstDilation: Int? = nil,
+    dilation: Int = 1,
     statistics: BatchNorm2D.Statistics
   ) {
     let first = firstDilation ?? dilation
     bn2a = BatchNorm2D(name: "\(name).bn_branch2a", channels: inputs, statistics: statistics)
     conv2a = Convolution2D(
-      name: "\(name).conv_branch2a", in: inputs, out: middle, kernel: 3, stride: stride, dilation: first, padding: first, bias: false)
+      name: "\(name).conv_branch2a", in: inputs, out: middle, kernel: 3, stride: stride, dilation: first,
+      padding: first, bias: false)
     bn2b1 = BatchNorm2D(name: "\(name).bn_branch2b1", channels: middle, statistics: statistics)
     conv2b1 = Convolution2D(
-      name: "\(name).conv_branch2b1", in: middle, out: outputs, kernel: 3, dilation: dilation, padding: dilation, bias: false)
+      name: "\(name).conv_branch2b1", in: middle, out: outputs, kernel: 3, dilation: dilation, padding: dilation,
+      bias: false)
     conv1 =
       inputs == outputs && stride == 1
-      ? nil : Convolution2D(name: "\(name).conv_branch1", in: inputs, out: outputs, kernel: 1, stride: stride, bias: false)
+      ? nil
+      : Convolution2D(name: "\(name).conv_branch1", in: inputs, out: outputs, kernel: 1, stride: stride, bias: false)
     softenResidualBranch(conv2b1)
   }
 
@@ -65,7 +69,10 @@ final class BottleneckBlock: ResidualBlock {
   private let conv1: Convolution2D
 
   /// `outputs` / 4 channels behind the first convolution, `outputs` / 2 behind the second.
-  init(name: String, in inputs: Int, out outputs: Int, dilation: Int, dropoutRate: Float, statistics: BatchNorm2D.Statistics) {
+  init(
+    name: String, in inputs: Int, out outputs: Int, dilation: Int, dropoutRate: Float,
+    statistics: BatchNorm2D.Statistics
+  ) {
     self.name = name
     self.dropoutRate = dropoutRate
     let (quarter, half) = (outputs / 4, outputs / 2)
@@ -73,7 +80,8 @@ final class BottleneckBlock: ResidualBlock {
     conv2a = Convolution2D(name: "\(name).conv_branch2a", in: inputs, out: quarter, kernel: 1, bias: false)
     bn2b1 = BatchNorm2D(name: "\(name).bn_branch2b1", channels: quarter, statistics: statistics)
     conv2b1 = Convolution2D(
-      name: "\(name).conv_branch2b1", in: quarter, out: half, kernel: 3, dilation: dilation, padding: dilation, bias: false)
+      name: "\(name).conv_branch2b1", in: quarter, out: half, kernel: 3, dilation: dilation, padding: dilation,
+      bias: false)
     bn2b2 = BatchNorm2D(name: "\(name).bn_branch2b2", channels: half, statistics: statistics)
     conv2b2 = Convolution2D(name: "\(name).conv_branch2b2", in: half, out: outputs, kernel: 1, bias: false)
     conv1 = Convolution2D(name: "\(name).conv_branch1", in: inputs, out: outputs, kernel: 1, bias: false)
@@ -100,8 +108,8 @@ final class BottleneckBlock: ResidualBlock {
   }
 }
 
-/// Lets a residual branch start at half the size of its shortcut, so that a trunk that starts without weights and with frozen batch norm
-/// does not grow with its depth. Of no effect on loaded weights.
+/// Lets a residual branch start at half the size of its shortcut, so that a trunk that starts without weights and with
+/// frozen batch norm does not grow with its depth. Of no effect on loaded weights.
 private func softenResidualBranch(_ convolution: Convolution2D) {
   let shape = convolution.weight.shape
   let fanIn = shape[1] * shape[2] * shape[3]

@@ -1,10 +1,12 @@
 import NeuralNet
 import Tensors
 
-/// The wide ResNet-38 (Wu et al. 2016, model A1) at stride 8, as PSA and SSDD use it: 105.1 M parameters at width and depth 1.
+/// The wide ResNet-38 (Wu et al. 2016, model A1) at stride 8, as PSA and SSDD use it: 105.1 M parameters at width and
+/// depth 1.
 ///
-/// Parameter names are those of the public PyTorch checkpoints: `conv1a.weight`, `b4_3.conv_branch2a.weight`, `bn7.running_var`.
-/// With `width` every channel count but the image's 3 is scaled, with `depth` the number of blocks of stages b2 to b5.
+/// Parameter names are those of the public PyTorch checkpoints: `conv1a.weight`, `b4_3.conv_branch2a.weight`,
+/// `bn7.running_var`. With `width` every channel count but the image's 3 is scaled, with `depth` the number of blocks
+/// of stages b2 to b5.
 public final class ResNet38: Backbone {
   public let name = "resnet38"
   public let lowChannels: Int
@@ -27,8 +29,8 @@ public final class ResNet38: Backbone {
   ///   - prefix: in front of every name, such as `encoder.`.
   ///   - width: factor on channels; multiples of 8, at least 8.
   ///   - depth: factor on the blocks a stage; at least one block.
-  ///   - statistics: of batch norm. `.frozen` is the method's, scales and shifts are frozen too; `.batch` trains a trunk that starts without
-  ///     weights, scales and shifts with it.
+  ///   - statistics: of batch norm. `.frozen` is the method's, scales and shifts are frozen too; `.batch` trains a
+  ///     trunk that starts without weights, scales and shifts with it.
   public init(prefix: String = "", width: Double = 1, depth: Double = 1, statistics: BatchNorm2D.Statistics = .frozen) {
     let scaled = { scaledChannels($0, by: width) }
     let c64 = scaled(64)
@@ -61,9 +63,12 @@ public final class ResNet38: Backbone {
     b2 = stage("b2", 3, first: block(c64, c128, c128, stride: 2), next: block(c128, c128, c128))
     b3 = stage("b3", 3, first: block(c128, c256, c256, stride: 2), next: block(c256, c256, c256))
     b4 = stage("b4", 6, first: block(c256, c512, c512, stride: 2), next: block(c512, c512, c512))
-    b5 = stage("b5", 3, first: block(c512, c512, c1024, first: 1, dilation: 2), next: block(c1024, c512, c1024, dilation: 2))
-    b6 = BottleneckBlock(name: "\(prefix)b6", in: c1024, out: c2048, dilation: 4, dropoutRate: 0.3, statistics: statistics)
-    b7 = BottleneckBlock(name: "\(prefix)b7", in: c2048, out: c4096, dilation: 4, dropoutRate: 0.5, statistics: statistics)
+    b5 = stage(
+      "b5", 3, first: block(c512, c512, c1024, first: 1, dilation: 2), next: block(c1024, c512, c1024, dilation: 2))
+    b6 = BottleneckBlock(
+      name: "\(prefix)b6", in: c1024, out: c2048, dilation: 4, dropoutRate: 0.3, statistics: statistics)
+    b7 = BottleneckBlock(
+      name: "\(prefix)b7", in: c2048, out: c4096, dilation: 4, dropoutRate: 0.5, statistics: statistics)
     bn7 = BatchNorm2D(name: "\(prefix)bn7", channels: c4096, statistics: statistics)
     lowChannels = c128
     affinityChannels = [c512, c1024, c4096]

@@ -9,7 +9,8 @@ public struct DifferenceDetector {
   /// Logits of the probability that a mask differs from the other of its pair, for each of `masks`.
   ///
   /// - Parameters:
-  ///   - highLevel: e^h at OUT, (N, channels, h, w). It enters detached: a DD loss does not reach the segmentation model.
+  ///   - highLevel: e^h at OUT, (N, channels, h, w). It enters detached: a DD loss does not reach the segmentation
+  ///     model.
   ///   - lowLevel: e^l at OUT; detached likewise.
   ///   - masks: (N, h, w) each.
   /// - Returns: (N, 1, h, w) for each mask.
@@ -19,7 +20,8 @@ public struct DifferenceDetector {
   }
 }
 
-/// A segmentation model with its difference detectors: one in the static stage; two, and a sub head, in the dynamic stage.
+/// A segmentation model with its difference detectors: one in the static stage; two, and a sub head, in the dynamic
+/// stage.
 public final class SSDDModel: Module {
   public enum Stage: String, Codable, Sendable {
     /// Main head and one DD-Net (paper, section 4.1).
@@ -36,9 +38,12 @@ public final class SSDDModel: Module {
   public let second: DifferenceDetector?
 
   /// - Throws: `Failure(.usage)` if the specification has a value out of range.
-  public init(_ specification: ModelSpecification, stage: Stage, trunkStatistics: BatchNorm2D.Statistics = .frozen) throws {
+  public init(_ specification: ModelSpecification, stage: Stage, trunkStatistics: BatchNorm2D.Statistics = .frozen)
+    throws
+  {
     self.stage = stage
-    let segmentation = try SegmentationModel(specification, hasSubHead: stage == .dynamic, trunkStatistics: trunkStatistics)
+    let segmentation = try SegmentationModel(
+      specification, hasSubHead: stage == .dynamic, trunkStatistics: trunkStatistics)
     func detector(_ index: Int) -> DifferenceDetector {
       DifferenceDetector(
         head: DDHead(

@@ -12,13 +12,17 @@ public final class SegmentationHead: Module {
   private let seg2: Convolution2D
 
   /// Names: `NAME.seg1.conv1`, `NAME.seg1.bn1`, `NAME.seg2`.
-  public init(name: String, in inputs: Int, hidden: Int, classes: Int, dilation: Int = 12, statistics: HeadStatistics = .frozen) {
+  public init(
+    name: String, in inputs: Int, hidden: Int, classes: Int, dilation: Int = 12, statistics: HeadStatistics = .frozen
+  ) {
     conv1 = Convolution2D(
-      name: "\(name).seg1.conv1", in: inputs, out: hidden, kernel: 3, dilation: dilation, padding: dilation, paddingMode: .reflect,
+      name: "\(name).seg1.conv1", in: inputs, out: hidden, kernel: 3, dilation: dilation, padding: dilation,
+      paddingMode: .reflect,
       bias: true)
     bn1 = headBatchNorm(name: "\(name).seg1.bn1", channels: hidden, statistics: statistics)
     seg2 = Convolution2D(
-      name: "\(name).seg2", in: hidden, out: classes, kernel: 3, dilation: dilation, padding: dilation, paddingMode: .reflect, bias: true)
+      name: "\(name).seg2", in: hidden, out: classes, kernel: 3, dilation: dilation, padding: dilation,
+      paddingMode: .reflect, bias: true)
     conv1.weight.initialiser = .heNormal(fanIn: inputs * 9)
     seg2.weight.initialiser = .pyTorchDefault(fanIn: hidden * 9)
     conv1.bias?.initialiser = .zeros
@@ -49,7 +53,8 @@ public struct SegmentationOutput {
 
 /// Batch norm as every head has it: epsilon 1e-3; frozen with its scale and shift, or trained with both.
 func headBatchNorm(name: String, channels: Int, statistics: HeadStatistics) -> BatchNorm2D {
-  let layer = BatchNorm2D(name: name, channels: channels, epsilon: 1e-3, statistics: statistics == .frozen ? .frozen : .batch)
+  let layer = BatchNorm2D(
+    name: name, channels: channels, epsilon: 1e-3, statistics: statistics == .frozen ? .frozen : .batch)
   for parameter in layer.parameters { parameter.isFrozen = statistics == .frozen }
   return layer
 }

@@ -11,7 +11,9 @@ public final class SegmentationModel: Module {
   /// Names: `encoder.` + the trunk's, `seg_main.`, `seg_sub.`.
   ///
   /// - Throws: `Failure(.usage)` if the specification has a value out of range.
-  public init(_ specification: ModelSpecification, hasSubHead: Bool = false, trunkStatistics: BatchNorm2D.Statistics = .frozen) throws {
+  public init(
+    _ specification: ModelSpecification, hasSubHead: Bool = false, trunkStatistics: BatchNorm2D.Statistics = .frozen
+  ) throws {
     try specification.validate()
     self.specification = specification
     let backbone = try specification.backbone.build(prefix: "encoder.", statistics: trunkStatistics)
@@ -30,13 +32,15 @@ public final class SegmentationModel: Module {
   /// The parameters of the heads, which start without weights.
   public var headParameters: [Parameter] { main.parameters + (sub?.parameters ?? []) }
 
-  /// Class scores of the main head, (N, 3, H, W) to (N, classes, u h, u w) with u = `upsampling` and h = H / 8 rounded up.
+  /// Class scores of the main head, (N, 3, H, W) to (N, classes, u h, u w) with u = `upsampling` and h = H / 8 rounded
+  /// up.
   ///
   /// - Parameter upsampling: bilinear factor: 2 while training, 8 at evaluation.
   public func logits(_ x: Variable, upsampling: Int) -> Variable {
     main(backbone.features(x).high).scores.upsampled(by: upsampling)
   }
 
-  /// - Throws: `Failure(.usage)` where an input of this size is too small for the heads; check it before the first forward pass.
+  /// - Throws: `Failure(.usage)` where an input of this size is too small for the heads; check it before the first
+  ///   forward pass.
   public func validate(height: Int, width: Int) throws { try specification.validate(height: height, width: width) }
 }

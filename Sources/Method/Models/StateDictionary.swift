@@ -41,19 +41,23 @@ extension Module {
 ///
 /// - Parameters:
 ///   - tensors: names and tensors, as a weights file holds them.
-///   - prefix: put in front of every name of the file first: `encoder.` to load a classifier's trunk into a segmentation model.
+///   - prefix: put in front of every name of the file first: `encoder.` to load a classifier's trunk into a
+///     segmentation model.
 ///   - missing: parameters that may keep their value.
 ///   - unexpected: names of the file, prefix included, that may be left over.
 ///   - file: named in the failure.
-/// - Throws: `Failure(.data)` that counts and names the first missing, left-over and wrongly shaped tensors; the module is unchanged then.
+/// - Throws: `Failure(.data)` that counts and names the first missing, left-over and wrongly shaped tensors; the module
+///   is unchanged then.
 @discardableResult
 public func load(
-  _ tensors: [(name: String, tensor: Tensor)], into module: any Module, prefix: String = "", missing: NameAllowance = .none,
+  _ tensors: [(name: String, tensor: Tensor)], into module: any Module, prefix: String = "",
+  missing: NameAllowance = .none,
   unexpected: NameAllowance = .none, file: String? = nil
 ) throws -> LoadSummary {
   let parameters = module.parameters
   let summary = try checkFit(
-    tensors.map { ($0.name, $0.tensor.shape) }, parameters.map { ($0.name, $0.shape) }, prefix: prefix, missing: missing, unexpected: unexpected, file: file)
+    tensors.map { ($0.name, $0.tensor.shape) }, parameters.map { ($0.name, $0.shape) }, prefix: prefix,
+    missing: missing, unexpected: unexpected, file: file)
   let values = Dictionary(tensors.map { (prefix + $0.name, $0.tensor) }) { $1 }
   for parameter in parameters {
     if let value = values[parameter.name] { parameter.value = value }
@@ -64,10 +68,13 @@ public func load(
 /// The checks of `load`, from names and shapes alone: `given` is what the file holds, `wanted` a module's parameters.
 @discardableResult
 public func checkFit(
-  _ given: [(name: String, shape: Shape)], _ wanted: [(name: String, shape: Shape)], prefix: String = "", missing: NameAllowance = .none,
+  _ given: [(name: String, shape: Shape)], _ wanted: [(name: String, shape: Shape)], prefix: String = "",
+  missing: NameAllowance = .none,
   unexpected: NameAllowance = .none, file: String? = nil
 ) throws -> LoadSummary {
-  let given = given.filter { !$0.name.hasSuffix(".num_batches_tracked") }.map { (name: prefix + $0.name, shape: $0.shape) }
+  let given = given.filter { !$0.name.hasSuffix(".num_batches_tracked") }.map {
+    (name: prefix + $0.name, shape: $0.shape)
+  }
   let shapes = Dictionary(given.map { ($0.name, $0.shape) }) { $1 }
   let names = Set(wanted.map(\.name))
 
@@ -94,5 +101,7 @@ public func checkFit(
 private func problem(_ what: String, _ names: [String]) -> String? {
   guard !names.isEmpty else { return nil }
   let more = names.count > 3 ? ", ..." : ""
-  return "\(names.count) \(names.count == 1 ? "tensor" : "tensors") \(what): \(names.prefix(3).joined(separator: ", "))\(more)"
+  return
+    "\(names.count) \(names.count == 1 ? "tensor" : "tensors") \(what): "
+    + "\(names.prefix(3).joined(separator: ", "))\(more)"
 }

@@ -1,8 +1,8 @@
 import NeuralNet
 import Tensors
 
-/// Affinity of each pair of cells: exp(-1/C sum over channels of |f_to - f_from|) (PSA, Eq. 2). Differentiable; where two features are equal the
-/// derivative of the distance is taken as 0.
+/// Affinity of each pair of cells: exp(-1/C sum over channels of |f_to - f_from|) (PSA, Eq. 2). Differentiable; where
+/// two features are equal the derivative of the distance is taken as 0.
 ///
 /// - Parameter features: (N, C, h, w), C >= 1.
 /// - Returns: (N, offsets, n), n the starting cells in reading order (`AffinityPairs.startCount`).

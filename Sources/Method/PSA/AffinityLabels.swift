@@ -1,18 +1,20 @@
 import NeuralNet
 import Tensors
 
-/// The label of each cell for AffinityNet's training, from two opinions on the background (PSA, section 3.2.1): with the low alpha the background is
-/// large, so what is still a class is one with confidence; with the high alpha it is small, so what is still background is that with confidence.
+/// The label of each cell for AffinityNet's training, from two opinions on the background (PSA, section 3.2.1): with
+/// the low alpha the background is large, so what is still a class is one with confidence; with the high alpha it is
+/// small, so what is still background is that with confidence.
 ///
-/// A cell is 0 where the high-alpha scores say background, else the class of the low-alpha scores, else, where these say background, void;
-/// and void where no score reaches 1e-5 (the padding outside of an image).
+/// A cell is 0 where the high-alpha scores say background, else the class of the low-alpha scores, else, where these
+/// say background, void; and void where no score reaches 1e-5 (the padding outside of an image).
 ///
 /// - Parameters:
 ///   - low, high: (1 + classes, h, w) scores with the background first, of equal shape; see `pooledScores`.
 /// - Returns: indices of the channels, 255 for void.
 public func affinityLabels(low: Tensor, high: Tensor) -> LabelBatch {
   let shape = low.shape
-  precondition(shape.rank == 3 && shape[0] >= 1 && high.shape == shape, "scores of the shapes \(shape) and \(high.shape)")
+  precondition(
+    shape.rank == 3 && shape[0] >= 1 && high.shape == shape, "scores of the shapes \(shape) and \(high.shape)")
   let area = shape[1] * shape[2]
   var labels = [UInt8](repeating: LabelBatch.void, count: area)
   let (low, high) = (low.values, high.values)

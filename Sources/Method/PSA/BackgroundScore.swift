@@ -1,8 +1,8 @@
 import Foundation
 import Tensors
 
-/// The score of the background, (1 - max over classes)^alpha, put before the scores of the classes (PSA, Eq. 3; alpha = 16 for seeds, 4 and 32
-/// for the two label maps of AffinityNet: the larger, the less background).
+/// The score of the background, (1 - max over classes)^alpha, put before the scores of the classes (PSA, Eq. 3; alpha =
+/// 16 for seeds, 4 and 32 for the two label maps of AffinityNet: the larger, the less background).
 ///
 /// - Parameters:
 ///   - scores: (classes, height, width), each in 0...1; larger ones count as 1.

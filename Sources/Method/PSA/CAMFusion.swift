@@ -1,11 +1,14 @@
 import Foundations
 import Tensors
 
-/// Class activation maps of one image, fused over scales and mirror images: each is brought to the size of the image, restricted to the classes that the
-/// image has, and added; `normalised` scales each class to 0...1 (PSA, section 3.1).
+/// Class activation maps of one image, fused over scales and mirror images: each is brought to the size of the image,
+/// restricted to the classes that the image has, and added; `normalised` scales each class to 0...1 (PSA, section 3.1).
 ///
 ///     var fusion = CAMFusion(width: image.width, height: image.height, present: [7, 14], kernels: kernels)
-///     for scale in CAMFusion.scales { fusion.add(maps of the resized image, flipped: false); fusion.add(maps of its mirror image, flipped: true) }
+///     for scale in CAMFusion.scales {
+///       fusion.add(maps of the resized image, flipped: false)
+///       fusion.add(maps of its mirror image, flipped: true)
+///     }
 ///     let scores = withBackground(fusion.normalised(), alpha: 16)
 public struct CAMFusion {
   /// The sizes that PSA looks at, relative to the image.
@@ -31,14 +34,18 @@ public struct CAMFusion {
     sum = Tensor(zeros: [present.count, height, width])
   }
 
-  /// Adds the maps of one resized image, (1, classes, h, w) with values >= 0, as `CAMClassifier.activationMaps` gives them.
+  /// Adds the maps of one resized image, (1, classes, h, w) with values >= 0, as `CAMClassifier.activationMaps` gives
+  /// them.
   ///
   /// - Parameter flipped: the maps are those of the mirror image and are turned back.
   public mutating func add(_ maps: Tensor, flipped: Bool) {
-    precondition(maps.shape.rank == 4 && maps.shape[0] == 1, "maps of one image have the shape (1, classes, h, w), not \(maps.shape)")
+    precondition(
+      maps.shape.rank == 4 && maps.shape[0] == 1,
+      "maps of one image have the shape (1, classes, h, w), not \(maps.shape)")
     precondition(present.allSatisfy { (0..<maps.shape[1]).contains($0) }, "classes \(present) of \(maps.shape[1])")
     guard !present.isEmpty else { return }
-    var kept = Tensor.stacked(present.map { maps.reshaped([maps.shape[1], 1, maps.shape[2], maps.shape[3]]).batch($0..<$0 + 1) })
+    var kept = Tensor.stacked(
+      present.map { maps.reshaped([maps.shape[1], 1, maps.shape[2], maps.shape[3]]).batch($0..<$0 + 1) })
     if flipped { kept = kernels.flipHorizontally(kept) }
     let resized = kernels.resizeBilinear(kept, height: height, width: width)
     kernels.accumulate(resized.reshaped(sum.shape), scaledBy: 1, into: &sum)

@@ -22,7 +22,9 @@ public func upsampledScores(_ cells: Tensor, height: Int, width: Int, stride: In
   let shape = cells.shape
   precondition(shape.rank == 3, "cells have the shape (channels, h, w), not \(shape)")
   precondition(
-    shape[1] == (height + stride - 1) / stride && shape[2] == (width + stride - 1) / stride, "cells \(shape) for an image of \(width)x\(height)")
-  let full = kernels.resizeBilinear(cells.reshaped([1, shape[0], shape[1], shape[2]]), height: shape[1] * stride, width: shape[2] * stride)
+    shape[1] == (height + stride - 1) / stride && shape[2] == (width + stride - 1) / stride,
+    "cells \(shape) for an image of \(width)x\(height)")
+  let full = kernels.resizeBilinear(
+    cells.reshaped([1, shape[0], shape[1], shape[2]]), height: shape[1] * stride, width: shape[2] * stride)
   return full.reshaped([shape[0], shape[1] * stride, shape[2] * stride]).resizingPlanes(height: height, width: width)
 }

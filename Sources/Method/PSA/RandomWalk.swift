@@ -3,12 +3,13 @@ import Foundations
 import Tensors
 import Threads
 
-/// The random walk that spreads scores over cells of high affinity (PSA, section 3.3): scores <- scores T^(2^logt), T = A^beta (elementwise, symmetric, unit
-/// diagonal) with every column divided by its sum.
+/// The random walk that spreads scores over cells of high affinity (PSA, section 3.3): scores <- scores T^(2^logt), T =
+/// A^beta (elementwise, symmetric, unit diagonal) with every column divided by its sum.
 ///
-/// T has at most 69 non-zeros a column, so 2^logt steps along them cost a fraction of squaring it as a dense matrix, in memory too. The
-/// coefficients lie in blocks of eight cells: for a block first the one of staying, then for each offset the two of coming from ahead and from behind.
-/// A neighbour is always a fixed distance away in memory; pairs that would leave the map have the coefficient 0, so no border needs a test.
+/// T has at most 69 non-zeros a column, so 2^logt steps along them cost a fraction of squaring it as a dense matrix, in
+/// memory too. The coefficients lie in blocks of eight cells: for a block first the one of staying, then for each
+/// offset the two of coming from ahead and from behind. A neighbour is always a fixed distance away in memory; pairs
+/// that would leave the map have the coefficient 0, so no border needs a test.
 public struct RandomWalk: Sendable {
   public let height: Int
   public let width: Int
@@ -22,18 +23,24 @@ public struct RandomWalk: Sendable {
   private var margin: Int { (pairs.radius - 1) * (width + 1) }
 
   /// - Parameters:
-  ///   - affinities: (1, offsets, n) or (offsets, n), in 0...1, of `affinities(_:pairs:)` for a map of height x width cells.
+  ///   - affinities: (1, offsets, n) or (offsets, n), in 0...1, of `affinities(_:pairs:)` for a map of height x width
+  ///     cells.
   ///   - beta: exponent that makes small affinities smaller.
   /// - Throws: `Failure` `.data` where an affinity is not in 0...1.
-  public init(affinities: Tensor, height: Int, width: Int, pairs: AffinityPairs = AffinityPairs(), beta: Float = 8) throws {
+  public init(affinities: Tensor, height: Int, width: Int, pairs: AffinityPairs = AffinityPairs(), beta: Float = 8)
+    throws
+  {
     let starts = pairs.startCount(height: height, width: width)
-    precondition(affinities.count == pairs.offsets.count * starts, "affinities \(affinities.shape) for \(height)x\(width) cells")
+    precondition(
+      affinities.count == pairs.offsets.count * starts, "affinities \(affinities.shape) for \(height)x\(width) cells")
     self.height = height
     self.width = width
     self.pairs = pairs
     blocks = (height * width + 7) / 8
     let powers = try affinities.values.map { affinity in
-      guard affinity >= 0, affinity <= 1.0001 else { throw Failure(.data, expected: "affinities in 0...1", found: "\(affinity)") }
+      guard affinity >= 0, affinity <= 1.0001 else {
+        throw Failure(.data, expected: "affinities in 0...1", found: "\(affinity)")
+      }
       return pow(affinity, beta)
     }
     coefficients = Self.coefficients(powers, pairs: pairs, height: height, width: width, blocks: blocks)
@@ -73,7 +80,8 @@ public struct RandomWalk: Sendable {
   /// The scores after 2^`logt` steps: (channels, height, width) to the same shape.
   public func walk(_ scores: Tensor, logt: Int = 8, threads: Int = 1) -> Tensor {
     let shape = scores.shape
-    precondition(shape.rank == 3 && shape[1] == height && shape[2] == width, "scores \(shape) for \(height)x\(width) cells")
+    precondition(
+      shape.rank == 3 && shape[1] == height && shape[2] == width, "scores \(shape) for \(height)x\(width) cells")
     precondition((0..<31).contains(logt), "2^\(logt) steps")
     let (values, area) = (scores.values, height * width)
     var result = [Float](repeating: 0, count: values.count)
@@ -106,7 +114,9 @@ public struct RandomWalk: Sendable {
         next.withUnsafeMutableBufferPointer { next in
           coefficients.withUnsafeBufferPointer { table in
             offsets.withUnsafeBufferPointer { offsets in
-              guard let from = current.baseAddress, let to = next.baseAddress, let table = table.baseAddress else { return }
+              guard let from = current.baseAddress, let to = next.baseAddress, let table = table.baseAddress else {
+                return
+              }
               Parallel.forEachRange(blocks, threads: blocks < 64 ? 1 : threads) { _, range in
                 let work = Step(from: from + margin, to: to + margin, plane: plane, table: table, offsets: offsets)
                 switch channels {

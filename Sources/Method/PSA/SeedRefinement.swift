@@ -68,7 +68,8 @@ public func walkedCells(
   // An image of few cells has fewer neighbours.
   let pairs = AffinityPairs(radius: parameters.radius).fitting(height: cells.shape[1], width: cells.shape[2])
   let walk = try RandomWalk(
-    affinities: affinities(features, pairs: pairs, kernels: kernels), height: cells.shape[1], width: cells.shape[2], pairs: pairs,
+    affinities: affinities(features, pairs: pairs, kernels: kernels), height: cells.shape[1], width: cells.shape[2],
+    pairs: pairs,
     beta: parameters.beta)
   return walk.walk(cells, logt: parameters.logt, threads: threads)
 }
@@ -78,7 +79,8 @@ public func walkedCells(
 /// - Parameters:
 ///   - maps: (present classes, height, width) in 0...1, of `CAMFusion.normalised`.
 ///   - features, threads: as for `walkedCells`.
-/// - Returns: (1 + present classes, height, width), background first. They are scores, not probabilities: their sum is not 1.
+/// - Returns: (1 + present classes, height, width), background first. They are scores, not probabilities: their sum is
+///   not 1.
 /// - Throws: `Failure` `.data` where features are not finite.
 public func refinedSeeds(
   _ maps: Tensor, features: Tensor, parameters: SeedParameters = SeedParameters(), kernels: any Kernels, threads: Int
@@ -86,5 +88,6 @@ public func refinedSeeds(
   let cells = try walkedCells(
     withBackground(maps, alpha: parameters.alpha), features: features, parameters: parameters, kernels: kernels,
     threads: threads)
-  return upsampledScores(cells, height: maps.shape[1], width: maps.shape[2], stride: parameters.stride, kernels: kernels)
+  return upsampledScores(
+    cells, height: maps.shape[1], width: maps.shape[2], stride: parameters.stride, kernels: kernels)
 }

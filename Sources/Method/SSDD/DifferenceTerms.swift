@@ -4,9 +4,10 @@ import Tensors
 
 /// The DD losses of a pair of masks and their normalisation.
 ///
-/// The number of samples that are not bad depends, in the dynamic stage, on the forward pass, so the whole batch's denominator is not
-/// known while its first micro-batch is gone through. Gradients are therefore summed over samples and the detector's gradients scaled
-/// once at the end. That is exact because features enter a detector detached: nothing else has a share in these gradients.
+/// The number of samples that are not bad depends, in the dynamic stage, on the forward pass, so the whole batch's
+/// denominator is not known while its first micro-batch is gone through. Gradients are therefore summed over samples
+/// and the detector's gradients scaled once at the end. That is exact because features enter a detector detached:
+/// nothing else has a share in these gradients.
 struct DifferenceTerms {
   let parameters: SSDDParameters
   /// Number of DD losses of the step: 2 in the static, 4 in the dynamic stage.
@@ -15,10 +16,12 @@ struct DifferenceTerms {
   /// Factor of each term in the step's loss.
   var weight: Double { parameters.termAveraging == .mean ? 1 / Double(terms) : 1 }
 
-  /// Probabilities that pixels differ, from a DD-Net's logits: the complement of its output where it was taught equality.
+  /// Probabilities that pixels differ, from a DD-Net's logits: the complement of its output where it was taught
+  /// equality.
   func differenceProbabilities(_ logits: Variable) -> Tensor {
     let kernels = logits.context.kernels
-    return kernels.sigmoid(parameters.differenceTarget == .different ? logits.value : kernels.scaled(logits.value, by: -1))
+    return kernels.sigmoid(
+      parameters.differenceTarget == .different ? logits.value : kernels.scaled(logits.value, by: -1))
   }
 
   /// Sum over the good samples of each sample's loss.
@@ -32,8 +35,8 @@ struct DifferenceTerms {
     batchDifferenceLoss(logits, target(difference), form: parameters.lossForm) * Float(difference.batch)
   }
 
-  /// Multiplies the gradients of a detector by `weight` / samples. Without samples there are no gradients, so that an optimiser does not
-  /// touch the parameters, weight decay included.
+  /// Multiplies the gradients of a detector by `weight` / samples. Without samples there are no gradients, so that an
+  /// optimiser does not touch the parameters, weight decay included.
   func normalise(_ detector: DifferenceDetector, samples: Int, kernels: any Kernels) {
     for parameter in detector.head.parameters + detector.net.parameters {
       guard let gradient = parameter.gradient else { continue }

@@ -110,7 +110,8 @@ public struct DynamicStep: TrainingStep {
   ) {
     let crf = crf ?? parameters.trainingCRF
     let cache = DenseCRFCache(capacity: 2)
-    self.init(model: model, parameters: parameters, warmUpSteps: warmUpSteps, threads: threads) { _, probabilities, rgb in
+    self.init(model: model, parameters: parameters, warmUpSteps: warmUpSteps, threads: threads) {
+      _, probabilities, rgb in
       // One thread a sample: samples run side by side, and the result does not depend on the number of threads.
       try DenseCRF(
         width: probabilities.shape[2], height: probabilities.shape[1], rgb: rgb, parameters: crf, threads: 1,

@@ -1,6 +1,7 @@
 import Tensors
 
-/// M^{K,A}: 1 where two masks differ, 0 where they are equal, void where either is void (the complement of Eq. 1 as printed).
+/// M^{K,A}: 1 where two masks differ, 0 where they are equal, void where either is void (the complement of Eq. 1 as
+/// printed).
 public func differenceMask(_ first: LabelBatch, _ second: LabelBatch) -> LabelBatch {
   requireSameSize(first, second)
   var result = first
@@ -41,14 +42,16 @@ public struct ClassFlags: Sendable, Equatable {
   public var badSamples: [Bool] { (0..<batch).map(isBad) }
 }
 
-/// The class guard (paper, end of section 4.1): a present foreground class is flagged where its pixels shrink from knowledge to advice below
-/// `threshold`, |m^A = c| / max(1, |m^K = c|) < threshold. Exactly `threshold` is not flagged; background never is.
+/// The class guard (paper, end of section 4.1): a present foreground class is flagged where its pixels shrink from
+/// knowledge to advice below `threshold`, |m^A = c| / max(1, |m^K = c|) < threshold. Exactly `threshold` is not
+/// flagged; background never is.
 ///
 /// - Parameters:
 ///   - present: the classes that can be flagged.
 ///   - absentClassIsBad: whether a class that neither mask contains (0 / 1) is flagged.
 public func ignoreFlags(
-  knowledge: LabelBatch, advice: LabelBatch, present: PresentLabels, threshold: Float = 0.5, absentClassIsBad: Bool = true
+  knowledge: LabelBatch, advice: LabelBatch, present: PresentLabels, threshold: Float = 0.5,
+  absentClassIsBad: Bool = true
 ) -> ClassFlags {
   requireSameSize(knowledge, advice)
   precondition(present.count == knowledge.batch, "labels of \(present.count) samples for \(knowledge.batch) masks")
@@ -68,8 +71,8 @@ public func ignoreFlags(
 
 /// Adds the class dependent part of bias_u to w: the background bias and the class guard.
 ///
-/// `bias.background` is subtracted where the knowledge is background and added where the advice is; `bias.flaggedClass` likewise where they
-/// are a flagged class.
+/// `bias.background` is subtracted where the knowledge is background and added where the advice is; `bias.flaggedClass`
+/// likewise where they are a flagged class.
 ///
 /// - Parameter confidence: (N, 1, h, w).
 public func addClassWeights(
@@ -99,12 +102,16 @@ public func addClassWeights(
 ///   - flags: of the class guard.
 /// - Returns: (N, 1, h, w).
 public func confidence(
-  knowledge: LabelBatch, advice: LabelBatch, knowledgeDifference: Tensor, adviceDifference: Tensor, bias: MergeBias, flags: ClassFlags
+  knowledge: LabelBatch, advice: LabelBatch, knowledgeDifference: Tensor, adviceDifference: Tensor, bias: MergeBias,
+  flags: ClassFlags
 ) -> Tensor {
   let (dK, dA) = (knowledgeDifference.values, adviceDifference.values)
-  precondition(dK.count == knowledge.labels.count && dA.count == dK.count, "d maps \(knowledgeDifference.shape) for the masks' size")
+  precondition(
+    dK.count == knowledge.labels.count && dA.count == dK.count,
+    "d maps \(knowledgeDifference.shape) for the masks' size")
   let raw = zip(dK, dA).map { $0 - $1 + bias.difference }
-  return addClassWeights(Tensor(knowledgeDifference.shape, raw), knowledge: knowledge, advice: advice, flags: flags, bias: bias)
+  return addClassWeights(
+    Tensor(knowledgeDifference.shape, raw), knowledge: knowledge, advice: advice, flags: flags, bias: bias)
 }
 
 /// m^D of Eq. 4: the advice where w >= 0, else the knowledge; void where either is void.
@@ -132,27 +139,31 @@ public struct MergedMasks: Sendable {
 
   /// d maps as in `confidence(knowledge:advice:...)`.
   public init(
-    knowledge: LabelBatch, advice: LabelBatch, knowledgeDifference: Tensor, adviceDifference: Tensor, present: PresentLabels,
+    knowledge: LabelBatch, advice: LabelBatch, knowledgeDifference: Tensor, adviceDifference: Tensor,
+    present: PresentLabels,
     bias: MergeBias, parameters: SSDDParameters
   ) {
     flags = ignoreFlags(
       knowledge: knowledge, advice: advice, present: present, threshold: parameters.shrinkThreshold,
       absentClassIsBad: parameters.absentClassIsBad)
     confidence = SSDD.confidence(
-      knowledge: knowledge, advice: advice, knowledgeDifference: knowledgeDifference, adviceDifference: adviceDifference, bias: bias,
+      knowledge: knowledge, advice: advice, knowledgeDifference: knowledgeDifference,
+      adviceDifference: adviceDifference, bias: bias,
       flags: flags)
     refined = refine(knowledge: knowledge, advice: advice, confidence: confidence)
   }
 
   /// m^D0 from stored d maps, decided as `parameters.seedDecision` says, with `parameters.seedBias`.
   public init(
-    seedsFrom knowledge: LabelBatch, advice: LabelBatch, knowledgeDifference: Tensor, adviceDifference: Tensor, present: PresentLabels,
+    seedsFrom knowledge: LabelBatch, advice: LabelBatch, knowledgeDifference: Tensor, adviceDifference: Tensor,
+    present: PresentLabels,
     parameters: SSDDParameters
   ) {
     let isExchanged = parameters.seedDecision == .asCode
     self.init(
       knowledge: knowledge, advice: advice, knowledgeDifference: isExchanged ? adviceDifference : knowledgeDifference,
-      adviceDifference: isExchanged ? knowledgeDifference : adviceDifference, present: present, bias: parameters.seedBias,
+      adviceDifference: isExchanged ? knowledgeDifference : adviceDifference, present: present,
+      bias: parameters.seedBias,
       parameters: parameters)
   }
 }

@@ -2,7 +2,8 @@ import Foundation
 import Foundations
 import Tensors
 
-/// The image-level labels of a batch: for each sample the classes that may occur in its mask, background (0) always among them.
+/// The image-level labels of a batch: for each sample the classes that may occur in its mask, background (0) always
+/// among them.
 public struct PresentLabels: Sendable, Equatable {
   /// Number of classes with background.
   public let classes: Int
@@ -16,7 +17,8 @@ public struct PresentLabels: Sendable, Equatable {
   public init(_ foreground: [[Int]], classes: Int) throws {
     for (index, sample) in foreground.enumerated() {
       if let wrong = sample.first(where: { !(0..<classes).contains($0) }) {
-        throw Failure(.data, expected: "classes from 0 to \(classes - 1)", found: "\(wrong)", item: "labels of sample \(index)")
+        throw Failure(
+          .data, expected: "classes from 0 to \(classes - 1)", found: "\(wrong)", item: "labels of sample \(index)")
       }
     }
     self.init(samples: foreground.map { Set($0 + [0]).sorted() }, classes: classes)
@@ -30,7 +32,9 @@ public struct PresentLabels: Sendable, Equatable {
   public var count: Int { samples.count }
 
   /// Samples `range`. Precondition: within the batch.
-  public func batch(_ range: Range<Int>) -> PresentLabels { PresentLabels(samples: Array(samples[range]), classes: classes) }
+  public func batch(_ range: Range<Int>) -> PresentLabels {
+    PresentLabels(samples: Array(samples[range]), classes: classes)
+  }
 }
 
 /// p restricted to present labels: (p + floor) for classes of the sample's labels, 0 for others.
@@ -101,7 +105,9 @@ extension PresentLabels {
 ///   - scores: (k, h, w).
 ///   - labels: the class of each map, background among them.
 public func argMax(_ scores: Tensor, labels: [Int]) -> LabelBatch {
-  precondition(scores.shape.rank == 3 && scores.shape[0] == labels.count && !labels.isEmpty, "\(labels.count) labels for \(scores.shape)")
+  precondition(
+    scores.shape.rank == 3 && scores.shape[0] == labels.count && !labels.isEmpty,
+    "\(labels.count) labels for \(scores.shape)")
   let (height, width) = (scores.shape[1], scores.shape[2])
   let area = height * width
   let source = scores.values

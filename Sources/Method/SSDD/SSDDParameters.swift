@@ -34,7 +34,8 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
   /// Of SGD. The reference names 0.9 but builds its optimiser anew at every step, so that nothing accumulates.
   public var momentum: Double
   public var staticEpochs: Int
-  /// Length of the static stage's learning rate schedule where it is longer than the epochs run (the reference's checkpoint 10 of 16).
+  /// Length of the static stage's learning rate schedule where it is longer than the epochs run (the reference's
+  /// checkpoint 10 of 16).
   public var staticScheduleEpochs: Int
   public var dynamicEpochs: Int
   /// Whether a listed class that neither mask contains makes a bad sample.

@@ -74,7 +74,8 @@ public struct SegmentationStep: TrainingStep {
   }
 }
 
-/// The class of the highest score at each pixel, all classes admitted; of equal scores the lowest class wins. (N, classes, h, w).
+/// The class of the highest score at each pixel, all classes admitted; of equal scores the lowest class wins. (N,
+/// classes, h, w).
 public func argMax(_ scores: Tensor, kernels: any Kernels) -> LabelBatch {
   let (batch, classes, _) = planes(scores)
   return kernels.argMax(scores, among: Array(repeating: Array(0..<classes), count: batch))
@@ -94,6 +95,7 @@ func requireOutputSize(_ images: Tensor, _ masks: LabelBatch) {
   let expected: Shape = [masks.batch, 3, 4 * masks.height, 4 * masks.width]
   precondition(
     images.shape == expected && masks.height % 2 == 0 && masks.width % 2 == 0,
-    "images are \(images.shape), masks \(masks.batch)x\(masks.height)x\(masks.width): masks need a quarter of a side that is a multiple of 8"
+    "images are \(images.shape), masks \(masks.batch)x\(masks.height)x\(masks.width): masks need a quarter of a side "
+      + "that is a multiple of 8"
   )
 }

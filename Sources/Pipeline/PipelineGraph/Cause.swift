@@ -44,7 +44,8 @@ struct CauseText {
     case "seed", "shards", "stage": return change(kind, difference)
     case "algorithm":
       return
-        "the stage \(step.stage.name) computes otherwise than before (algorithm \(difference.old ?? "?"), now \(difference.new ?? "?"))"
+        "the stage \(step.stage.name) computes otherwise than before (algorithm \(difference.old ?? "?"), now "
+        + "\(difference.new ?? "?"))"
     case "input" where name.hasSuffix(", order"): return change("the order of \(name.dropLast(7))", difference)
     case "input": return inputText(name, difference)
     case "manifest": return manifestText(name, difference)

@@ -1,5 +1,6 @@
 extension Pipeline {
-  /// The command line of one shard of a step, without the folder of the program: `cam-infer --manifest ... --out ... --shard 1/2 ...`.
+  /// The command line of one shard of a step, without the folder of the program: `cam-infer --manifest ... --out ...
+  /// --shard 1/2 ...`.
   ///
   /// - Parameter shard: from 1 to the step's shards.
   public func command(of step: Step, shard: Int = 1) -> [String] {

@@ -17,7 +17,8 @@ extension Pipeline {
     let own = Set(steps.map(\.name))
     let above = Set(steps.map(\.family))
     var found: [String] = []
-    for name in StepFolder(folder).names where FileStatus("\(folder)/\(name)")?.isFolder == true && !name.hasPrefix(".") {
+    for name in StepFolder(folder).names where FileStatus("\(folder)/\(name)")?.isFolder == true && !name.hasPrefix(".")
+    {
       if Self.isStepFolder("\(folder)/\(name)") {
         if !own.contains(name) { found.append(name) }
       } else {

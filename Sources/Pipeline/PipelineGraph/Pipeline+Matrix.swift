@@ -44,7 +44,9 @@ extension PipelineReader {
         yaml.reportUnknown("parameter of stage \(stage.name)", name, among: known.map(\.name), at: key)
         continue
       }
-      if parameters?.mapping?[name] != nil { yaml.report("expected \(name) in either `matrix:` or `parameters:`, found it in both", at: key) }
+      if parameters?.mapping?[name] != nil {
+        yaml.report("expected \(name) in either `matrix:` or `parameters:`, found it in both", at: key)
+      }
       if let values = readAxis(value, parameter) { axes.append(MatrixAxis(parameter: parameter, values: values)) }
     }
     return axes
@@ -52,7 +54,10 @@ extension PipelineReader {
 
   private mutating func readAxis(_ node: Node, _ parameter: OptionDeclaration) -> [Step.Value]? {
     guard let items = node.sequence, !items.isEmpty else {
-      yaml.report("matrix: expected a list of values for \(parameter.name), found \(node.sequence == nil ? yaml.kind(of: node) : "an empty list")", at: node)
+      yaml.report(
+        "matrix: expected a list of values for \(parameter.name), found "
+          + "\(node.sequence == nil ? yaml.kind(of: node) : "an empty list")",
+        at: node)
       return nil
     }
     var values: [Step.Value] = []
@@ -63,7 +68,9 @@ extension PipelineReader {
         return nil
       }
       guard SafeText.isPartOfName(Step.Coordinate(axis: parameter.name, value: value).name) else {
-        yaml.report("matrix: a value is a part of a folder's name and has letters, digits and . _ + - only, found \"\(value)\"", at: item)
+        yaml.report(
+          "matrix: a value is a part of a folder's name and has letters, digits and . _ + - only, found \"\(value)\"",
+          at: item)
         return nil
       }
       values.append(value)
@@ -80,7 +87,9 @@ extension PipelineReader {
     for draft in drafts { _ = resolve(draft, byName, &visiting) }
   }
 
-  private mutating func resolve(_ draft: StepDraft, _ drafts: [String: StepDraft], _ visiting: inout Set<String>) -> [MatrixAxis] {
+  private mutating func resolve(_ draft: StepDraft, _ drafts: [String: StepDraft], _ visiting: inout Set<String>)
+    -> [MatrixAxis]
+  {
     let name = draft.step.family
     if let known = axes[name] { return known }
     // A cycle is told elsewhere.
@@ -91,7 +100,9 @@ extension PipelineReader {
       let all = resolve(source, drafts, &visiting)
       // An input with names takes all cells, so it adds no axis.
       guard input.label == nil else { continue }
-      for axis in all where !input.pins.contains(where: { $0.name == axis.name }) { join(axis, to: &result, of: name, at: input.node) }
+      for axis in all where !input.pins.contains(where: { $0.name == axis.name }) {
+        join(axis, to: &result, of: name, at: input.node)
+      }
     }
     for axis in draft.matrix { join(axis, to: &result, of: name, at: draft.key) }
     if result.reduce(1, { min($0 * $1.values.count, Self.maximumCells + 1) }) > Self.maximumCells {
@@ -110,7 +121,9 @@ extension PipelineReader {
     }
     guard other.values != axis.values else { return }
     func list(_ axis: MatrixAxis) -> String { axis.values.map(\.description).joined(separator: ", ") }
-    yaml.report("step \(step): expected one list of values for the axis \(axis.name), found \(list(other)) and \(list(axis))", at: node)
+    yaml.report(
+      "step \(step): expected one list of values for the axis \(axis.name), found \(list(other)) and \(list(axis))",
+      at: node)
   }
 
   // MARK: Cells
@@ -123,9 +136,13 @@ extension PipelineReader {
         var step = draft.step
         step.cell = cell
         step.inputs = inputs.flatMap { input, cells in Self.inputs(input, from: cells, in: cell) }
-        for axis in draft.matrix { if let value = cell.first(where: { $0.axis == axis.name })?.value { step.set(axis.name, to: value) } }
+        for axis in draft.matrix {
+          if let value = cell.first(where: { $0.axis == axis.name })?.value { step.set(axis.name, to: value) }
+        }
         if step.name.split(separator: "/").contains(where: { $0.utf8.count > 200 }) {
-          yaml.report("step \(draft.step.family): its cells would have names of more than 200 characters: \(step.name)", at: draft.key)
+          yaml.report(
+            "step \(draft.step.family): its cells would have names of more than 200 characters: \(step.name)",
+            at: draft.key)
         }
         step.manifest = step.stage.manifestUse.holds(for: step.parameters) ? manifest : nil
         if step.manifest == nil, step.stage.manifestUse.holds(for: step.parameters) { reportMissingManifest(draft) }
@@ -136,7 +153,9 @@ extension PipelineReader {
 
   /// All combinations, the last axis changing fastest; without axes one empty cell.
   private static func cells(of axes: [MatrixAxis]) -> [[Step.Coordinate]] {
-    axes.reduce([[]]) { cells, axis in cells.flatMap { cell in axis.values.map { cell + [Step.Coordinate(axis: axis.name, value: $0)] } } }
+    axes.reduce([[]]) { cells, axis in
+      cells.flatMap { cell in axis.values.map { cell + [Step.Coordinate(axis: axis.name, value: $0)] } }
+    }
   }
 
   /// The cells of the step that an input names which its pins leave, and the pins.
@@ -150,7 +169,9 @@ extension PipelineReader {
       }
       guard let value = readValue(node, axis.parameter) else { continue }
       guard axis.values.contains(value) else {
-        yaml.reportUnknown("value of the axis \(axisName) of step \(name)", value.description, among: axis.values.map(\.description), at: node)
+        yaml.reportUnknown(
+          "value of the axis \(axisName) of step \(name)", value.description, among: axis.values.map(\.description),
+          at: node)
         continue
       }
       pins.append(Step.Coordinate(axis: axisName, value: value))
@@ -160,14 +181,22 @@ extension PipelineReader {
 
   /// What one cell reads by one input: the cells that agree with it on the axes that they share.
   private static func inputs(
-    _ input: StepDraft.Input, from source: (cells: [[Step.Coordinate]], pins: [Step.Coordinate]), in cell: [Step.Coordinate]
+    _ input: StepDraft.Input, from source: (cells: [[Step.Coordinate]], pins: [Step.Coordinate]),
+    in cell: [Step.Coordinate]
   ) -> [Step.Input] {
-    guard case .step(let name) = input.source else { return [Step.Input(name: input.name, label: input.label, source: input.source)] }
+    guard case .step(let name) = input.source else {
+      return [Step.Input(name: input.name, label: input.label, source: input.source)]
+    }
     let pinned = source.pins.map(\.axis)
     let own = cell.filter { !pinned.contains($0.axis) }
-    return source.cells.filter { other in own.allSatisfy { mine in !other.contains { $0.axis == mine.axis && $0.value != mine.value } } }.map { other in
-      let free = other.filter { coordinate in !pinned.contains(coordinate.axis) && !own.contains { $0.axis == coordinate.axis } }
-      return Step.Input(name: input.name, label: input.label, cell: free, source: .step(Step.name(family: name, cell: other)))
+    return source.cells.filter { other in
+      own.allSatisfy { mine in !other.contains { $0.axis == mine.axis && $0.value != mine.value } }
+    }.map { other in
+      let free = other.filter { coordinate in
+        !pinned.contains(coordinate.axis) && !own.contains { $0.axis == coordinate.axis }
+      }
+      return Step.Input(
+        name: input.name, label: input.label, cell: free, source: .step(Step.name(family: name, cell: other)))
     }
   }
 }
@@ -181,7 +210,9 @@ extension Step {
     }
     parameters.removeAll { $0.name == name }
     let order = stage.parameters.map(\.name)
-    let place = parameters.firstIndex { (order.firstIndex(of: $0.name) ?? 0) > (order.firstIndex(of: name) ?? 0) } ?? parameters.endIndex
+    let place =
+      parameters.firstIndex { (order.firstIndex(of: $0.name) ?? 0) > (order.firstIndex(of: name) ?? 0) }
+      ?? parameters.endIndex
     parameters.insert(Parameter(name: name, value: value), at: place)
   }
 }

@@ -5,7 +5,8 @@ import YAMLText
 import Yams
 
 extension Pipeline {
-  /// The variables that the Makefile passes on. A pipeline file may use others, with a default under `variables:` or set by `--set`.
+  /// The variables that the Makefile passes on. A pipeline file may use others, with a default under `variables:` or
+  /// set by `--set`.
   public static let standardVariables = ["DATA", "WEIGHTS", "OUT", "THREADS"]
 
   /// Names that the Makefile keeps for its own goals; no step can have them.
@@ -17,12 +18,13 @@ extension Pipeline {
 
   /// Reads and checks a pipeline file.
   ///
-  /// Paths in it are relative to the working folder, which is the project's root. `OUT` (default `runs`) is the folder for outputs;
-  /// `THREADS`, where set, overrides every `threads` in the file.
+  /// Paths in it are relative to the working folder, which is the project's root. `OUT` (default `runs`) is the folder
+  /// for outputs; `THREADS`, where set, overrides every `threads` in the file.
   ///
   /// - Throws: `PipelineProblems` with everything that is wrong, each at its line and column.
   public init(
-    contentsOf file: String, variables: [String: String] = [:], overrides: [Override] = [], catalogue: StageCatalogue = .standard
+    contentsOf file: String, variables: [String: String] = [:], overrides: [Override] = [],
+    catalogue: StageCatalogue = .standard
   ) throws {
     var reader = PipelineReader(file: file, variables: variables, catalogue: catalogue)
     reader.overrides = overrides
@@ -56,7 +58,9 @@ struct PipelineReader {
   mutating func read() throws -> Pipeline {
     let given = yaml.variables
     let root = try yaml.root()
-    for (key, name, _) in yaml.pairs(root) where !Self.keys.contains(name) { yaml.reportUnknown("key", name, among: Self.keys, at: key) }
+    for (key, name, _) in yaml.pairs(root) where !Self.keys.contains(name) {
+      yaml.reportUnknown("key", name, among: Self.keys, at: key)
+    }
     readVariables(root["variables"], given: given)
     readName(root["name"])
     readOut()
@@ -100,9 +104,13 @@ struct PipelineReader {
     let stem = URL(fileURLWithPath: yaml.file).deletingPathExtension().lastPathComponent
     pipelineName = stem
     if let node, let name = yaml.text(node, "the pipeline's name"), name != stem {
-      yaml.report("name: expected the file's own name \"\(stem)\", since outputs are kept under it, found \"\(name)\"", at: node)
+      yaml.report(
+        "name: expected the file's own name \"\(stem)\", since outputs are kept under it, found \"\(name)\"", at: node)
     }
-    if !SafeText.isName(stem) { yaml.report("a pipeline file's name has letters, digits, \".\", \"_\" and \"-\" only, found \"\(stem)\"", at: node) }
+    if !SafeText.isName(stem) {
+      yaml.report(
+        "a pipeline file's name has letters, digits, \".\", \"_\" and \"-\" only, found \"\(stem)\"", at: node)
+    }
   }
 
   private mutating func readOut() {
@@ -129,7 +137,10 @@ struct PipelineReader {
     case .step(let name):
       guard let stage = stages[name] else { return nil }
       guard stage.output.contents.contains(.scenes), case .file(let file) = stage.output.target else {
-        yaml.report("manifest: expected a step that makes scenes, found \"\(name)\", whose stage \(stage.name) makes \(describe(stage.output))", at: node)
+        yaml.report(
+          "manifest: expected a step that makes scenes, found \"\(name)\", whose stage \(stage.name) makes "
+            + "\(describe(stage.output))",
+          at: node)
         return nil
       }
       let path = "\(out)/\(pipelineName)/\(name)"
@@ -143,7 +154,10 @@ struct PipelineReader {
 
   private mutating func checkManifestStep(_ manifest: Manifest?, at node: Node?) {
     guard let name = manifest?.step, let axes = axes[name], !axes.isEmpty else { return }
-    yaml.report("manifest: expected a step without a matrix, found \"\(name)\" with the axes \(axes.map(\.name).joined(separator: ", "))", at: node)
+    yaml.report(
+      "manifest: expected a step without a matrix, found \"\(name)\" with the axes "
+        + "\(axes.map(\.name).joined(separator: ", "))",
+      at: node)
   }
 
   /// The table that the manifest names: beside the manifest, or beside the data.
@@ -157,7 +171,10 @@ struct PipelineReader {
     let folder = (manifest as NSString).deletingLastPathComponent
     let places = table.hasPrefix("/") ? [table] : [folder.isEmpty ? table : "\(folder)/\(table)", "\(data)/\(table)"]
     guard let path = places.first(where: isFile) else {
-      yaml.report("manifest: \(manifest) names the table \(table), which is missing: looked for \(places.joined(separator: " and "))", at: node, kind: .noInput)
+      yaml.report(
+        "manifest: \(manifest) names the table \(table), which is missing: looked for "
+          + "\(places.joined(separator: " and "))",
+        at: node, kind: .noInput)
       return nil
     }
     guard SafeText.badCharacter(inPath: path) == nil else {
@@ -176,7 +193,10 @@ struct PipelineReader {
     var result: [(name: String, key: Node, fields: Node)] = []
     for (key, name, fields) in pairs {
       if !SafeText.isName(name) {
-        yaml.report("a step's name has letters, digits, \".\", \"_\" and \"-\" only and starts with a letter or digit, found \"\(name)\"", at: key)
+        yaml.report(
+          "a step's name has letters, digits, \".\", \"_\" and \"-\" only and starts with a letter or digit, found "
+            + "\"\(name)\"",
+          at: key)
       } else if Pipeline.reservedNames.contains(name) {
         yaml.report("a step cannot be named \"\(name)\": `make \(name)` does something else", at: key)
       }
@@ -227,9 +247,14 @@ struct PipelineReader {
       yaml.report("expected one final step, found \(finals[0].family) and \(step.family)", at: key(step))
     }
     for step in finals {
-      if !step.stage.output.contents.contains(.table) { yaml.report("final: expected a step that makes a table, found \(step.stage.name)", at: key(step)) }
+      if !step.stage.output.contents.contains(.table) {
+        yaml.report("final: expected a step that makes a table, found \(step.stage.name)", at: key(step))
+      }
       if !step.cell.isEmpty {
-        yaml.report("final: expected one table, found step \(step.family) with the axes \(step.cell.map(\.axis).joined(separator: ", "))", at: key(step))
+        yaml.report(
+          "final: expected one table, found step \(step.family) with the axes "
+            + "\(step.cell.map(\.axis).joined(separator: ", "))",
+          at: key(step))
       }
     }
   }

@@ -7,7 +7,8 @@ extension PipelineReader {
   /// Parameters that every step has: `--seed` and `--threads`.
   static let commonParameters = ["seed", "threads"]
 
-  /// One step with everything in it checked but what depends on other steps' matrices; nil where something is wrong, which is then reported.
+  /// One step with everything in it checked but what depends on other steps' matrices; nil where something is wrong,
+  /// which is then reported.
   mutating func readStep(_ name: String, _ key: Node, _ node: Node, threads: Int?) -> StepDraft? {
     guard let stage = stages[name], let fields = node.mapping else { return nil }
     for (key, field, _) in yaml.pairs(fields) where !Self.stepKeys.contains(field) {
@@ -19,7 +20,9 @@ extension PipelineReader {
     let shards = fields["shards"].flatMap { yaml.integer($0, "shards", in: 1...9999) } ?? 1
     if shards > 1, !stage.isShardable {
       let able = catalogue.stages.filter(\.isShardable).map(\.name).joined(separator: ", ")
-      yaml.report("stage \(stage.name) works on the whole data set at once and takes no shards; these do: \(able)", at: fields["shards"])
+      yaml.report(
+        "stage \(stage.name) works on the whole data set at once and takes no shards; these do: \(able)",
+        at: fields["shards"])
     }
     let step = Step(
       family: name, stage: stage, inputs: [], parameters: parameters, seed: common["seed"].flatMap(UInt64.init),
@@ -31,17 +34,23 @@ extension PipelineReader {
   mutating func reportMissingManifest(_ draft: StepDraft) {
     guard !hasManifestProblem else { return }
     let (name, stage) = (draft.step.family, draft.step.stage.name)
-    yaml.report("step \(name): stage \(stage) reads a data set: expected `manifest:` at the top of the file, found none", at: draft.key)
+    yaml.report(
+      "step \(name): stage \(stage) reads a data set: expected `manifest:` at the top of the file, found none",
+      at: draft.key)
   }
 
   /// Whether the missing manifest is explained by another message already.
   private var hasManifestProblem: Bool {
-    yaml.diagnostics.contains { $0.message.hasPrefix("manifest") || $0.message.hasPrefix("data:") || $0.message.contains("is not set") }
+    yaml.diagnostics.contains {
+      $0.message.hasPrefix("manifest") || $0.message.hasPrefix("data:") || $0.message.contains("is not set")
+    }
   }
 
   // MARK: Inputs
 
-  private mutating func readInputs(_ node: Node?, of step: String, _ stage: StageDeclaration, _ key: Node) -> [StepDraft.Input] {
+  private mutating func readInputs(_ node: Node?, of step: String, _ stage: StageDeclaration, _ key: Node) -> [StepDraft
+    .Input]
+  {
     let pairs = yaml.pairs(node, "inputs")
     let unknown = pairs.filter { stage.input($0.name) == nil }
     for (key, name, _) in unknown {
@@ -52,7 +61,10 @@ extension PipelineReader {
       guard let (_, _, value) = pairs.first(where: { $0.name == input.name }) else {
         // A misspelt input is told once.
         if input.isRequired, unknown.isEmpty {
-          yaml.report("step \(step): stage \(stage.name) needs the input \"\(input.name)\" (\(describe(input.accepts))), found none", at: key)
+          yaml.report(
+            "step \(step): stage \(stage.name) needs the input \"\(input.name)\" (\(describe(input.accepts))), found "
+              + "none",
+            at: key)
         }
         continue
       }
@@ -67,7 +79,10 @@ extension PipelineReader {
     var result: [StepDraft.Input] = []
     for (key, label, value) in pairs {
       guard SafeText.isLabel(label) else {
-        yaml.report("\(input.name): a name has letters, digits, spaces and . _ + ( ) - only and starts with a letter or digit, found \"\(label)\"", at: key)
+        yaml.report(
+          "\(input.name): a name has letters, digits, spaces and . _ + ( ) - only and starts with a letter or digit, "
+            + "found \"\(label)\"",
+          at: key)
         continue
       }
       if let source = readSource(value, for: input, label: label) { result.append(source) }
@@ -76,20 +91,24 @@ extension PipelineReader {
   }
 
   private mutating func readSource(_ node: Node, for input: StageInput, label: String?) -> StepDraft.Input? {
-    guard let (source, pins) = readSource(node, input.name, bareIsPath: input.accepts == [.externalFile], takesCell: true) else { return nil }
+    guard
+      let (source, pins) = readSource(node, input.name, bareIsPath: input.accepts == [.externalFile], takesCell: true)
+    else { return nil }
     if case .step(let name) = source {
       guard let stage = stages[name] else { return nil }
       guard !stage.output.contents.allSatisfy({ !input.accepts.contains($0) }) else {
         yaml.report(
-          "\(input.name): expected \(describe(input.accepts)), found step \"\(name)\", whose stage \(stage.name) makes \(describe(stage.output))", at: node)
+          "\(input.name): expected \(describe(input.accepts)), found step \"\(name)\", whose stage \(stage.name) makes "
+            + "\(describe(stage.output))",
+          at: node)
         return nil
       }
     }
     return StepDraft.Input(name: input.name, label: label, source: source, pins: pins, node: node)
   }
 
-  /// `STEP`, `{step: STEP}`, `{step: STEP, cell: {AXIS: VALUE}}` or `{path: FILE}`; with `bareIsPath` a text alone is a path. A file must exist, a
-  /// step be declared.
+  /// `STEP`, `{step: STEP}`, `{step: STEP, cell: {AXIS: VALUE}}` or `{path: FILE}`; with `bareIsPath` a text alone is a
+  /// path. A file must exist, a step be declared.
   mutating func readSource(
     _ node: Node, _ what: String, bareIsPath: Bool, takesCell: Bool
   ) -> (source: Step.Source, pins: [(key: Node, name: String, value: Node)])? {
@@ -100,7 +119,9 @@ extension PipelineReader {
       let pairs = yaml.pairs(mapping)
       let isCell = takesCell && pairs.count == 2 && Set(pairs.map(\.name)) == ["step", "cell"]
       guard isCell || pairs.count == 1, let pair = pairs.first(where: { ["step", "path"].contains($0.name) }) else {
-        yaml.report("\(what): expected {step: NAME} or {path: FILE}, found \(pairs.map(\.name).joined(separator: ", "))", at: node)
+        yaml.report(
+          "\(what): expected {step: NAME} or {path: FILE}, found \(pairs.map(\.name).joined(separator: ", "))", at: node
+        )
         return nil
       }
       (kind, value) = (pair.name, pair.value)
@@ -116,7 +137,8 @@ extension PipelineReader {
     }
     guard let name = yaml.text(value, "\(what): the name of a step") else { return nil }
     guard stepNames.contains(name) else {
-      let hint = name.contains("/") ? "; a file is given as {path: FILE}" : YAMLReading.suggestion(for: name, among: stepNames)
+      let hint =
+        name.contains("/") ? "; a file is given as {path: FILE}" : YAMLReading.suggestion(for: name, among: stepNames)
       yaml.report("\(what): unknown step \"\(name)\"\(hint)", at: value)
       return nil
     }
@@ -130,16 +152,22 @@ extension PipelineReader {
   /// Reports defaults at the top of the file that no stage has.
   mutating func checkDefaults() {
     let known = Self.commonParameters + catalogue.stages.flatMap { $0.parameters.map(\.name) }
-    for (key, name, _) in defaults where !known.contains(name) { yaml.reportUnknown("parameter", name, among: known, at: key) }
+    for (key, name, _) in defaults where !known.contains(name) {
+      yaml.reportUnknown("parameter", name, among: known, at: key)
+    }
   }
 
-  private mutating func readParameters(_ node: Node?, of stage: StageDeclaration) -> ([Step.Parameter], common: [String: String]) {
+  private mutating func readParameters(_ node: Node?, of stage: StageDeclaration) -> (
+    [Step.Parameter], common: [String: String]
+  ) {
     let own = yaml.pairs(node, "parameters")
     let known = stage.parameters.map(\.name) + Self.commonParameters
     for (key, name, _) in own where !known.contains(name) {
       yaml.reportUnknown("parameter of stage \(stage.name)", name, among: known, at: key)
     }
-    func value(_ name: String) -> Node? { own.first { $0.name == name }?.value ?? defaults.first { $0.name == name }?.value }
+    func value(_ name: String) -> Node? {
+      own.first { $0.name == name }?.value ?? defaults.first { $0.name == name }?.value
+    }
     var common: [String: String] = [:]
     if let node = value("seed") { common["seed"] = yaml.integer(node, "seed", in: 0...Int.max).map(String.init) }
     if let node = value("threads") { common["threads"] = yaml.integer(node, "threads", in: 0...1024).map(String.init) }

@@ -17,7 +17,8 @@ public struct Pipeline: Sendable {
     self.file = file
     self.out = out
     self.steps = steps
-    places = Dictionary(steps.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
+    places = Dictionary(
+      steps.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
   }
 
   public subscript(name: String) -> Step? { places[name].map { steps[$0] } }
@@ -44,7 +45,9 @@ public struct Pipeline: Sendable {
 
   /// What a step that reads `step` is given: its file or its folder.
   public func output(of step: Step) -> String {
-    if step.stage.output.isPassedAsFile, case .file(let name) = step.stage.output.target { return "\(folder(of: step))/\(name)" }
+    if step.stage.output.isPassedAsFile, case .file(let name) = step.stage.output.target {
+      return "\(folder(of: step))/\(name)"
+    }
     return folder(of: step)
   }
 
@@ -92,7 +95,8 @@ public struct Step: Sendable {
   /// The data set, for stages that read it.
   public var manifest: Manifest?
 
-  /// Also the step's folder and its goal for make: `crf`, or `crf/bilateral-weight-3+colour-spread-13` for a cell of a matrix.
+  /// Also the step's folder and its goal for make: `crf`, or `crf/bilateral-weight-3+colour-spread-13` for a cell of a
+  /// matrix.
   public var name: String { Self.name(family: family, cell: cell) }
 
   static func name(family: String, cell: [Coordinate]) -> String {
@@ -133,7 +137,9 @@ public struct Step: Sendable {
     public var description: String {
       switch self {
       case .flag(let isOn): "\(isOn)"
-      case .text(let text): text.split(separator: ",", omittingEmptySubsequences: false).map { $0.hasSuffix(".0") ? $0.dropLast(2) : $0 }.joined(separator: ",")
+      case .text(let text):
+        text.split(separator: ",", omittingEmptySubsequences: false).map { $0.hasSuffix(".0") ? $0.dropLast(2) : $0 }
+          .joined(separator: ",")
       }
     }
   }

@@ -1,9 +1,12 @@
-/// What may reach a make rule, a shell and a file name. Everything else is refused when the pipeline is read, not escaped later.
+/// What may reach a make rule, a shell and a file name. Everything else is refused when the pipeline is read, not
+/// escaped later.
 enum SafeText {
   /// Names of pipelines and steps: ASCII letters, digits, `.`, `_`, `-`, first a letter or digit.
   static func isName(_ text: String) -> Bool {
     guard let first = text.utf8.first, isAlphanumeric(first) else { return false }
-    return text.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") }
+    return text.utf8.allSatisfy {
+      isAlphanumeric($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-")
+    }
   }
 
   /// The letters of a name, and `+`, anywhere.
@@ -17,17 +20,22 @@ enum SafeText {
     return text.utf8.allSatisfy { isAlphanumeric($0) || " ._+()-".utf8.contains($0) }
   }
 
-  /// The first character that a path must not have, since make would read it as syntax or the shell as an option; nil for a good path.
+  /// The first character that a path must not have, since make would read it as syntax or the shell as an option; nil
+  /// for a good path.
   static func badCharacter(inPath path: String) -> Character? {
     if path.hasPrefix("-") { return "-" }
     return path.first { character in
-      character.unicodeScalars.contains { !$0.properties.isAlphabetic && $0.properties.numericType == nil && !"._/+@,-".unicodeScalars.contains($0) }
+      character.unicodeScalars.contains {
+        !$0.properties.isAlphabetic && $0.properties.numericType == nil && !"._/+@,-".unicodeScalars.contains($0)
+      }
     }
   }
 
   /// The first character that a text parameter must not have.
   static func badCharacter(inText text: String) -> Character? {
-    text.first { $0.unicodeScalars.contains { $0.value < 32 || $0.value == 127 || "$'\"`\\".unicodeScalars.contains($0) } }
+    text.first {
+      $0.unicodeScalars.contains { $0.value < 32 || $0.value == 127 || "$'\"`\\".unicodeScalars.contains($0) }
+    }
   }
 
   /// For a message: control characters by name.

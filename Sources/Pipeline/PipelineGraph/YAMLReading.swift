@@ -21,12 +21,17 @@ struct YAMLReading {
       text = try String(contentsOfFile: file, encoding: .utf8)
     } catch {
       throw PipelineProblems(diagnostics: [
-        Diagnostic(kind: .noInput, file: file, line: 0, column: 0, message: "no such file, or it is not readable as UTF-8 text")
+        Diagnostic(
+          kind: .noInput, file: file, line: 0, column: 0, message: "no such file, or it is not readable as UTF-8 text")
       ])
     }
     do {
-      guard let node = try composeYAML(text) else { throw self.problem(.configuration, "expected a pipeline, found an empty file") }
-      guard let mapping = node.mapping else { throw self.problem(.configuration, "expected keys such as `steps:`, found \(kind(of: node))", at: node) }
+      guard let node = try composeYAML(text) else {
+        throw self.problem(.configuration, "expected a pipeline, found an empty file")
+      }
+      guard let mapping = node.mapping else {
+        throw self.problem(.configuration, "expected keys such as `steps:`, found \(kind(of: node))", at: node)
+      }
       return mapping
     } catch let error as YamlError {
       throw syntaxProblem(error)
@@ -38,7 +43,8 @@ struct YAMLReading {
   // MARK: Problems
 
   mutating func report(_ message: String, at node: Node?, kind: Failure.Kind = .configuration) {
-    let diagnostic = Diagnostic(kind: kind, file: file, line: node?.mark?.line ?? 0, column: node?.mark?.column ?? 0, message: message)
+    let diagnostic = Diagnostic(
+      kind: kind, file: file, line: node?.mark?.line ?? 0, column: node?.mark?.column ?? 0, message: message)
     // A default at the top of the file is read once for every step that takes it.
     if !diagnostics.contains(diagnostic) { diagnostics.append(diagnostic) }
   }
@@ -57,8 +63,10 @@ struct YAMLReading {
   func throwProblems() throws {
     guard diagnostics.isEmpty else {
       throw PipelineProblems(
-        diagnostics: diagnostics.enumerated().sorted { ($0.element.line, $0.element.column, $0.offset) < ($1.element.line, $1.element.column, $1.offset) }
-          .map(\.element))
+        diagnostics: diagnostics.enumerated().sorted {
+          ($0.element.line, $0.element.column, $0.offset) < ($1.element.line, $1.element.column, $1.offset)
+        }
+        .map(\.element))
     }
   }
 
@@ -76,7 +84,9 @@ struct YAMLReading {
       .composer(let context, let problem, let place, _):
       mark = place
       let hint = "; a `${NAME}` between braces needs quotes: \"${NAME}\""
-      let line = (try? String(contentsOfFile: file, encoding: .utf8))?.components(separatedBy: "\n").dropFirst(place.line - 1).first ?? ""
+      let line =
+        (try? String(contentsOfFile: file, encoding: .utf8))?.components(separatedBy: "\n").dropFirst(place.line - 1)
+        .first ?? ""
       message = "not YAML: \(problem)\(context.map { " \($0.text)" } ?? "")\(line.contains("${") ? hint : "")"
     case .duplicatedKeysInMapping(let duplicates, let context):
       mark = context.mark
@@ -137,7 +147,8 @@ struct YAMLReading {
       return nil
     }
     guard range.contains(value) else {
-      report("\(what): expected a whole number from \(range.lowerBound) to \(range.upperBound), found \(value)", at: node)
+      report(
+        "\(what): expected a whole number from \(range.lowerBound) to \(range.upperBound), found \(value)", at: node)
       return nil
     }
     return value
@@ -169,7 +180,9 @@ struct YAMLReading {
     }
     if let bad = SafeText.badCharacter(inPath: text) {
       report(
-        "\(what): a path must not have \(SafeText.describe(bad)), found \"\(text)\"; a symbolic link with a plainer name helps", at: node)
+        "\(what): a path must not have \(SafeText.describe(bad)), found \"\(text)\"; a symbolic link with a plainer "
+          + "name helps",
+        at: node)
       return nil
     }
     return text

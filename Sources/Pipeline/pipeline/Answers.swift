@@ -93,7 +93,8 @@ struct Verify: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Compare every output with the digest taken when it was made.",
     discussion:
-      "A part with a file that is missing or other than it was loses its completion file, so that the next make makes it again. Exit code 65."
+      "A part with a file that is missing or other than it was loses its completion file, so that the next make makes "
+      + "it again. Exit code 65."
   )
   @OptionGroup var options: PipelineOptions
 
@@ -166,9 +167,8 @@ struct Variables: ParsableCommand {
       if Pipeline.isParameterName(name) {
         print("\(name) is a parameter of steps: make SET=\"STEP.\(name)=VALUE\"")
       } else {
-        print(
-          "\(name)\(nearestName(to: name, among: known).map { "; did you mean \($0)?" } ?? "; known are \(known.joined(separator: " "))")"
-        )
+        let remedy = nearestName(to: name, among: known).map { "did you mean \($0)?" }
+        print("\(name); \(remedy ?? "known are \(known.joined(separator: " "))")")
       }
     }
   }

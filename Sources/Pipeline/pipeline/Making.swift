@@ -39,7 +39,8 @@ struct Make: ParsableCommand {
     let orphans = pipeline.orphans
     guard !orphans.isEmpty else { return [] }
     return [
-      "outputs of steps that \(pipeline.file) does not have: \(orphans.joined(separator: ", ")); `make adopt` or `make clean-orphans`"
+      "outputs of steps that \(pipeline.file) does not have: \(orphans.joined(separator: ", ")); `make adopt` or `make "
+        + "clean-orphans`"
     ]
   }
 

@@ -10,8 +10,8 @@ struct PipelineCommand: ParsableCommand {
     commandName: "pipeline",
     abstract: "Decide what of a pipeline has to run, tell why, and have make run it.",
     discussion: """
-      A pipeline file names steps, their stages, inputs and parameters. This program compares what made each output with what would make it \
-      now, and writes rules for GNU make, which runs the rest.
+      A pipeline file names steps, their stages, inputs and parameters. This program compares what made each output \
+      with what would make it now, and writes rules for GNU make, which runs the rest.
 
       Example:
         pipeline make pipelines/quickstart.yaml

@@ -88,5 +88,7 @@ public struct Assignment: Codable, Equatable, Sendable {
     }
   }
 
-  private var drawsPictures: Bool { parameters["images"] != "0" && inputs.contains { ["masks", "predictions"].contains($0.name) } }
+  private var drawsPictures: Bool {
+    parameters["images"] != "0" && inputs.contains { ["masks", "predictions"].contains($0.name) }
+  }
 }

@@ -34,7 +34,9 @@ public final class RecipeMaker {
         recipe[name] = value
       }
       if let other = assignment.otherSplit {
-        for (name, value) in content.entries(for: readings, split: other, part: nil) { recipe["\(name), predictions"] = value }
+        for (name, value) in content.entries(for: readings, split: other, part: nil) {
+          recipe["\(name), predictions"] = value
+        }
       }
     }
     for input in assignment.inputs where !unknown.contains(input.path) {
@@ -99,7 +101,8 @@ public final class RecipeMaker {
       return try Self.step(folder.isEmpty ? "." : folder, listing: (path as NSString).lastPathComponent)
         ?? cache.digest(ofFile: path)
     }
-    // Of a folder that is not what a step leaves every file counts; a stage that needs it whole says what is wrong with it.
+    // Of a folder that is not what a step leaves every file counts; a stage that needs it whole says what is wrong with
+    // it.
     if let content = (try? StepFolder(path).content()) ?? nil { return content }
     return try digest(ofFolder: path, imagesBySize: stage == "import-voc")
   }

@@ -111,8 +111,11 @@ extension Declared where Value == NumberList {
 
 extension Declared where Value == Bool {
   /// `--NAME` and `--no-NAME`.
-  public static func flag(_ name: String, default standard: Standard<Bool>, isRecorded: Bool = true, _ help: String) -> Declared {
-    Declared(name, .flag, default: standard, isRecorded: isRecorded, help: help, text: { "\($0)" }, read: { $0 == "true" })
+  public static func flag(_ name: String, default standard: Standard<Bool>, isRecorded: Bool = true, _ help: String)
+    -> Declared
+  {
+    Declared(
+      name, .flag, default: standard, isRecorded: isRecorded, help: help, text: { "\($0)" }, read: { $0 == "true" })
   }
 
   /// `--NAME` alone, for somebody at a terminal or for `role`.

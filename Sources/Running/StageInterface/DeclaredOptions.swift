@@ -59,7 +59,9 @@ func canonicalValues(of group: any ParsableArguments) -> [(option: OptionDeclara
     if let inner = child.value as? any GroupWrapper { return canonicalValues(of: inner.group) }
     guard let wrapper = child.value as? any ValueWrapper, let option = rest.popFirst() else { return [] }
     // An option that may be given several times has several values.
-    if let several = wrapper.parsed as? [any Sendable] { return several.compactMap { option.text($0) }.map { (option, $0) } }
+    if let several = wrapper.parsed as? [any Sendable] {
+      return several.compactMap { option.text($0) }.map { (option, $0) }
+    }
     return option.text(wrapper.parsed).map { [(option, $0)] } ?? []
   }
 }

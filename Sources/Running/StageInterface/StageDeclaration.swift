@@ -109,7 +109,9 @@ public struct StageDeclaration: Sendable {
   /// The program itself parses by the same type, so it takes exactly what this takes. No file is looked at.
   /// - Parameter arguments: without the name of the program.
   /// - Throws: `Failure(.usage)` with the words that the program would end with.
-  public func canonicalParameters(of arguments: [String]) throws -> [CanonicalParameter] { try parse(arguments).parameters }
+  public func canonicalParameters(of arguments: [String]) throws -> [CanonicalParameter] {
+    try parse(arguments).parameters
+  }
 
   /// The same with everything else that the command line asks for.
   public func request(of arguments: [String]) throws -> StageRequest { try parse(arguments) }

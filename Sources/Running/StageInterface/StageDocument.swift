@@ -11,7 +11,8 @@ public struct StageDocument: Sendable {
     let dataSet = reader?.options.filter { $0.role == .dataSet } ?? []
     var lines = [
       "# Stages", "",
-      "Written by `make document` from `Sources/Running/StageInterface`; changes here are lost. Each program prints the same",
+      "Written by `make document` from `Sources/Running/StageInterface`; changes here are lost. Each program prints "
+        + "the same",
       "with `--help`. How a pipeline file gives inputs and parameters is told in",
       "[Sources/Pipeline/PipelineGraph](../Sources/Pipeline/PipelineGraph/README.md).", "",
       "Words: m^K0 and p^K0 are masks and scores of PSA's random walk, the \"knowledge\" that the method starts from.",

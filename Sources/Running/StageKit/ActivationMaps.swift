@@ -37,7 +37,9 @@ public struct ActivationMaps {
     var passes = self
     passes.isTogether = try memory.fitsTogether(image) { isTogether, kernels in
       var rehearsal = self
-      (rehearsal.isTogether, rehearsal.kernels, rehearsal.scales) = (isTogether, kernels, scales.max().map { [$0] } ?? [])
+      (rehearsal.isTogether, rehearsal.kernels, rehearsal.scales) = (
+        isTogether, kernels, scales.max().map { [$0] } ?? []
+      )
       _ = try rehearsal.fused(image, labels: labels)
     }
     return try passes.fused(image, labels: labels).normalised()
@@ -56,7 +58,8 @@ public struct ActivationMaps {
   }
 }
 
-/// Scores with a constant background in front: background wins where no class reaches `threshold`. (k, H, W) to (1 + k, H, W).
+/// Scores with a constant background in front: background wins where no class reaches `threshold`. (k, H, W) to (1 + k,
+/// H, W).
 public func withConstantBackground(_ scores: Tensor, threshold: Float) -> Tensor {
   let (height, width) = (scores.shape[1], scores.shape[2])
   return Tensor.stacked([Tensor(repeating: threshold, [1, height, width]), scores])

@@ -51,7 +51,8 @@ public final class InferenceMemory {
     let single = together ? 0 : try predicted(false)
     guard single <= limit.bytes else {
       throw Failure(
-        .usage, expected: "at least \(MemorySize(bytes: single)) for an image of \(size.width)x\(size.height)", found: "\(limit)", item: "--memory")
+        .usage, expected: "at least \(MemorySize(bytes: single)) for an image of \(size.width)x\(size.height)",
+        found: "\(limit)", item: "--memory")
     }
     decisions[size] = together
     return together

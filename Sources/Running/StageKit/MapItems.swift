@@ -38,7 +38,8 @@ extension MapResult {
     add(id)
     if let scores {
       add(
-        "scores \(scores.scores.shape) labels \(scores.labels) size \(scores.height) \(scores.width) stride \(scores.stride)"
+        "scores \(scores.scores.shape) labels \(scores.labels) size \(scores.height) \(scores.width) stride "
+          + "\(scores.stride)"
       )
       digest.update(scores.scores.values)
     }

@@ -9,7 +9,8 @@ import SSDD
 import StageInterface
 import Tensors
 
-/// Inference of a segmentation network at several sizes, mirrored too. `ScaleFusion` says how the passes are made and joined.
+/// Inference of a segmentation network at several sizes, mirrored too. `ScaleFusion` says how the passes are made and
+/// joined.
 public struct MultiScaleSegmentation {
   private let network: SegmentationModel
   private var scales: [Double]
@@ -27,7 +28,8 @@ public struct MultiScaleSegmentation {
   ///   - side: of the square that `.softmaxOfSumSquare` squeezes images to.
   ///   - memory: what the process may take; nil for no limit.
   public init(
-    network: SegmentationModel, scales: [Double], flip: Bool, fusion: SSDDParameters.ScaleFusion = .meanKeepingRatio, side: Int = 448, kernels: CPUKernels,
+    network: SegmentationModel, scales: [Double], flip: Bool, fusion: SSDDParameters.ScaleFusion = .meanKeepingRatio,
+    side: Int = 448, kernels: CPUKernels,
     memory: MemorySize? = nil
   ) {
     self.network = network
@@ -41,13 +43,15 @@ public struct MultiScaleSegmentation {
 
   /// (k, H, W) for the k class indices in `classes`, not normalised where they are not all of the network's.
   ///
-  /// - Throws: `Failure(.usage)` where a scaled square is too small for the network's reflection padding, or an image too large for the memory.
-  ///   Images that keep their ratio get a border where they are too small.
+  /// - Throws: `Failure(.usage)` where a scaled square is too small for the network's reflection padding, or an image
+  ///   too large for the memory. Images that keep their ratio get a border where they are too small.
   public func probabilities(of image: RGBImage, classes: [Int]) throws -> Tensor {
     var passes = self
     passes.isTogether = try memory.fitsTogether(image) { isTogether, kernels in
       var rehearsal = self
-      (rehearsal.isTogether, rehearsal.kernels, rehearsal.scales) = (isTogether, kernels, scales.max().map { [$0] } ?? [])
+      (rehearsal.isTogether, rehearsal.kernels, rehearsal.scales) = (
+        isTogether, kernels, scales.max().map { [$0] } ?? []
+      )
       _ = try rehearsal.fused(image, classes: classes)
     }
     return try passes.fused(image, classes: classes)
@@ -57,7 +61,9 @@ public struct MultiScaleSegmentation {
     switch fusion {
     case .meanKeepingRatio: try meanKeepingRatio(of: image, classes: classes)
     case .softmaxOfSumSquare:
-      Self.planes(classes, of: Self.softmaxOfSum(try squareSum(of: image), height: image.height, width: image.width, kernels: kernels))
+      Self.planes(
+        classes,
+        of: Self.softmaxOfSum(try squareSum(of: image), height: image.height, width: image.width, kernels: kernels))
     }
   }
 
@@ -68,7 +74,8 @@ public struct MultiScaleSegmentation {
       let resized = try image.scaledBicubic(by: scale)
       let seen = bordered(resized)
       for (softmax, isMirrored) in softmaxes(of: seen.networkInput) {
-        // Maps end at a multiple of 8; what lies beyond the input is cut off before mirroring back, and a border after it.
+        // Maps end at a multiple of 8; what lies beyond the input is cut off before mirroring back, and a border after
+        // it.
         let map = Self.planes(classes, of: softmax.resizingPlanes(height: seen.height, width: seen.width))
         let turned = isMirrored ? kernels.flipHorizontally(map) : map
         let inner = turned.resizingPlanes(height: resized.height, width: resized.width)
@@ -79,12 +86,14 @@ public struct MultiScaleSegmentation {
     return sum
   }
 
-  /// The image, with a border of the mean colour at its right and bottom where it is smaller than the network's reflection padding allows: a narrow
-  /// photograph at half its size.
+  /// The image, with a border of the mean colour at its right and bottom where it is smaller than the network's
+  /// reflection padding allows: a narrow photograph at half its size.
   private func bordered(_ image: RGBImage) -> RGBImage {
     let side = network.specification.smallestSide
     if min(image.width, image.height) >= side { return image }
-    return image.cropped(x: 0, y: 0, width: max(image.width, side), height: max(image.height, side), padding: Normalisation.standard.meanColour)
+    return image.cropped(
+      x: 0, y: 0, width: max(image.width, side), height: max(image.height, side),
+      padding: Normalisation.standard.meanColour)
   }
 }
 
@@ -94,8 +103,8 @@ extension MultiScaleSegmentation {
   /// The image as the reference sees it: squeezed to a square, bilinear without antialiasing.
   package func square(_ image: RGBImage) -> RGBImage { image.resizedBilinear(width: side, height: side) }
 
-  /// The softmaxes of a square and, where `flip` says so, of its mirror image, seen at `scale` and brought back to the square's size:
-  /// (classes, side, side) each.
+  /// The softmaxes of a square and, where `flip` says so, of its mirror image, seen at `scale` and brought back to the
+  /// square's size: (classes, side, side) each.
   package func squareSoftmaxes(of square: RGBImage, scale: Double) throws -> [Tensor] {
     let scaled = Int(Double(side) * scale)
     guard scaled > 0 else { throw Failure(.usage, "a square of \(side) pixels has none left at scale \(scale)") }
@@ -109,7 +118,9 @@ extension MultiScaleSegmentation {
     let square = square(image)
     var sum = Tensor(zeros: [network.specification.classes, side, side])
     for scale in scales {
-      for softmax in try squareSoftmaxes(of: square, scale: scale) { kernels.accumulate(softmax, scaledBy: 1, into: &sum) }
+      for softmax in try squareSoftmaxes(of: square, scale: scale) {
+        kernels.accumulate(softmax, scaledBy: 1, into: &sum)
+      }
     }
     return sum
   }
@@ -117,20 +128,26 @@ extension MultiScaleSegmentation {
   /// The sum brought to the image's size, then a softmax of it: (classes, height, width).
   package static func softmaxOfSum(_ sum: Tensor, height: Int, width: Int, kernels: any Kernels) -> Tensor {
     let planes = sum.reshaped(Shape([1] + sum.shape.dimensions))
-    return kernels.softmax(kernels.resizeBilinear(planes, height: height, width: width)).reshaped([sum.shape[0], height, width])
+    return kernels.softmax(kernels.resizeBilinear(planes, height: height, width: width)).reshaped([
+      sum.shape[0], height, width,
+    ])
   }
 }
 
 // MARK: - One pass
 
 extension MultiScaleSegmentation {
-  /// The network's softmaxes (classes, h, w) of an input (1, 3, H, W) and of its mirror image; h and w are the input's sides, rounded up to a
-  /// multiple of 8.
+  /// The network's softmaxes (classes, h, w) of an input (1, 3, H, W) and of its mirror image; h and w are the input's
+  /// sides, rounded up to a multiple of 8.
   private func softmaxes(of input: Tensor) -> [(map: Tensor, isMirrored: Bool)] {
     networkPasses(input, flip: flip, isTogether: isTogether, kernels: kernels).flatMap { pass in
-      let softmax = kernels.softmax(network.logits(Context(kernels: kernels, mode: .inference).constant(pass.input), upsampling: 8).value)
+      let softmax = kernels.softmax(
+        network.logits(Context(kernels: kernels, mode: .inference).constant(pass.input), upsampling: 8).value)
       return pass.isMirrored.enumerated().map { n, isMirrored in
-        (map: softmax.batch(n..<(n + 1)).reshaped(Shape(Array(softmax.shape.dimensions.dropFirst()))), isMirrored: isMirrored)
+        (
+          map: softmax.batch(n..<(n + 1)).reshaped(Shape(Array(softmax.shape.dimensions.dropFirst()))),
+          isMirrored: isMirrored
+        )
       }
     }
   }
@@ -138,7 +155,8 @@ extension MultiScaleSegmentation {
   /// A map (k, h, w), mirrored back where it is of a mirror image, at height x width.
   private func atSize(_ map: Tensor, isMirrored: Bool, height: Int, width: Int) -> Tensor {
     let turned = isMirrored ? kernels.flipHorizontally(map) : map
-    let full = kernels.resizeBilinear(turned.reshaped(Shape([1] + turned.shape.dimensions)), height: height, width: width)
+    let full = kernels.resizeBilinear(
+      turned.reshaped(Shape([1] + turned.shape.dimensions)), height: height, width: width)
     return full.reshaped([map.shape[0], height, width])
   }
 
@@ -149,7 +167,8 @@ extension MultiScaleSegmentation {
 }
 
 extension LabelMask {
-  /// The class of the highest score at each pixel: scores (k, H, W) and the class index of each channel; of equal scores the first wins.
+  /// The class of the highest score at each pixel: scores (k, H, W) and the class index of each channel; of equal
+  /// scores the first wins.
   public init(ofScores scores: Tensor, labels: [Int]) {
     self.init(width: scores.shape[2], height: scores.shape[1], labels: argMax(scores, labels: labels).labels)
   }

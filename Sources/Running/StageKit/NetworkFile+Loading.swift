@@ -13,7 +13,8 @@ extension NetworkFile {
     }
   }
 
-  /// Loads what a training starts from: everything, where the file is of the model's own stage; else the trunk, and heads keep their initial values.
+  /// Loads what a training starts from: everything, where the file is of the model's own stage; else the trunk, and
+  /// heads keep their initial values.
   public func loadStart(into model: SSDDModel) throws {
     guard kind == (model.stage == .static ? .staticDifference : .dynamicDifference) else {
       return try loadTrunk(into: model)

@@ -7,7 +7,8 @@ import Tensors
 
 /// Weights with what they are of: which network, with which trunk and heads, for which classes.
 ///
-/// In the file they are root attributes: `network`, `specification` (JSON), `classes` (names, background first), `mask_values`.
+/// In the file they are root attributes: `network`, `specification` (JSON), `classes` (names, background first),
+/// `mask_values`.
 public struct NetworkFile {
   /// Kinds of networks that stages exchange.
   public enum Kind: String, Sendable {
@@ -39,10 +40,15 @@ public struct NetworkFile {
       throw Failure(.data, expected: "finite weights", found: "\(value) at element \(position)", file: path, item: name)
     }
     let name = tensors.attributes["network"]?.asString ?? Kind.imported.rawValue
-    guard let kind = Kind(rawValue: name) else { throw Failure(.data, "unknown network \"\(name)\"", file: path, item: "attribute network") }
+    guard let kind = Kind(rawValue: name) else {
+      throw Failure(.data, "unknown network \"\(name)\"", file: path, item: "attribute network")
+    }
     guard kinds.contains(kind) else {
       throw Failure(
-        .data, "weights of another network: expected \(kinds.map(\.rawValue).joined(separator: " or ")), found \(kind.rawValue)", file: path)
+        .data,
+        "weights of another network: expected \(kinds.map(\.rawValue).joined(separator: " or ")), found "
+          + "\(kind.rawValue)",
+        file: path)
     }
     self.kind = kind
     specification = tensors.attributes["specification"]?.asString ?? ""
@@ -53,29 +59,40 @@ public struct NetworkFile {
   public func requireClasses(_ table: ClassTable) throws {
     guard classes == table.names else {
       throw Failure(
-        .data, "trained for other classes: expected \(table.names.joined(separator: " ")), found \(classes.joined(separator: " "))", file: path)
+        .data,
+        "trained for other classes: expected \(table.names.joined(separator: " ")), found "
+          + "\(classes.joined(separator: " "))",
+        file: path)
     }
   }
 
   /// The trunk's tensors only, with or without the prefix `encoder.` of segmentation models taken off.
   public var trunk: [(name: String, tensor: Tensor)] {
     let prefix = "encoder."
-    guard kind == .segmentation || kind == .staticDifference || kind == .dynamicDifference else { return tensors.entries }
-    return tensors.entries.compactMap { $0.name.hasPrefix(prefix) ? (String($0.name.dropFirst(prefix.count)), $0.tensor) : nil }
+    guard kind == .segmentation || kind == .staticDifference || kind == .dynamicDifference else {
+      return tensors.entries
+    }
+    return tensors.entries.compactMap {
+      $0.name.hasPrefix(prefix) ? (String($0.name.dropFirst(prefix.count)), $0.tensor) : nil
+    }
   }
 
   /// Writes a network's weights atomically.
   public static func save(
-    _ module: any Module, kind: Kind, specification: String, classes: ClassTable, attributes: [String: AttributeValue] = [:], to path: String,
+    _ module: any Module, kind: Kind, specification: String, classes: ClassTable,
+    attributes: [String: AttributeValue] = [:], to path: String,
     provenance: Provenance
   ) throws {
     let weights = WeightsSource(NamedTensors(module.stateDictionary))
-    try save(weights, kind: kind, specification: specification, classes: classes, attributes: attributes, to: path, provenance: provenance)
+    try save(
+      weights, kind: kind, specification: specification, classes: classes, attributes: attributes, to: path,
+      provenance: provenance)
   }
 
   /// The same from a file of any format, a tensor at a time; its own attributes are left out.
   public static func save(
-    _ weights: WeightsSource, kind: Kind, specification: String, classes: ClassTable, attributes: [String: AttributeValue] = [:], to path: String,
+    _ weights: WeightsSource, kind: Kind, specification: String, classes: ClassTable,
+    attributes: [String: AttributeValue] = [:], to path: String,
     provenance: Provenance
   ) throws {
     let own: [String: AttributeValue] = [

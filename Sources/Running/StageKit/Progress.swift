@@ -1,6 +1,7 @@
 import Foundation
 
-/// Tells how far a long piece of work is: one line that rewrites itself on a terminal, a plain line now and then in a log.
+/// Tells how far a long piece of work is: one line that rewrites itself on a terminal, a plain line now and then in a
+/// log.
 ///
 /// Not thread-safe: one thread reports.
 public final class Progress {

@@ -16,7 +16,8 @@ public struct ImageMerge: Sendable {
 }
 
 extension SeedMerge {
-  /// m^D0 of one image at its full size: the d maps are computed at OUT from masks at OUT, enlarged once, and decide between the full-size masks.
+  /// m^D0 of one image at its full size: the d maps are computed at OUT from masks at OUT, enlarged once, and decide
+  /// between the full-size masks.
   ///
   /// - Parameters:
   ///   - image: (1, 3, H, W), normalised.
@@ -37,14 +38,18 @@ extension SeedMerge {
         ? kernels.sigmoid(kernels.resizeBilinear(logits, height: height, width: width))
         : kernels.resizeBilinear(probabilities, height: height, width: width)
     }
-    let masks = (knowledge: argMax(knowledge.values, labels: knowledge.labels), advice: argMax(advice.values, labels: advice.labels))
+    let masks = (
+      knowledge: argMax(knowledge.values, labels: knowledge.labels),
+      advice: argMax(advice.values, labels: advice.labels)
+    )
     let merged = MergedMasks(
       seedsFrom: masks.knowledge, advice: masks.advice, knowledgeDifference: enlarged(d.knowledgeLogits, d.knowledge),
       adviceDifference: enlarged(d.adviceLogits, d.advice), present: present, parameters: parameters)
     let differing = masks.knowledge.labels.indices.filter { masks.knowledge.labels[$0] != masks.advice.labels[$0] }
     let taken = differing.count { merged.refined.labels[$0] == masks.advice.labels[$0] }
     return ImageMerge(
-      mask: merged.refined, knowledgeDifference: d.knowledge.reshaped([out.height, out.width]), adviceDifference: d.advice.reshaped([out.height, out.width]),
+      mask: merged.refined, knowledgeDifference: d.knowledge.reshaped([out.height, out.width]),
+      adviceDifference: d.advice.reshaped([out.height, out.width]),
       isBad: merged.flags.isBad(0), adviceShare: Double(taken) / Double(max(differing.count, 1)))
   }
 }

@@ -37,7 +37,8 @@ public struct SeedScores: Sendable {
   ///   - foreign: what such files hold where they have no labels of their own.
   /// - Throws: `Failure` where the folder has no complete set of parts, or where an item has no scores in it.
   public init(
-    _ path: String, for items: [Manifest.Item], classes: ClassTable, kernels: CPUKernels, foreign: NumpyFolder.Content = .withBackground
+    _ path: String, for items: [Manifest.Item], classes: ClassTable, kernels: CPUKernels,
+    foreign: NumpyFolder.Content = .withBackground
   ) throws {
     self.classes = classes
     self.kernels = kernels
@@ -49,7 +50,9 @@ public struct SeedScores: Sendable {
     try StepFolder(path).requireAgreementWhereComplete()
     source = .parts(reader)
     if let item = items.first(where: { !reader.contains($0.id) }) {
-      throw Failure(.data, "has no scores of this image of the manifest; was it made from another split?", file: path, item: item.id)
+      throw Failure(
+        .data, "has no scores of this image of the manifest; was it made from another split?", file: path, item: item.id
+      )
     }
   }
 
@@ -59,7 +62,9 @@ public struct SeedScores: Sendable {
     case .parts(let reader): return try scores(of: item, width: width, height: height, in: reader)
     case .arrays(let folder):
       let scores = try folder.scores(of: item, width: width, height: height, classes: classes)
-      return Scores(values: upsampledScores(scores.values, height: height, width: width, stride: scores.stride, kernels: kernels), labels: scores.labels)
+      return Scores(
+        values: upsampledScores(scores.values, height: height, width: width, stride: scores.stride, kernels: kernels),
+        labels: scores.labels)
     }
   }
 
@@ -67,7 +72,8 @@ public struct SeedScores: Sendable {
     // The size is compared before the map is read: it bounds the memory that reading may take.
     let size = try reader.imageSize(of: item.id)
     guard size == (height, width) else {
-      let message = LabelMask.sizeMessage("the probability map", (size.width, size.height), item.imagePath, (width, height))
+      let message = LabelMask.sizeMessage(
+        "the probability map", (size.width, size.height), item.imagePath, (width, height))
       throw Failure(.data, message, file: reader.path, item: item.id)
     }
     let map = try reader.scores(item.id, of: size)
@@ -75,23 +81,32 @@ public struct SeedScores: Sendable {
     // A map is enlarged to whole cells before it is cropped: beyond this stride that takes far more memory than the
     // image.
     guard map.stride <= 256, map.scores.shape[1] == cells(height), map.scores.shape[2] == cells(width) else {
-      throw Failure(.data, "scores of shape \(map.scores.shape) do not go with stride \(map.stride) and \(width)x\(height)", file: reader.path, item: item.id)
+      throw Failure(
+        .data, "scores of shape \(map.scores.shape) do not go with stride \(map.stride) and \(width)x\(height)",
+        file: reader.path, item: item.id)
     }
     if let (position, value) = map.scores.firstNotFinite {
       let (rest, column) = position.quotientAndRemainder(dividingBy: map.scores.shape[2])
       let (channel, row) = rest.quotientAndRemainder(dividingBy: map.scores.shape[1])
-      throw Failure(.data, expected: "finite scores", found: "\(value) in channel \(channel), row \(row), column \(column)", file: reader.path, item: item.id)
+      throw Failure(
+        .data, expected: "finite scores", found: "\(value) in channel \(channel), row \(row), column \(column)",
+        file: reader.path, item: item.id)
     }
     let labels: [Int]
-    do { labels = try classes.indices(of: map.labels, item: item.id) } catch let failure as Failure { throw failure.of(file: reader.path) }
-    return Scores(values: upsampledScores(map.scores, height: height, width: width, stride: map.stride, kernels: kernels), labels: labels)
+    do { labels = try classes.indices(of: map.labels, item: item.id) } catch let failure as Failure {
+      throw failure.of(file: reader.path)
+    }
+    return Scores(
+      values: upsampledScores(map.scores, height: height, width: width, stride: map.stride, kernels: kernels),
+      labels: labels)
   }
 
   /// Another map of an image as stored: `knowledge`, `advice`.
   public func map(_ item: Manifest.Item, named name: String) throws -> Tensor {
     switch source {
     case .parts(let reader): return try reader.map(item.id, named: name)
-    case .arrays(let folder): throw Failure(.data, "files of numpy have no maps called \(name)", file: folder.path, item: item.id)
+    case .arrays(let folder):
+      throw Failure(.data, "files of numpy have no maps called \(name)", file: folder.path, item: item.id)
     }
   }
 }
@@ -104,10 +119,15 @@ public struct SeedMasks: Sendable {
 
   /// - Parameters:
   ///   - path: a step's folder, or a folder of PNG masks.
-  ///   - variant: which masks of a step's folder: `masks` or `masks-crf`; nil for `masks` of a step's folder and for those of a folder of PNG masks.
+  ///   - variant: which masks of a step's folder: `masks` or `masks-crf`; nil for `masks` of a step's folder and for
+  ///     those of a folder of PNG masks.
   ///   - ignoringPalette: take a mask's values as they are, even where its palette says that they mean other classes.
-  /// - Throws: `Failure(.noInput)` where the folder has not the variant that is asked for, or for the first item without a mask.
-  public init(_ path: String, variant: String? = nil, for items: [Manifest.Item], classes: ClassTable, ignoringPalette: Bool = false) throws {
+  /// - Throws: `Failure(.noInput)` where the folder has not the variant that is asked for, or for the first item
+  ///   without a mask.
+  public init(
+    _ path: String, variant: String? = nil, for items: [Manifest.Item], classes: ClassTable,
+    ignoringPalette: Bool = false
+  ) throws {
     try StepFolder(path).requireAgreementWhereComplete()
     folder = try Self.folder(path, variant: variant)
     self.classes = classes
@@ -125,7 +145,9 @@ public struct SeedMasks: Sendable {
     guard let variant else { return isFolder("masks") ? "\(path)/masks" : path }
     guard isFolder(variant) else {
       let others = ["masks", "masks-crf"].filter(isFolder)
-      let found = others.isEmpty ? "no folder of masks; a plain folder of PNG masks has no variants" : others.joined(separator: " and ")
+      let found =
+        others.isEmpty
+        ? "no folder of masks; a plain folder of PNG masks has no variants" : others.joined(separator: " and ")
       throw Failure(.noInput, expected: "a folder \(variant) in it", found: found, file: path)
     }
     return "\(path)/\(variant)"
@@ -137,7 +159,8 @@ public struct SeedMasks: Sendable {
   /// The mask of an image: class indices, 255 void.
   ///
   /// - Parameter other: the file that width and height were taken from; nil for the image.
-  /// - Throws: a `Failure` where it has another size, a value outside the class table, or a palette that contradicts the class table.
+  /// - Throws: a `Failure` where it has another size, a value outside the class table, or a palette that contradicts
+  ///   the class table.
   public func mask(of item: Manifest.Item, width: Int, height: Int, from other: String? = nil) throws -> LabelMask {
     try mask(of: item) { try $0.requireSize(width: width, height: height, of: other ?? item.imagePath) }
   }
@@ -154,7 +177,8 @@ public struct SeedMasks: Sendable {
     }
   }
 
-  /// Reads all masks once before a training on them: a wrong one is told now and not after hours, as is what contradicts the image-level labels.
+  /// Reads all masks once before a training on them: a wrong one is told now and not after hours, as is what
+  /// contradicts the image-level labels.
   ///
   /// - Throws: what reading a mask throws; `Failure(.data)` where no mask has a pixel to train on, all being void.
   public func checkTargets(of items: [Manifest.Item], run: StageRun) throws {
@@ -166,9 +190,12 @@ public struct SeedMasks: Sendable {
     var agreement = LabelAgreement(classes)
     for share in shares { agreement.merge(share) }
     guard agreement.countedPixels > 0 else {
-      throw Failure(.data, "there is nothing to train on: all pixels of all \(items.count) masks are void", file: folder)
+      throw Failure(
+        .data, "there is nothing to train on: all pixels of all \(items.count) masks are void", file: folder)
     }
-    if agreement.imagesWithObjects == 0 { run.log.warning("\(folder): no mask shows any class: the network will learn the background alone") }
+    if agreement.imagesWithObjects == 0 {
+      run.log.warning("\(folder): no mask shows any class: the network will learn the background alone")
+    }
   }
 }
 

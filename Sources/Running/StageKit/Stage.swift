@@ -29,13 +29,15 @@ extension Stage {
     let stage = Options.stage
     let details = stage.details.isEmpty ? "" : stage.details + "\n\n"
     return CommandConfiguration(
-      commandName: stage.name, abstract: stage.summary, discussion: "\(details)Example:\n  \(stage.name) \(stage.example)",
+      commandName: stage.name, abstract: stage.summary,
+      discussion: "\(details)Example:\n  \(stage.name) \(stage.example)",
       version: version)
   }
 
   /// `cam-infer 0.1.0, algorithm 1, OpenBLAS ...`
   private static var version: String {
-    "\(Options.stage.name) \(ProjectVersion.current), algorithm \(Options.stage.algorithmVersion), \(BLASEnvironment.description)"
+    "\(Options.stage.name) \(ProjectVersion.current), algorithm \(Options.stage.algorithmVersion), "
+      + "\(BLASEnvironment.description)"
   }
 
   public static func main() {
@@ -99,7 +101,8 @@ public struct StageRun: Sendable {
   /// The output folder, and the part of the output that this run makes; nil for a stage that writes one whole.
   let folder: StepFolder
   let part: Part?
-  /// What makes the output: taken down before the stage reads anything. A failure is one of something that the stage will not be able to read.
+  /// What makes the output: taken down before the stage reads anything. A failure is one of something that the stage
+  /// will not be able to read.
   let recipe: Result<Recipe, Failure>
   /// Whether damaged images are left out.
   let skipsDamaged: Bool
@@ -123,7 +126,8 @@ public struct StageRun: Sendable {
     part = options.part
     skipsDamaged = options.skipsDamaged
     let assignment = Assignment(
-      options.request, stage: header.name, algorithm: header.algorithmVersion, part: header.output.target == .parts ? options.shard : nil)
+      options.request, stage: header.name, algorithm: header.algorithmVersion,
+      part: header.output.target == .parts ? options.shard : nil)
     do {
       recipe = .success(try RecipeMaker(cache: Self.digestCache).recipe(of: assignment))
     } catch {
@@ -135,7 +139,9 @@ public struct StageRun: Sendable {
   static var digestCache: DigestCache { DigestCache(ProcessInfo.processInfo.environment["SSDD_DIGESTS"]) }
 
   /// Kernels for networks whose weights stay as they are; where memory is limited they keep nothing beside them.
-  public func inferenceKernels(memory: MemorySize? = nil) -> CPUKernels { CPUKernels(threads: threads, keepsWeights: memory == nil) }
+  public func inferenceKernels(memory: MemorySize? = nil) -> CPUKernels {
+    CPUKernels(threads: threads, keepsWeights: memory == nil)
+  }
 
   public func progress(total: Int, unit: String, alreadyDone: Int = 0) -> Progress {
     Progress(stage, total: total, unit: unit, alreadyDone: alreadyDone, quiet: isQuiet)

@@ -29,10 +29,13 @@ public struct MapResult: Sendable {
 }
 
 extension MapResult {
-  /// What a map stage gives for an image that shows no class (`none` in the table): a map of the background, 1 everywhere, and its mask.
+  /// What a map stage gives for an image that shows no class (`none` in the table): a map of the background, 1
+  /// everywhere, and its mask.
   public static func backgroundAlone(width: Int, height: Int, classes: ClassTable) -> MapResult {
     MapResult(
-      scores: ScoreMap(scores: Tensor(repeating: 1, [1, height, width]), labels: classes.values(of: [0]), height: height, width: width),
+      scores: ScoreMap(
+        scores: Tensor(repeating: 1, [1, height, width]), labels: classes.values(of: [0]), height: height,
+        width: width),
       masks: [("masks", LabelMask(width: width, height: height))])
   }
 }
@@ -49,7 +52,8 @@ extension StageRun {
   /// - Parameter writesNumpy: write `npy/ID.npy` too: the scores of every class of the manifest, (classes, h, w), zero
   ///   for those that the map does not have; without the background where the map has none.
   public func writeMaps(
-    _ data: StageData, hasMaps: Bool, writesNumpy: Bool = false, provenance: Provenance, _ compute: (Manifest.Item) throws -> MapResult
+    _ data: StageData, hasMaps: Bool, writesNumpy: Bool = false, provenance: Provenance,
+    _ compute: (Manifest.Item) throws -> MapResult
   ) throws {
     guard let part else { preconditionFailure("\(stage) writes maps, but its output is declared to be in one piece") }
     let work = try openWork()
@@ -186,12 +190,14 @@ extension ClassTable {
   /// Mask values of class indices.
   public func values(of indices: [Int]) -> [Int] { indices.map { Int(entries[$0].value) } }
 
-  /// The scores of every class, (classes, h, w), zero for those that the map does not have; without the background where the map has none.
+  /// The scores of every class, (classes, h, w), zero for those that the map does not have; without the background
+  /// where the map has none.
   func dense(_ map: ScoreMap, item: String) throws -> Tensor {
     let indices = try indices(of: map.labels, item: item)
     let first = indices.contains(0) ? 0 : 1
     let nothing = Tensor(zeros: [1, map.scores.shape[1], map.scores.shape[2]])
-    return Tensor.stacked((first..<count).map { index in indices.firstIndex(of: index).map { map.scores.batch($0..<$0 + 1) } ?? nothing })
+    return Tensor.stacked(
+      (first..<count).map { index in indices.firstIndex(of: index).map { map.scores.batch($0..<$0 + 1) } ?? nothing })
   }
 
   /// Class indices of mask values; `Failure(.data)` for a value without a class.

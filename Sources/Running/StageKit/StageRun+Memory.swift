@@ -8,25 +8,29 @@ import StageInterface
 import Tensors
 import Training
 
-/// What a program needs beside tensors and weights: code, libraries, the buffers of HDF5 and of a thread's matrix products (measured: a training
-/// of SqueezeNet on one image of 32 x 32 takes 45 MiB with one thread or two, of which 6 are weights, gradients and images).
+/// What a program needs beside tensors and weights: code, libraries, the buffers of HDF5 and of a thread's matrix
+/// products (measured: a training of SqueezeNet on one image of 32 x 32 takes 45 MiB with one thread or two, of which 6
+/// are weights, gradients and images).
 enum ProgramMemory {
   static func bytes(threads: Int) -> Int { 38 << 20 + threads << 20 }
 }
 
 extension StageRun {
-  /// The largest micro-batch, of at most the whole batch, whose predicted memory is within `limit`, and that memory; without a limit the
-  /// plan's own.
+  /// The largest micro-batch, of at most the whole batch, whose predicted memory is within `limit`, and that memory;
+  /// without a limit the plan's own.
   ///
   /// - Throws: `Failure(.usage)` where not even one sample at a time fits.
   func fitted<Sample: Sendable>(_ job: TrainingJob<Sample>) throws -> (plan: TrainingPlan, memory: MemorySize) {
     let (sample, sampleBytes) = try MemoryPrediction.held { try job.prepare(0, 0) }
-    func memory(_ plan: TrainingPlan) throws -> MemorySize { try predictedMemory(job, plan, sample, sampleBytes: sampleBytes) }
+    func memory(_ plan: TrainingPlan) throws -> MemorySize {
+      try predictedMemory(job, plan, sample, sampleBytes: sampleBytes)
+    }
     guard let limit = job.memory else { return (job.plan, try memory(job.plan)) }
     var smallest = (plan: job.plan.with(microBatch: 1), memory: MemorySize(bytes: 0))
     smallest.memory = try memory(smallest.plan)
     guard smallest.memory.bytes <= limit.bytes else {
-      throw Failure(.usage, expected: "at least \(smallest.memory) for one image at a time", found: "\(limit)", item: "--memory")
+      throw Failure(
+        .usage, expected: "at least \(smallest.memory) for one image at a time", found: "\(limit)", item: "--memory")
     }
     var best = smallest
     var tooMany = job.plan.batch + 1
@@ -68,6 +72,8 @@ extension StageRun {
   static var peakMemory: MemorySize? {
     guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return nil }
     let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-    return line.flatMap { $0.split(separator: " ").dropFirst().first }.flatMap { Int($0) }.map { MemorySize(bytes: $0 << 10) }
+    return line.flatMap { $0.split(separator: " ").dropFirst().first }.flatMap { Int($0) }.map {
+      MemorySize(bytes: $0 << 10)
+    }
   }
 }

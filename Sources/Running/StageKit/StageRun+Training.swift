@@ -31,7 +31,8 @@ public struct TrainingJob<Sample: Sendable> {
   /// - Parameter seed: of the run, for dropout.
   public init<Step: TrainingStep>(
     _ step: Step, seed: UInt64, optimizer: SGD, plan: TrainingPlan, memory: MemorySize?,
-    rate: @escaping @Sendable (TrainingPosition) -> Double, prepare: @escaping @Sendable (_ item: Int, _ epoch: Int) throws -> Sample
+    rate: @escaping @Sendable (TrainingPosition) -> Double,
+    prepare: @escaping @Sendable (_ item: Int, _ epoch: Int) throws -> Sample
   ) where Step.Sample == Sample {
     module = step.module
     self.optimizer = optimizer
@@ -44,20 +45,23 @@ public struct TrainingJob<Sample: Sendable> {
 }
 
 extension TrainingJob {
-  func updateWatched(_ samples: [Sample], _ position: TrainingPosition, _ kernels: any Kernels) throws -> TrainingRecord {
+  func updateWatched(_ samples: [Sample], _ position: TrainingPosition, _ kernels: any Kernels) throws -> TrainingRecord
+  {
     try watch(samples, position, kernels)
     return try update(samples, position, kernels)
   }
 }
 
 extension StageRun {
-  /// Trains, resuming where a run of the same recipe and threads stopped, and leaves `weights.h5` and `log.tsv` in the output folder.
+  /// Trains, resuming where a run of the same recipe and threads stopped, and leaves `weights.h5` and `log.tsv` in the
+  /// output folder.
   ///
   /// - Parameters:
   ///   - inputs: option names and paths of everything read beside the images: part of the provenance.
   ///   - attributes: further root attributes of the weights file.
   public func train<Sample: Sendable>(
-    _ job: TrainingJob<Sample>, kind: NetworkFile.Kind, specification: String, data: StageData, inputs: [(option: String, path: String)],
+    _ job: TrainingJob<Sample>, kind: NetworkFile.Kind, specification: String, data: StageData,
+    inputs: [(option: String, path: String)],
     attributes: [String: AttributeValue] = [:]
   ) throws {
     let work = try openWork()
@@ -79,11 +83,13 @@ extension StageRun {
       log.warning("\(path) is not gone on with, the training starts anew: \(why)")
     }
     try loop.run(
-      module: job.module, optimizer: &optimizer, kernels: kernels, prepare: job.prepare, accumulate: { try job.updateWatched($0, $1, kernels) },
+      module: job.module, optimizer: &optimizer, kernels: kernels, prepare: job.prepare,
+      accumulate: { try job.updateWatched($0, $1, kernels) },
       resumed: resumed, dropped: dropped, epochEnded: { try job.epochEnded($0, kernels) }
     ) { position, record in
       progress.advance(
-        "epoch \(position.epoch + 1)/\(plan.epochs), " + record.entries.prefix(2).map { "\($0.name) \(Self.short($0.value))" }.joined(separator: ", "))
+        "epoch \(position.epoch + 1)/\(plan.epochs), "
+          + record.entries.prefix(2).map { "\($0.name) \(Self.short($0.value))" }.joined(separator: ", "))
     }
     progress.finish()
     if let peak = Self.peakMemory { log.info("peak memory \(peak)") }
@@ -91,8 +97,11 @@ extension StageRun {
       job.module, kind: kind, specification: specification, classes: data.classes, attributes: attributes,
       to: "\(work.path)/\(StepFolder.weightsName)", provenance: provenance(inputs: inputs))
     let list = try FileList(of: [StepFolder.weightsName, StepFolder.logName], in: work.path)
-    let facts = ["\(kind)", specification, data.classes.names.joined(separator: " ")] + attributes.sorted { $0.key < $1.key }.map { "\($0)" }
-    try commit(work, Completion(recipe: recordedRecipe(), content: Self.content(of: job.module, facts), list: list), list)
+    let facts =
+      ["\(kind)", specification, data.classes.names.joined(separator: " ")]
+      + attributes.sorted { $0.key < $1.key }.map { "\($0)" }
+    try commit(
+      work, Completion(recipe: recordedRecipe(), content: Self.content(of: job.module, facts), list: list), list)
     // Versions before had it beside the weights.
     folder.remove([StepFolder.checkpointName])
   }
@@ -108,7 +117,8 @@ extension StageRun {
     return digest.hexadecimal()
   }
 
-  /// The plan with the micro-batch that the memory allows; says what is predicted. Where that is unknown the step itself will say why.
+  /// The plan with the micro-batch that the memory allows; says what is predicted. Where that is unknown the step
+  /// itself will say why.
   private func plan<Sample: Sendable>(of job: TrainingJob<Sample>) throws -> TrainingPlan {
     if job.memory == nil, isQuiet { return job.plan }
     do {

@@ -44,9 +44,8 @@ extension StageRun {
     let (work, discarded) = try Unfinished.open(folder, part, recipe: try workRecipe())
     if let discarded {
       let (old, new) = (StepFolder.short(discarded.old), StepFolder.short(discarded.new))
-      log.warning(
-        "starting anew: what an earlier run left unfinished was made otherwise (\(discarded.name) was \(old), is \(new))"
-      )
+      let other = "\(discarded.name) was \(old), is \(new)"
+      log.warning("starting anew: what an earlier run left unfinished was made otherwise (\(other))")
     }
     return work
   }
@@ -72,8 +71,8 @@ extension StageRun {
     try work.remove()
   }
 
-  /// Looks at the other parts of this division, whose images are others: an image that is in two lists has moved from one to
-  /// the other since, with the table of items. A part whose image this one takes over is not complete any more.
+  /// Looks at the other parts of this division, whose images are others: an image that is in two lists has moved from
+  /// one to the other since, with the table of items. A part whose image this one takes over is not complete any more.
   ///
   /// - Parameter names: the files that this part is about to move to their places.
   /// - Returns: the files that the other parts' lists name, which are not this one's to remove.

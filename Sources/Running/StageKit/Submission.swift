@@ -5,7 +5,8 @@ import Imaging
 import StageInterface
 import Threads
 
-/// Masks in the tree that PASCAL VOC's evaluation server takes: `results/VOC2012/Segmentation/comp6_test_cls/ID.png`, to be packed as it is.
+/// Masks in the tree that PASCAL VOC's evaluation server takes: `results/VOC2012/Segmentation/comp6_test_cls/ID.png`,
+/// to be packed as it is.
 public struct Submission: Sendable {
   public typealias Competition = EvaluateOptions.Competition
 
@@ -18,7 +19,8 @@ public struct Submission: Sendable {
     let (expected, found) = (try ClassTable.voc().entries, classes.entries)
     guard expected.map(\.name) == found.map(\.name), expected.map(\.value) == found.map(\.value) else {
       throw Failure(
-        .data, expected: "the background and VOC's 20 classes with the values 0 to 20", found: found.map { "\($0.value) \($0.name)" }.joined(separator: ", "),
+        .data, expected: "the background and VOC's 20 classes with the values 0 to 20",
+        found: found.map { "\($0.value) \($0.name)" }.joined(separator: ", "),
         item: "--submission")
     }
     folder = "results/VOC2012/Segmentation/\(competition.rawValue)_\(split)_cls"

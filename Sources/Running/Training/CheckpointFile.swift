@@ -41,7 +41,8 @@ struct CheckpointFile {
     guard let before = checkpoint.values["threads"]?.asInteger, before == threads else {
       let before = checkpoint.values["threads"]?.asInteger.map(String.init) ?? "another number of"
       return .other(
-        "it was computed with \(before) threads, and this run has \(threads), which changes the last bits; give it \(before) threads to go on"
+        "it was computed with \(before) threads, and this run has \(threads), which changes the last bits; give it "
+          + "\(before) threads to go on"
       )
     }
     guard checkpoint.step <= steps else {

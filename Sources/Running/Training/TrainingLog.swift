@@ -19,7 +19,9 @@ struct TrainingLog {
   mutating func append(_ record: TrainingRecord, position: TrainingPosition, rate: Double) {
     if lines.isEmpty { lines.append((["step", "epoch", "learning_rate"] + record.names).joined(separator: "\t")) }
     let values = record.values.map { String(format: "%.6g", $0) }
-    lines.append(([String(position.step + 1), String(position.epoch + 1), String(format: "%.6g", rate)] + values).joined(separator: "\t"))
+    lines.append(
+      ([String(position.step + 1), String(position.epoch + 1), String(format: "%.6g", rate)] + values).joined(
+        separator: "\t"))
   }
 
   func flush() throws { try AtomicFile.write(lines.joined(separator: "\n") + "\n", to: path) }

@@ -5,9 +5,9 @@ import Tensors
 
 /// The loop around a training step: order of the images, learning rate, update, log, checkpoint and resumption.
 ///
-/// What a step computes is the caller's; the loop knows no network. A run that is stopped and started again with the same fingerprint goes on
-/// after its last checkpoint and ends with the same bits as one that was never stopped: every draw depends on (seed, epoch, item) or on
-/// (seed, step), and weights and velocities are stored in full precision.
+/// What a step computes is the caller's; the loop knows no network. A run that is stopped and started again with the
+/// same fingerprint goes on after its last checkpoint and ends with the same bits as one that was never stopped: every
+/// draw depends on (seed, epoch, item) or on (seed, step), and weights and velocities are stored in full precision.
 public struct TrainingLoop<Sample: Sendable> {
   public let plan: TrainingPlan
   public let seed: UInt64
@@ -22,7 +22,8 @@ public struct TrainingLoop<Sample: Sendable> {
   public let threads: Int
 
   public init(
-    plan: TrainingPlan, seed: UInt64, folder: String, fingerprint: String, threads: Int = 1, rate: @escaping @Sendable (TrainingPosition) -> Double
+    plan: TrainingPlan, seed: UInt64, folder: String, fingerprint: String, threads: Int = 1,
+    rate: @escaping @Sendable (TrainingPosition) -> Double
   ) {
     self.threads = threads
     self.plan = plan
@@ -38,17 +39,20 @@ public struct TrainingLoop<Sample: Sendable> {
   ///   - module: everything a checkpoint must hold: weights and running statistics.
   ///   - optimizer: its velocities are stored too.
   ///   - prepare: makes the sample of (item, epoch), on a background thread, some batches ahead.
-  ///   - accumulate: computes the gradients of a batch, in micro-batches of the plan, and says what to log; the names must not change.
+  ///   - accumulate: computes the gradients of a batch, in micro-batches of the plan, and says what to log; the names
+  ///     must not change.
   ///   - resumed: told the step at which the run goes on, 0 for a new one.
   ///   - dropped: told why a checkpoint that is there is not resumed.
-  ///   - epochEnded: called with the epoch, from 0, after its last update and before that is saved: what it writes is there, or is
-  ///     written again by the run that goes on.
+  ///   - epochEnded: called with the epoch, from 0, after its last update and before that is saved: what it writes is
+  ///     there, or is written again by the run that goes on.
   ///   - done: called after each update.
-  /// - Throws: `Failure(.software)` where a logged loss, or a weight about to be saved, is not finite, naming step and epoch; what `prepare`, `accumulate` and the files throw.
-  ///   The last checkpoint stays.
+  /// - Throws: `Failure(.software)` where a logged loss, or a weight about to be saved, is not finite, naming step and
+  ///   epoch; what `prepare`, `accumulate` and the files throw. The last checkpoint stays.
   public func run(
-    module: any Module, optimizer: inout SGD, kernels: any Kernels, prepare: @escaping @Sendable (_ item: Int, _ epoch: Int) throws -> Sample,
-    accumulate: (_ samples: [Sample], _ position: TrainingPosition) throws -> TrainingRecord, resumed: (Int) -> Void = { _ in },
+    module: any Module, optimizer: inout SGD, kernels: any Kernels,
+    prepare: @escaping @Sendable (_ item: Int, _ epoch: Int) throws -> Sample,
+    accumulate: (_ samples: [Sample], _ position: TrainingPosition) throws -> TrainingRecord,
+    resumed: (Int) -> Void = { _ in },
     dropped: (String) -> Void = { _ in }, epochEnded: (Int) throws -> Void = { _ in },
     done: (TrainingPosition, TrainingRecord) -> Void
   ) throws {
@@ -97,7 +101,9 @@ public struct TrainingLoop<Sample: Sendable> {
   /// Takes away the checkpoint once the final weights are in place.
   public func removeCheckpoint() { checkpoints.remove() }
 
-  private var checkpoints: CheckpointFile { CheckpointFile(path: "\(folder)/checkpoint.h5", fingerprint: fingerprint, threads: threads) }
+  private var checkpoints: CheckpointFile {
+    CheckpointFile(path: "\(folder)/checkpoint.h5", fingerprint: fingerprint, threads: threads)
+  }
 
   private func check(_ record: TrainingRecord, _ position: TrainingPosition) throws {
     guard let bad = record.entries.first(where: { !$0.value.isFinite }) else { return }

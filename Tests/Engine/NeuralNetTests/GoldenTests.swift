@@ -59,12 +59,16 @@ struct GoldenNeuralNetTests {
         continue
       }
       #expect(try golden.mismatch(gradient, "\(name)/dlogits") == nil)
-      if stored.isNaN { #expect(value.item.isFinite) } else { #expect(try golden.mismatch(value, "\(name)/loss") == nil) }
+      if stored.isNaN {
+        #expect(value.item.isFinite)
+      } else {
+        #expect(try golden.mismatch(value, "\(name)/loss") == nil)
+      }
     }
   }
 
-  /// Logits beyond 15 differ by design: ours are not clamped. The others are compared as usual, and the loss against the clamped form's
-  /// excess, computed here.
+  /// Logits beyond 15 differ by design: ours are not clamped. The others are compared as usual, and the loss against
+  /// the clamped form's excess, computed here.
   private func compareExtreme(
     _ golden: GoldenFile, _ name: String, logits: Tensor, mask: Tensor, value: Tensor, gradient: Tensor
   ) throws {
@@ -86,7 +90,9 @@ struct GoldenNeuralNetTests {
       let slope = weight / (1 + exp(-wrongBy)) * (t[i] == 0 ? 1 : -1)
       #expect(abs(Double(gradient.values[i]) - slope) <= tolerance)
     }
-    #expect(abs(Double(value.item) - excess - (try golden.doubles("\(name)/loss")[0])) <= (try golden.tolerance("\(name)/loss") ?? 0))
+    #expect(
+      abs(Double(value.item) - excess - (try golden.doubles("\(name)/loss")[0]))
+        <= (try golden.tolerance("\(name)/loss") ?? 0))
   }
 
   @Test(arguments: [false, true])
@@ -97,7 +103,9 @@ struct GoldenNeuralNetTests {
     for name in cases {
       let x = try golden.tensor("\(name)/x")
       let layer = BatchNorm2D(name: "bn", channels: x.shape[1], epsilon: Float(try golden.double("eps", of: name)))
-      for parameter in layer.parameters { parameter.value = try golden.tensor("\(name)/\(parameter.name.dropFirst(3))") }
+      for parameter in layer.parameters {
+        parameter.value = try golden.tensor("\(name)/\(parameter.name.dropFirst(3))")
+      }
       layer.freeze(frozenAffine)
       let input = context().input(x)
       let output = layer(input)
@@ -118,7 +126,8 @@ struct GoldenNeuralNetTests {
       let mode = try #require(ConvolutionParameters.PaddingMode(rawValue: try golden.string("padding_mode", of: name)))
       let layer = Convolution2D(
         name: "c", in: w.shape[1], out: w.shape[0], kernel: w.shape[2], stride: try golden.integer("stride", of: name),
-        dilation: try golden.integer("dilation", of: name), padding: try golden.integer("padding", of: name), paddingMode: mode,
+        dilation: try golden.integer("dilation", of: name), padding: try golden.integer("padding", of: name),
+        paddingMode: mode,
         bias: hasBias)
       layer.weight.value = w
       if hasBias { layer.bias?.value = try golden.tensor("\(name)/b") }
@@ -136,8 +145,11 @@ struct GoldenNeuralNetTests {
     let golden = try Golden.open("static_step")
     let rows = try golden.integers("lr_schedule/epoch_step_steps")
     let schedule = CosineSchedule(
-      base: try golden.double("base_lr", of: "lr_schedule"), epochs: 1, rampDown: try golden.integer("rampdown_epochs", of: "lr_schedule"))
-    let rates = stride(from: 0, to: rows.count, by: 3).map { schedule.rate(epoch: rows[$0], step: rows[$0 + 1], of: rows[$0 + 2]) }
+      base: try golden.double("base_lr", of: "lr_schedule"), epochs: 1,
+      rampDown: try golden.integer("rampdown_epochs", of: "lr_schedule"))
+    let rates = stride(from: 0, to: rows.count, by: 3).map {
+      schedule.rate(epoch: rows[$0], step: rows[$0 + 1], of: rows[$0 + 2])
+    }
     #expect(try golden.mismatch(rates, "lr_schedule/lr") == nil)
   }
 }

@@ -6,14 +6,17 @@ import Tensors
 /// Tensors for tests, drawn from a name.
 enum Values {
   /// Uniform in [-1, 1].
-  static func uniform(_ shape: Shape, _ name: String) -> Tensor { Initialiser.uniform(bound: 1).draw(shape, seed: 11, name: name) }
+  static func uniform(_ shape: Shape, _ name: String) -> Tensor {
+    Initialiser.uniform(bound: 1).draw(shape, seed: 11, name: name)
+  }
 
   /// Uniform in [low, high].
   static func uniform(_ shape: Shape, _ name: String, _ low: Float, _ high: Float) -> Tensor {
     Tensor(shape, uniform(shape, name).values.map { low + (high - low) * (0.5 * $0 + 0.5) })
   }
 
-  /// A shuffled grid of distinct values, none nearer to 0 or to another than 0.05: no step of a finite difference crosses a kink.
+  /// A shuffled grid of distinct values, none nearer to 0 or to another than 0.05: no step of a finite difference
+  /// crosses a kink.
   static func separated(_ shape: Shape, _ name: String) -> Tensor {
     var values = (0..<shape.count).map { 0.1 * (Float($0) - Float(shape.count / 2)) + 0.05 }
     var generator = SeededGenerator(seed: 12, name)
@@ -26,7 +29,8 @@ enum Values {
     Tensor(shape, uniform(shape, name).values.map { $0 < 0 ? 0 : 1 })
   }
 
-  static func labels(batch: Int, height: Int, width: Int, classes: Int, void: Float = 0.2, _ name: String) -> LabelBatch {
+  static func labels(batch: Int, height: Int, width: Int, classes: Int, void: Float = 0.2, _ name: String) -> LabelBatch
+  {
     var generator = SeededGenerator(seed: 13, name)
     let labels = (0..<batch * height * width).map { _ in
       generator.chance(void) ? LabelBatch.void : UInt8(generator.integer(0...classes - 1))
@@ -42,7 +46,8 @@ struct GradientCheck {
   var tolerance = 4e-3
   var kernels = CPUKernels(threads: 2)
 
-  /// What differs, worst element of each tensor, empty where all is well. Every element of every input and trained parameter is checked.
+  /// What differs, worst element of each tensor, empty where all is well. Every element of every input and trained
+  /// parameter is checked.
   func mismatches(
     _ inputs: [Tensor], parameters: [Parameter] = [], seed: UInt64 = 5, _ function: (Context, [Variable]) -> Variable
   ) -> [String] {
@@ -77,9 +82,13 @@ struct GradientCheck {
     return reports
   }
 
-  private func compare(_ name: String, _ gradient: Tensor?, _ value: Tensor, _ objective: (Tensor) -> Double) -> [String] {
+  private func compare(_ name: String, _ gradient: Tensor?, _ value: Tensor, _ objective: (Tensor) -> Double)
+    -> [String]
+  {
     guard let gradient else { return ["\(name): no gradient"] }
-    guard gradient.shape == value.shape else { return ["\(name): gradient has shape \(gradient.shape), value \(value.shape)"] }
+    guard gradient.shape == value.shape else {
+      return ["\(name): gradient has shape \(gradient.shape), value \(value.shape)"]
+    }
     let elements = value.values
     let numeric = elements.indices.map { i -> Double in
       var (above, below) = (elements, elements)
@@ -90,7 +99,12 @@ struct GradientCheck {
     }
     let scale = max(numeric.map(abs).max() ?? 0, 1e-2)
     let errors = zip(gradient.values, numeric).map { abs(Double($0) - $1) }
-    guard let worst = errors.indices.max(by: { errors[$0] < errors[$1] }), !(errors[worst] <= tolerance * scale) else { return [] }
-    return ["\(name): element \(worst) of \(value.shape): gradient \(gradient.values[worst]), by differences \(numeric[worst])"]
+    guard let worst = errors.indices.max(by: { errors[$0] < errors[$1] }), !(errors[worst] <= tolerance * scale) else {
+      return []
+    }
+    return [
+      "\(name): element \(worst) of \(value.shape): gradient \(gradient.values[worst]), by differences "
+        + "\(numeric[worst])"
+    ]
   }
 }

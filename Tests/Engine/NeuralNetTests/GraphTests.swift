@@ -74,7 +74,10 @@ struct GraphTests {
     var pulls = 0
     let shared = keep(x * 3, onPull: { pulls += 1 }, onRelease: {})
     let (a, b) = (shared * 2, shared * shared)
-    backward([(a, Tensor([2], [1, 1])), (b, Tensor([2], [1, 10])), (context.constant(Tensor([2], [0, 0])), Tensor([2], [5, 5]))])
+    backward([
+      (a, Tensor([2], [1, 1])), (b, Tensor([2], [1, 10])),
+      (context.constant(Tensor([2], [0, 0])), Tensor([2], [5, 5])),
+    ])
     #expect(pulls == 1)
     #expect(x.gradient?.values == [6 + 18, 6 + 360])
   }
@@ -90,7 +93,9 @@ struct GraphTests {
   @Test func sharedParameterGetsBothGradients() {
     let layer = Convolution2D(name: "c", in: 1, out: 1, kernel: 1)
     let context = training()
-    let parts = [Tensor(repeating: 2, [1, 1, 1, 1]), Tensor(repeating: 5, [1, 1, 1, 1])].map { layer(context.constant($0)) }
+    let parts = [Tensor(repeating: 2, [1, 1, 1, 1]), Tensor(repeating: 5, [1, 1, 1, 1])].map {
+      layer(context.constant($0))
+    }
     (parts[0] + parts[1]).sum().backward()
     #expect(layer.weight.gradient?.item == 7)
   }
@@ -111,7 +116,8 @@ struct GraphTests {
   final class Network: Module {
     let first = Convolution2D(name: "first", in: 2, out: 6, kernel: 3, padding: 1, bias: true)
     let norm = BatchNorm2D(name: "norm", channels: 6)
-    let second = Convolution2D(name: "second", in: 6, out: 3, kernel: 3, dilation: 2, padding: 2, paddingMode: .reflect, bias: true)
+    let second = Convolution2D(
+      name: "second", in: 6, out: 3, kernel: 3, dilation: 2, padding: 2, paddingMode: .reflect, bias: true)
     var parameters: [Parameter] { first.parameters + norm.parameters + second.parameters }
 
     func callAsFunction(_ x: Variable) -> Variable {
@@ -154,7 +160,9 @@ struct GraphTests {
   @Test func dropoutDropsWholeChannelsOfTheSampleWhateverTheSplit() {
     let x = Tensor(repeating: 1, [6, 50, 2, 2])
     let whole = training().constant(x).dropout2d(rate: 0.25, name: "b7").value
-    let parts = [0..<1, 1..<4, 4..<6].map { training($0.lowerBound).constant(x.batch($0)).dropout2d(rate: 0.25, name: "b7").value }
+    let parts = [0..<1, 1..<4, 4..<6].map {
+      training($0.lowerBound).constant(x.batch($0)).dropout2d(rate: 0.25, name: "b7").value
+    }
     #expect(whole == Tensor.stacked(parts))
     let planes = stride(from: 0, to: whole.count, by: 4).map { Set(whole.values[$0..<$0 + 4]) }
     #expect(planes.allSatisfy { $0 == [0] || $0 == [1 / 0.75] })

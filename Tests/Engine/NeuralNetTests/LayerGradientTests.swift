@@ -14,7 +14,9 @@ struct LayerGradientTests {
     var padding = 0
     var mode = ConvolutionParameters.PaddingMode.zero
     var bias = true
-    var testDescription: String { "\(input) -> \(outputs), k\(kernel) s\(stride) d\(dilation) p\(padding) \(mode) bias \(bias)" }
+    var testDescription: String {
+      "\(input) -> \(outputs), k\(kernel) s\(stride) d\(dilation) p\(padding) \(mode) bias \(bias)"
+    }
   }
 
   static let cases = [
@@ -38,7 +40,8 @@ struct LayerGradientTests {
     let labels = LabelBatch(batch: 2, height: 2, width: 3, labels: [0, 1, 255, 1, 0, 0, 255, 255, 0, 1, 1, 0])
     let (x, table) = (Values.uniform([2, 2, 2, 3], "x"), Values.uniform([1, 3, 1, 3], "table"))
     let mismatches = GradientCheck().mismatches([x, table], parameters: layer.parameters) { _, inputs in
-      layer.contribution(of: inputs[0], inputs: 0..<2).adding(layer.contribution(of: inputs[1], inputs: 2..<5), at: labels)
+      layer.contribution(of: inputs[0], inputs: 0..<2).adding(
+        layer.contribution(of: inputs[1], inputs: 2..<5), at: labels)
     }
     #expect(mismatches == [])
     let context = Context(kernels: CPUKernels(threads: 1))
@@ -53,7 +56,8 @@ struct LayerGradientTests {
   @Test(arguments: cases)
   func convolution(_ c: Case) {
     let layer = Convolution2D(
-      name: "conv", in: c.input[1], out: c.outputs, kernel: c.kernel, stride: c.stride, dilation: c.dilation, padding: c.padding,
+      name: "conv", in: c.input[1], out: c.outputs, kernel: c.kernel, stride: c.stride, dilation: c.dilation,
+      padding: c.padding,
       paddingMode: c.mode, bias: c.bias)
     layer.initialise(seed: 3)
     let x = Values.uniform(c.input, "conv")
@@ -89,7 +93,8 @@ struct LayerGradientTests {
     return layer
   }
 
-  @Test(arguments: [Shape([2, 3, 3, 5]), Shape([1, 1, 2, 3]), Shape([3, 2, 1, 1])], [BatchNorm2D.Statistics.frozen, .batch])
+  @Test(
+    arguments: [Shape([2, 3, 3, 5]), Shape([1, 1, 2, 3]), Shape([3, 2, 1, 1])], [BatchNorm2D.Statistics.frozen, .batch])
   func batchNorm(_ shape: Shape, _ statistics: BatchNorm2D.Statistics) {
     let layer = Self.norm(channels: shape[1], statistics)
     let x = Values.uniform(shape, "bn", -2, 2)
@@ -126,7 +131,8 @@ struct LayerGradientTests {
     _ = layer(Context(kernels: kernels, mode: .inference).constant(x))
     #expect(layer.runningMean.value.values == [0, 0], "inference changes nothing")
     let output = layer(Context(kernels: kernels, mode: .training).constant(x)).value
-    // Means 3 and 30; sums of squared deviations 14 and 1400, over 3 for the unbiased variance and 4 for the biased one.
+    // Means 3 and 30; sums of squared deviations 14 and 1400, over 3 for the unbiased variance and 4 for the biased
+    // one.
     let (mean, variance) = (layer.runningMean.value.values, layer.runningVariance.value.values)
     let unbiased: [Float] = [14.0 / 3, 1400.0 / 3]
     for (value, expected) in zip(mean, [0.3, 3] as [Float]) { #expect(abs(value - expected) < 1e-5) }

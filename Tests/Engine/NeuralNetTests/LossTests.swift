@@ -42,7 +42,8 @@ struct LossTests {
     let target = Values.binary([3, 4, 3], "target")
     #expect(check.mismatches([logits]) { batchDifferenceLoss($1[0], target, form: form) } == [])
     #expect(check.mismatches([logits]) { differenceLoss($1[0], target, form: form) } == [])
-    #expect(check.mismatches([logits]) { differenceLoss($1[0], target, form: form, including: [true, false, true]) } == [])
+    #expect(
+      check.mismatches([logits]) { differenceLoss($1[0], target, form: form, including: [true, false, true]) } == [])
   }
 
   @Test func crossEntropyByHand() {
@@ -103,7 +104,9 @@ struct LossTests {
   }
 
   @Test func confidentErrorsStayFiniteAndKeepTheirGradient() {
-    let (value, gradient) = evaluate(Tensor([2], [120, -120])) { binaryCrossEntropyWithLogits($0, Tensor([2], [0, 1])) }
+    let (value, gradient) = evaluate(Tensor([2], [120, -120])) {
+      binaryCrossEntropyWithLogits($0, Tensor([2], [0, 1]))
+    }
     #expect(value == 120 && gradient.values == [0.5, -0.5])
   }
 
@@ -116,8 +119,12 @@ struct LossTests {
     let flags = [true, false, true, true, false]
     let counts = DifferenceCounts(target, kernels: kernels)
     let labelled = labelledPixels(labels)
-    expectAdditive(logits) { x, r in r.map { crossEntropy(x, labels.batch($0), denominator: labelled) } ?? crossEntropy(x, labels) }
-    expectAdditive(logits) { x, r in r.map { softMarginLoss(x, binary.batch($0), denominator: 5) } ?? softMarginLoss(x, binary) }
+    expectAdditive(logits) { x, r in
+      r.map { crossEntropy(x, labels.batch($0), denominator: labelled) } ?? crossEntropy(x, labels)
+    }
+    expectAdditive(logits) { x, r in
+      r.map { softMarginLoss(x, binary.batch($0), denominator: 5) } ?? softMarginLoss(x, binary)
+    }
     expectAdditive(difference) { x, r in
       r.map { balancedDifferenceLoss(x, target.batch($0), counts: counts) } ?? balancedDifferenceLoss(x, target)
     }
@@ -128,10 +135,13 @@ struct LossTests {
   }
 
   /// `loss` of the batch (no range) equals the sum over ranges of it, in value and gradient, to the last bits of a sum.
-  private func expectAdditive(_ x: Tensor, _ loss: (Variable, Range<Int>?) -> Variable, at location: SourceLocation = #_sourceLocation) {
+  private func expectAdditive(
+    _ x: Tensor, _ loss: (Variable, Range<Int>?) -> Variable, at location: SourceLocation = #_sourceLocation
+  ) {
     let whole = evaluate(x) { loss($0, nil) }
     let parts = [0..<2, 2..<3, 3..<5].map { range in evaluate(x.batch(range)) { loss($0, range) } }
-    #expect(abs(parts.map(\.value).reduce(0, +) - whole.value) < 4e-7 * max(1, abs(whole.value)), sourceLocation: location)
+    #expect(
+      abs(parts.map(\.value).reduce(0, +) - whole.value) < 4e-7 * max(1, abs(whole.value)), sourceLocation: location)
     #expect(Tensor.stacked(parts.map(\.gradient)) == whole.gradient, sourceLocation: location)
   }
 
@@ -140,10 +150,14 @@ struct LossTests {
     #expect(try context.constant(Tensor(2)).requireFinite(what: "L_main").value.item == 2)
     for bad in [Float.nan, .infinity, -.infinity] {
       let failure = #expect(throws: Failure.self) { try context.constant(Tensor(bad)).requireFinite(what: "L_main") }
-      #expect(failure?.kind == .software && failure?.item == "L_main" && failure?.description == "L_main: expected a finite value, found \(bad)")
+      #expect(
+        failure?.kind == .software && failure?.item == "L_main"
+          && failure?.description == "L_main: expected a finite value, found \(bad)")
     }
     let logits = context.constant(Tensor([1, 1, 1, 2], [.nan, 0]))
-    #expect(throws: Failure.self) { try balancedDifferenceLoss(logits, Tensor([1, 1, 2], [0, 1])).requireFinite(what: "loss") }
+    #expect(throws: Failure.self) {
+      try balancedDifferenceLoss(logits, Tensor([1, 1, 2], [0, 1])).requireFinite(what: "loss")
+    }
   }
 
   private func mismatch(_ tensor: Tensor, _ expected: [Float]) -> Float {

@@ -5,7 +5,8 @@ import Tensors
 import Testing
 
 /// The numbers of the module's README: `SSDD_TIMINGS=1 swift test -c release --filter NeuralNetTimings`.
-@Suite(.serialized, .enabled(if: ProcessInfo.processInfo.environment["SSDD_TIMINGS"] != nil, "set SSDD_TIMINGS to measure"))
+@Suite(
+  .serialized, .enabled(if: ProcessInfo.processInfo.environment["SSDD_TIMINGS"] != nil, "set SSDD_TIMINGS to measure"))
 struct NeuralNetTimings {
   let kernels = CPUKernels(threads: 2)
 
@@ -17,7 +18,9 @@ struct NeuralNetTimings {
   }
 
   @Test func losses() {
-    let (logits, difference) = (Values.uniform([4, 21, 112, 112], "logits"), Values.uniform([4, 1, 112, 112], "difference"))
+    let (logits, difference) = (
+      Values.uniform([4, 21, 112, 112], "logits"), Values.uniform([4, 1, 112, 112], "difference")
+    )
     let labels = Values.labels(batch: 4, height: 112, width: 112, classes: 21, "labels")
     let target = Values.binary([4, 112, 112], "target")
     measure("cross entropy 4x21x112x112, forward and back") {

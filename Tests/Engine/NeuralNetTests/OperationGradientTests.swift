@@ -12,7 +12,8 @@ struct OperationGradientTests {
     let x = Values.separated(shape, "x")
     let small = Values.uniform(shape, "small")
     #expect(check.mismatches([x]) { $1[0].relu() } == [])
-    #expect(check.mismatches([Tensor(shape, small.values.map { $0 < 0 ? $0 - 0.02 : $0 + 0.02 })]) { $1[0].elu() } == [])
+    #expect(
+      check.mismatches([Tensor(shape, small.values.map { $0 < 0 ? $0 - 0.02 : $0 + 0.02 })]) { $1[0].elu() } == [])
     #expect(check.mismatches([small]) { $1[0].sigmoid() } == [])
     #expect(check.mismatches([small]) { $1[0].softmax() } == [])
     #expect(check.mismatches([small]) { $1[0].logSoftmax() } == [])
@@ -35,7 +36,9 @@ struct OperationGradientTests {
   func maxPooling(kernel: Int, stride: Int, padding: Int, ceilMode: Bool) {
     for shape: Shape in [[1, 1, 4, 5], [2, 3, 7, 6]] {
       let x = Values.separated(shape, "pool")
-      #expect(check.mismatches([x]) { $1[0].maxPooled(kernel: kernel, stride: stride, padding: padding, ceilMode: ceilMode) } == [])
+      #expect(
+        check.mismatches([x]) { $1[0].maxPooled(kernel: kernel, stride: stride, padding: padding, ceilMode: ceilMode) }
+          == [])
     }
   }
 
@@ -59,7 +62,9 @@ struct OperationGradientTests {
   }
 
   @Test func channels() {
-    let parts = [Values.uniform([2, 1, 3, 2], "p"), Values.uniform([2, 4, 3, 2], "q"), Values.uniform([2, 2, 3, 2], "r")]
+    let parts = [
+      Values.uniform([2, 1, 3, 2], "p"), Values.uniform([2, 4, 3, 2], "q"), Values.uniform([2, 2, 3, 2], "r"),
+    ]
     #expect(check.mismatches(parts) { $1[0].concatenated(with: $1[1], $1[2]) } == [])
     #expect(check.mismatches([parts[1]]) { $1[0].concatenated(with: $1[0]) } == [], "one variable twice")
     #expect(check.mismatches([parts[1]]) { $1[0].flippedHorizontally() } == [])
@@ -88,6 +93,8 @@ struct OperationGradientTests {
       context.operation(context.kernels.scaled(inputs[0].value, by: 2), from: inputs) { [$0] }
     }
     #expect(check.mismatches([x], halved).count == 1)
-    #expect(check.mismatches([x]) { context, inputs in context.operation(inputs[0].value, from: inputs) { _ in [nil] } }.count == 1)
+    #expect(
+      check.mismatches([x]) { context, inputs in context.operation(inputs[0].value, from: inputs) { _ in [nil] } }.count
+        == 1)
   }
 }

@@ -89,9 +89,13 @@ struct OptimiserTests {
     #expect(values != he.draw(shape, seed: 2, name: "a") && values != he.draw(shape, seed: 1, name: "b"))
     let deviation = (values.values.reduce(0) { $0 + $1 * $1 } / 2000).squareRoot()
     #expect(abs(deviation - 0.2) < 0.01)
-    for (initialiser, bound) in [(Initialiser.xavier(fanIn: 4, fanOut: 2), Float(1)), (.pyTorchDefault(fanIn: 16), 0.25)] {
+    for (initialiser, bound) in [
+      (Initialiser.xavier(fanIn: 4, fanOut: 2), Float(1)), (.pyTorchDefault(fanIn: 16), 0.25),
+    ] {
       let values = initialiser.draw(shape, seed: 1, name: "u").values
-      #expect(values.allSatisfy { abs($0) <= bound } && (values.max() ?? 0) > 0.98 * bound && (values.min() ?? 0) < -0.98 * bound)
+      #expect(
+        values.allSatisfy { abs($0) <= bound } && (values.max() ?? 0) > 0.98 * bound
+          && (values.min() ?? 0) < -0.98 * bound)
     }
   }
 

@@ -103,7 +103,9 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
       let whole = Normalisation.standard.tensor(cropped)
       for y in 0..<40 {
         for x in 0..<40 {
-          let isInside = (0..<augmentation.width).contains(x + augmentation.x) && (0..<augmentation.height).contains(y + augmentation.y)
+          let isInside =
+            (0..<augmentation.width).contains(x + augmentation.x)
+            && (0..<augmentation.height).contains(y + augmentation.y)
           if isInside {
             #expect(input[2, y, x] == whole[2, y, x])
           } else {
@@ -119,7 +121,8 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
     let tensor = Normalisation.standard.tensor(RGBImage(width: 2, height: 1, pixels: [0, 128, 255, 255, 0, 10]))
     #expect(tensor.shape == [3, 1, 2])
     let expected: [Double] = [
-      (0 - 0.485) / 0.229, (1 - 0.485) / 0.229, (128 / 255 - 0.456) / 0.224, (0 - 0.456) / 0.224, (1 - 0.406) / 0.225, (10 / 255 - 0.406) / 0.225,
+      (0 - 0.485) / 0.229, (1 - 0.485) / 0.229, (128 / 255 - 0.456) / 0.224, (0 - 0.456) / 0.224, (1 - 0.406) / 0.225,
+      (10 / 255 - 0.406) / 0.225,
     ]
     #expect(tensor.values == expected.map { Float($0) })
   }
@@ -134,7 +137,9 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
       #expect(a != policy.draw(seed: 5, epoch: epoch, id: "2007_000033", width: 500, height: 281))
       long.insert(a.width)
       #expect(abs(Double(a.height) - Double(a.width) * 0.562) <= 0.5001)
-      #expect((min(a.width - 448, 0)...max(a.width - 448, 0)).contains(a.x) && (min(a.height - 448, 0)...max(a.height - 448, 0)).contains(a.y))
+      #expect(
+        (min(a.width - 448, 0)...max(a.width - 448, 0)).contains(a.x)
+          && (min(a.height - 448, 0)...max(a.height - 448, 0)).contains(a.y))
       if let jitter = a.jitter {
         for factor in [jitter.brightness, jitter.contrast, jitter.saturation] { #expect((0.7...1.3).contains(factor)) }
         #expect(jitter.order.count == 4)
@@ -142,7 +147,8 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
       }
     }
     #expect(long.allSatisfy((256...512).contains) && long.count > 150)
-    #expect(hues.count == 400 && hues.allSatisfy { abs($0) <= 0.1 } && (hues.max() ?? 0) > 0.09 && (hues.min() ?? 0) < -0.09)
+    #expect(
+      hues.count == 400 && hues.allSatisfy { abs($0) <= 0.1 } && (hues.max() ?? 0) > 0.09 && (hues.min() ?? 0) < -0.09)
   }
 
   @Test func choicesAreIndependent() {
@@ -150,7 +156,10 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
     var plain = full
     (plain.flips, plain.jitter) = (false, nil)
     for epoch in 0..<20 {
-      let (a, b) = (full.draw(seed: 1, epoch: epoch, id: "i", width: 90, height: 70), plain.draw(seed: 1, epoch: epoch, id: "i", width: 90, height: 70))
+      let (a, b) = (
+        full.draw(seed: 1, epoch: epoch, id: "i", width: 90, height: 70),
+        plain.draw(seed: 1, epoch: epoch, id: "i", width: 90, height: 70)
+      )
       #expect(a.width == b.width && a.x == b.x && a.y == b.y)
     }
   }
@@ -163,8 +172,12 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
 
   @Test func samplesAreOfTheCropsSize() throws {
     let folder = try Folder()
-    try folder.write("id\tsplit\tlabels\twidth\theight\na\tt\tbirch\t20\t16\nb\tt\tbeech birch\t\t\nc\tt\tbeech\t20\t17\n", "items.tsv")
-    for id in ["a", "b", "c"] { try coordinates(width: 20, height: 16).writePNG(to: "\(folder.path)/photographs/\(id).png") }
+    try folder.write(
+      "id\tsplit\tlabels\twidth\theight\na\tt\tbirch\t20\t16\nb\tt\tbeech birch\t\t\nc\tt\tbeech\t20\t17\n", "items.tsv"
+    )
+    for id in ["a", "b", "c"] {
+      try coordinates(width: 20, height: 16).writePNG(to: "\(folder.path)/photographs/\(id).png")
+    }
     let manifest = try Manifest(contentsOf: try folder.write(ManifestTests.header, "m.yaml"))
     let items = try manifest.items(split: "t")
     let policy = AugmentationPolicy(resize: .longSide(16...24), crop: 16)
@@ -174,6 +187,8 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
       _ = try TrainingSample(items[2], policy: policy, seed: 1, epoch: 0)
     }
     try folder.write("no picture", "photographs/a.png")
-    expectFailure(.data, "photographs/a.png: a:") { _ = try TrainingSample(items[0], policy: policy, seed: 1, epoch: 0) }
+    expectFailure(.data, "photographs/a.png: a:") {
+      _ = try TrainingSample(items[0], policy: policy, seed: 1, epoch: 0)
+    }
   }
 }

@@ -25,7 +25,8 @@ import Testing
     #expect(BatchSampler(count: 4, batchSize: 2, seed: 1, shuffles: false).batch(step: 3).indices == [2, 3])
   }
 
-  /// Indices of one epoch, written down so that no change of the generator or the shuffle passes unseen: it would change every trained network.
+  /// Indices of one epoch, written down so that no change of the generator or the shuffle passes unseen: it would
+  /// change every trained network.
   @Test func knownPermutation() {
     #expect(BatchSampler(count: 8, batchSize: 8, seed: 7).permutation(epoch: 2) == [7, 2, 5, 6, 0, 1, 3, 4])
   }

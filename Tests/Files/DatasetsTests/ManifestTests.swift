@@ -19,21 +19,27 @@ import Testing
   static let table = "id\tsplit\tlabels\na1\ttrain\tbirch beech\na2\ttrain\tbeech\nb.1\tval\tbirch\nc-1\tunseen\t-\n"
 
   /// A manifest with one part of the text replaced.
-  private func manifest(_ folder: Folder, replacing old: String = "", with new: String = "", table: String = Self.table) throws -> Manifest {
+  private func manifest(_ folder: Folder, replacing old: String = "", with new: String = "", table: String = Self.table)
+    throws -> Manifest
+  {
     #expect(old.isEmpty || Self.header.contains(old))
     try folder.write(table, "items.tsv")
     let text = old.isEmpty ? Self.header : Self.header.replacingOccurrences(of: old, with: new)
     return try Manifest(contentsOf: try folder.write(text, "m.yaml"))
   }
 
-  private func expectTableFailure(_ table: String, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation) throws {
+  private func expectTableFailure(
+    _ table: String, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
     let folder = try Folder()
     for part in parts + ["items.tsv"] {
       expectFailure(.data, part, sourceLocation: sourceLocation) { _ = try manifest(folder, table: table) }
     }
   }
 
-  private func expectHeaderFailure(_ old: String, _ new: String, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation) throws {
+  private func expectHeaderFailure(
+    _ old: String, _ new: String, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
     let folder = try Folder()
     for part in parts + ["m.yaml"] {
       expectFailure(.data, part, sourceLocation: sourceLocation) { _ = try manifest(folder, replacing: old, with: new) }
@@ -72,7 +78,8 @@ import Testing
     try expectHeaderFailure("name: birch", "name: beech", "two classes have this name")
     try expectHeaderFailure("name: birch", "name: 'silver, birch'", "line 5", "class name holds \",\"")
     try expectHeaderFailure("name: birch", "name: None", "line 5", "says that an image shows no class")
-    try expectHeaderFailure("name: garden", "name: garden\norientation: turn", "line 2", "\"apply\" or \"ignore\"", "turn")
+    try expectHeaderFailure(
+      "name: garden", "name: garden\norientation: turn", "line 2", "\"apply\" or \"ignore\"", "turn")
     try expectHeaderFailure("value: 0", "value: 1", "value 0 for the first class")
     try expectHeaderFailure("[1, 2, 3]", "[1, 2]", "line 4", "[red, green, blue]")
     try expectHeaderFailure("items: items.tsv", "", "the key \"items\" is missing")
@@ -95,7 +102,9 @@ import Testing
     try expectTableFailure(head + ".a\ttrain\tbeech\n", "starts with \".\"")
     try expectTableFailure(head + "\ttrain\tbeech\n", "is empty")
     try expectTableFailure(head + "a\ttr ain\tbeech\n", "the split \"tr ain\" of a")
-    try expectTableFailure(head + "a\ttrain\tbeech\nb\ttrain\tbeach\n", "line 3", "b has the unknown class \"beach\"; did you mean \"beech\"?")
+    try expectTableFailure(
+      head + "a\ttrain\tbeech\nb\ttrain\tbeach\n", "line 3",
+      "b has the unknown class \"beach\"; did you mean \"beech\"?")
     try expectTableFailure(head + "a\ttrain\tbeech\na\tval\tbeech\n", "line 3", "id a occurs twice, first in line 2")
     try expectTableFailure(head + "a\ttrain\t\n", "line 2", "a has no label")
     try expectTableFailure(head + "a\ttrain\t \n", "line 2", "a has no label")
@@ -116,13 +125,18 @@ import Testing
     let folder = try Folder()
     let manifest = try manifest(folder)
     expectFailure(.noInput, "photographs/a1.png: a1:") { _ = try manifest.items(split: "train") }
-    expectFailure(.usage, "no split \"trian\"; did you mean \"train\"?", "train, val, unseen") { _ = try manifest.items(split: "trian") }
-    expectFailure(.data, "items.tsv: c-1:", "not known") { _ = try manifest.items(split: "unseen", checkingFiles: false) }
+    expectFailure(.usage, "no split \"trian\"; did you mean \"train\"?", "train, val, unseen") {
+      _ = try manifest.items(split: "trian")
+    }
+    expectFailure(.data, "items.tsv: c-1:", "not known") {
+      _ = try manifest.items(split: "unseen", checkingFiles: false)
+    }
     #expect(try manifest.items(split: "unseen", labelled: false, checkingFiles: false).count == 1)
     expectFailure(.noInput, "truth/a1.png: a1:") { try EvaluationMasks(manifest).checkFiles(of: [manifest.items[0]]) }
     expectFailure(.noInput, "none.yaml") { _ = try Manifest(contentsOf: "\(folder.path)/none.yaml") }
     expectFailure(.noInput, "no table of items", "other.tsv") {
-      _ = try Manifest(contentsOf: try folder.write(Self.header.replacingOccurrences(of: "items.tsv", with: "other.tsv"), "n.yaml"))
+      _ = try Manifest(
+        contentsOf: try folder.write(Self.header.replacingOccurrences(of: "items.tsv", with: "other.tsv"), "n.yaml"))
     }
   }
 
@@ -143,20 +157,25 @@ import Testing
       try self.manifest(folder, replacing: "name: garden", with: "name: garden\nitems_sha256: \(digest)", table: table)
     }
     expectFailure(.data, "items.tsv: expected SHA-256 \(digest)") {
-      _ = try self.manifest(folder, replacing: "name: garden", with: "name: garden\nitems_sha256: \(digest)", table: table + "\n")
+      _ = try self.manifest(
+        folder, replacing: "name: garden", with: "name: garden\nitems_sha256: \(digest)", table: table + "\n")
     }
   }
 
   @Test func writesWhatItReads() throws {
     let folder = try Folder()
     let classes = try ClassTable(
-      [.init(name: "background", value: 0), .init(name: "no", value: 9, colour: RGB(9, 8, 7)), .init(name: "3d", value: 4)], void: 200,
+      [
+        .init(name: "background", value: 0), .init(name: "no", value: 9, colour: RGB(9, 8, 7)),
+        .init(name: "3d", value: 4),
+      ], void: 200,
       unlisted: .void)
     var row = ManifestWriter.Row(id: "x1", split: "train", labels: ["3d", "no"])
     (row.imageDigest, row.maskDigest) = (String(repeating: "a", count: 64), String(repeating: "0", count: 64))
     (row.width, row.height) = (12, 34)
     let writer = ManifestWriter(name: "own", description: "a \"quoted\" # line\n\u{1}: \\", classes: classes)
-    let path = try writer.write([row, .init(id: "x2", split: "test", labels: nil), .init(id: "x3", split: "test", labels: [])], to: folder.path)
+    let path = try writer.write(
+      [row, .init(id: "x2", split: "test", labels: nil), .init(id: "x3", split: "test", labels: [])], to: folder.path)
     let manifest = try Manifest(contentsOf: path)
     #expect(manifest.classes == classes)
     #expect(manifest.description == writer.description)
@@ -193,8 +212,10 @@ import Testing
 
 @Suite struct EvaluationMaskTests {
   private func manifest(_ folder: Folder, unlisted: ClassTable.UnlistedPolicy) throws -> Manifest {
-    let classes = try ClassTable([.init(name: "background", value: 0), .init(name: "beech", value: 8)], void: 9, unlisted: unlisted)
-    let path = try ManifestWriter(name: "m", description: "", classes: classes).write([.init(id: "a", split: "t", labels: ["beech"])], to: folder.path)
+    let classes = try ClassTable(
+      [.init(name: "background", value: 0), .init(name: "beech", value: 8)], void: 9, unlisted: unlisted)
+    let path = try ManifestWriter(name: "m", description: "", classes: classes).write(
+      [.init(id: "a", split: "t", labels: ["beech"])], to: folder.path)
     return try Manifest(contentsOf: path)
   }
 
@@ -202,7 +223,8 @@ import Testing
     let folder = try Folder()
     let manifest = try manifest(folder, unlisted: .error)
     let masks = EvaluationMasks(manifest)
-    try LabelMask(width: 2, height: 2, labels: [0, 8, 9, 8]).write(to: "\(folder.path)/masks/a.png", palette: manifest.classes.palette)
+    try LabelMask(width: 2, height: 2, labels: [0, 8, 9, 8]).write(
+      to: "\(folder.path)/masks/a.png", palette: manifest.classes.palette)
     let mask = try masks.mask(of: manifest.items[0], width: 2, height: 2)
     #expect(mask.labels == [0, 1, 255, 1])
     #expect(manifest.classes.values(ofIndices: mask).labels == [0, 8, 9, 8])
@@ -214,7 +236,8 @@ import Testing
   @Test func refusesOrExcusesUnlistedValues() throws {
     let folder = try Folder()
     let strict = try manifest(folder, unlisted: .error)
-    try LabelMask(width: 3, height: 2, labels: [0, 8, 9, 8, 0, 15]).write(to: "\(folder.path)/masks/a.png", palette: .voc)
+    try LabelMask(width: 3, height: 2, labels: [0, 8, 9, 8, 0, 15]).write(
+      to: "\(folder.path)/masks/a.png", palette: .voc)
     expectFailure(.data, "masks/a.png: a:", "0 (background), 8 (beech) or 9 (void)", "found 15 at x 2, y 1") {
       _ = try EvaluationMasks(strict).mask(of: strict.items[0])
     }

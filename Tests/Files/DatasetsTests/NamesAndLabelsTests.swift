@@ -56,7 +56,9 @@ import Testing
     expectFailure(.data, "m.yaml: expected a manifest of at most 1048576 bytes") {
       _ = try manifest(folder, header: Self.header.replacing("Bär", with: huge), "a\tt\t-\t\n")
     }
-    expectFailure(.data, "line 2: a has the unknown class", "(5000000 bytes)") { _ = try manifest(folder, "a\tt\t\(huge)\t\n") }
+    expectFailure(.data, "line 2: a has the unknown class", "(5000000 bytes)") {
+      _ = try manifest(folder, "a\tt\t\(huge)\t\n")
+    }
     expectFailure(.data, "line 2: the id", "is longer than 200 bytes") { _ = try manifest(folder, "\(huge)\tt\t-\t\n") }
     expectFailure(.data, "line 1: unknown column") {
       _ = try manifest(folder, header: Self.header.replacing("items.tsv", with: "t.tsv"), try wide(folder, huge))
@@ -112,7 +114,8 @@ import Testing
       image: photographs/{id}.png
       """
     let table =
-      "id\tsplit\tlabels\timage\twidth\theight\na\tt\ttraffic light\t\t12\t13\nb\tt\tnone\tmy photo.jpg\t\t\nc\tv\t-\t\t\t\n"
+      "id\tsplit\tlabels\timage\twidth\theight\na\tt\ttraffic light\t\t12\t13\nb\tt\tnone\tmy "
+      + "photo.jpg\t\t\nc\tv\t-\t\t\t\n"
     var refused = 0
     for index in 0..<2_000 {
       var mutations = Mutations("manifest", index)
@@ -150,7 +153,8 @@ import Testing
     #expect(try problem([Self.black, Self.red, Self.green], [0, 1, 2]) == nil)
     #expect(
       try problem([Self.red, Self.black, Self.green], [0, 1, 2])?.hasPrefix(
-        "index 0 has the colour of class a (128, 0, 0), but the manifest has 0 as class background: values and palette contradict each other"
+        "index 0 has the colour of class a (128, 0, 0), but the manifest has 0 as class background: values and palette "
+          + "contradict each other"
       ) == true)
     #expect(
       try problem([Self.black, Self.green, Self.red], [0, 2])?.hasPrefix("index 2 has the colour of class a") == true)
@@ -183,7 +187,8 @@ import Testing
     agreement.merge(other)
     #expect(
       agreement.contradictions(of: "masks")
-        == "masks and image-level labels contradict each other: 1 images labelled a show no pixel of a; 1 images labelled b show no pixel of b; "
+        == "masks and image-level labels contradict each other: 1 images labelled a show no pixel of a; 1 images "
+        + "labelled b show no pixel of b; "
         + "1 have pixels of a class that they are not labelled with (b in 1)")
     #expect(agreement.countedPixels == 6 && agreement.imagesWithObjects == 3)
   }

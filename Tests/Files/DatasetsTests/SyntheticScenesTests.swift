@@ -8,8 +8,10 @@ import Testing
   /// The pixels of one scene and one mask: the same on every machine.
   @Test func knownPixels() {
     let scene = SyntheticScenes(width: 160, height: 120, seed: 1).scene(split: "train", index: 2)
-    #expect(SHA256.hexadecimal(of: scene.image.pixels) == "2807d5d02c727b1f805e0a62b8dd744e7ec3b614b01305f1c248d354924b9313")
-    #expect(SHA256.hexadecimal(of: scene.mask.labels) == "0726c1c0d4e4881578ff47e8b561220ab5a61fbc8fb54707377ea96519c32a96")
+    #expect(
+      SHA256.hexadecimal(of: scene.image.pixels) == "2807d5d02c727b1f805e0a62b8dd744e7ec3b614b01305f1c248d354924b9313")
+    #expect(
+      SHA256.hexadecimal(of: scene.mask.labels) == "0726c1c0d4e4881578ff47e8b561220ab5a61fbc8fb54707377ea96519c32a96")
   }
 
   @Test func dependOnSeedSplitAndIndexAlone() {
@@ -73,7 +75,9 @@ import Testing
     // The number of threads changes no byte.
     try scenes.write(to: other.path, threads: 1)
     for file in ["manifest.yaml", "items.tsv", "images/train-0006.png", "masks/val-0002.png"] {
-      #expect(FileManager.default.contents(atPath: "\(folder.path)/\(file)") == FileManager.default.contents(atPath: "\(other.path)/\(file)"))
+      #expect(
+        FileManager.default.contents(atPath: "\(folder.path)/\(file)")
+          == FileManager.default.contents(atPath: "\(other.path)/\(file)"))
     }
   }
 
@@ -83,10 +87,13 @@ import Testing
     let path = try scenes.write(to: folder.path)
     // A folder where an image should go: writing it fails.
     try FileManager.default.removeItem(atPath: "\(folder.path)/images/train-0002.png")
-    try FileManager.default.createDirectory(atPath: "\(folder.path)/images/train-0002.png", withIntermediateDirectories: true)
+    try FileManager.default.createDirectory(
+      atPath: "\(folder.path)/images/train-0002.png", withIntermediateDirectories: true)
     expectFailure(.io, "images/train-0002.png") { try scenes.write(to: folder.path) }
     #expect(!FileManager.default.fileExists(atPath: path))
-    expectFailure(.usage, "the split \"../x\"") { try SyntheticScenes(splits: [.init("../x", 1)]).write(to: folder.path) }
+    expectFailure(.usage, "the split \"../x\"") {
+      try SyntheticScenes(splits: [.init("../x", 1)]).write(to: folder.path)
+    }
     expectFailure(.usage, "no scenes") { try SyntheticScenes(splits: []).write(to: folder.path) }
   }
 }

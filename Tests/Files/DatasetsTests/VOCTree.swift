@@ -46,14 +46,17 @@ struct VOCTree {
     let box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>3</xmax><ymax>3</ymax></bndbox>"
     let partText = parts.map { "<part><name>\($0)</name>\(box)</part>" }.joined()
     let objects = (names.map { ($0, 0) } + difficult.map { ($0, 1) }).map {
-      "\t<object>\n\t\t<name>\($0)</name>\n\t\t<pose>Left</pose>\n\t\t<difficult>\($1)</difficult>\n\t\t\(box)\(partText)\n\t</object>\n"
+      "\t<object>\n\t\t<name>\($0)</name>\n\t\t<pose>Left</pose>\n\t\t"
+        + "<difficult>\($1)</difficult>\n\t\t\(box)\(partText)\n\t</object>\n"
     }
     try write(
-      "<annotation>\n\t<folder>VOC2012</folder>\n\t<filename>\(id).jpg</filename>\n\t<source><database>A &amp; B</database></source>\n"
+      "<annotation>\n\t<folder>VOC2012</folder>\n\t<filename>\(id).jpg</filename>\n\t<source><database>A &amp; "
+        + "B</database></source>\n"
         + "\(objects.joined())</annotation>\n", "Annotations/\(id).xml")
   }
 
-  func look(trainAugList: String? = nil, published: DatasetImport.PublishedCounts = Self.counts) throws -> DatasetImport {
+  func look(trainAugList: String? = nil, published: DatasetImport.PublishedCounts = Self.counts) throws -> DatasetImport
+  {
     try DatasetImport.voc2012(root: root, trainAugList: trainAugList, name: "voc2012", published: published)
   }
 }

@@ -7,30 +7,37 @@ import Testing
 /// Files of a few pixels, written out byte by byte: (1,2,3) (40,50,60) (250,240,230) in a 2-bit palette, and so on.
 private enum Fixture {
   static let palette2 =
-    "iVBORw0KGgoAAAANSUhEUgAAAAMAAAABAgMAAABmjvwnAAAACVBMVEUBAgMoMjz68OaIsJsxAAAACklEQVR42mOQAAAAGgAZgACOuwAAAABJRU5ErkJggg=="
+    "iVBORw0KGgoAAAANSUhEUgAAAAMAAAABAgMAAABmjvwnAAAACVBMVEUBAgMoMjz68OaIsJsxAAAACklEQVR42mOQAAAAGgAZgACO"
+    + "uwAAAABJRU5ErkJggg=="
   static let grey4 = "iVBORw0KGgoAAAANSUhEUgAAAAMAAAABBAAAAAD7e6ZpAAAAC0lEQVR42mOQbwAAAMEAoBHQ+HcAAAAASUVORK5CYII="
   static let grey1 = "iVBORw0KGgoAAAANSUhEUgAAAAMAAAABAQAAAAAzmykZAAAACklEQVR42mNYAAAAogChcQXLQQAAAABJRU5ErkJggg=="
   static let grey16 = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABEAAAAACB2fwVAAAADUlEQVR42mMQ+r+aAQAEoAG9jCgO0AAAAABJRU5ErkJggg=="
   static let rgb16 = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABEAIAAADA54+dAAAAD0lEQVR42mMQ+r+agbEBAAicAj5lWqVQAAAAAElFTkSuQmCC"
-  static let greyAlpha = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAQAAABeK7cBAAAADUlEQVR42mPg+n+CAQAEugHSfk9NuAAAAABJRU5ErkJggg=="
-  static let rgbAlpha = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNgZGJmBwAAHAAOmPyBzQAAAABJRU5ErkJggg=="
+  static let greyAlpha =
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAQAAABeK7cBAAAADUlEQVR42mPg+n+CAQAEugHSfk9NuAAAAABJRU5ErkJggg=="
+  static let rgbAlpha =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNgZGJmBwAAHAAOmPyBzQAAAABJRU5ErkJggg=="
   /// A header that promises 40,000 x 2 pixels, and one of 20,000 x 20,000.
   static let wide = "iVBORw0KGgoAAAANSUhEUgAAnEAAAAACCAIAAAC0li59AAAACElEQVR4nAMAAAAAAUgGidIAAAAASUVORK5CYII="
   static let many = "iVBORw0KGgoAAAANSUhEUgAATiAAAE4gCAIAAABsEtFuAAAACElEQVR4nAMAAAAAAUgGidIAAAAASUVORK5CYII="
   /// 8 x 8 of the ink (30, 100, 200, 40), stored inverted as Adobe does.
   static let cmyk =
-    "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwACAQEBAQECAQEBAgICAgIEAwICAgIFBAQDBAYFBgYGBQYGBgcJCAYHCQcGBggLCAkKCgoKCgYICwwLCgwJCgoK/8AAFAgACAAIBEMR"
+    "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwACAQEBAQECAQEBAgICAgIEAwICAgIFBAQDBAYFBgYGBQYGBgcJCAYHCQcGBggLCAkKCgoK"
+    + "CgYICwwLCgwJCgoK/8AAFAgACAAIBEMR"
     + "AE0RAFkRAEsRAP/EABUAAQEAAAAAAAAAAAAAAAAAAAkH/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAA4EQwBNAFkASwAAPwBhFsG2Vx//2Q=="
   static let greyJPEG =
-    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAIBAQEBAQIBAQECAgICAgQDAgICAgUEBAMEBgUGBgYFBgYGBwkIBgcJBwYGCAsICQoKCgoKBggLDAsKDAkKCgr/wAALCAAIAAgB"
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAIBAQEBAQIBAQECAgICAgQDAgICAgUEBAMEBgUGBgYFBgYGBwkIBgcJBwYGCAsICQoK"
+    + "CgoKBggLDAsKDAkKCgr/wAALCAAIAAgB"
     + "AREA/8QAFAABAAAAAAAAAAAAAAAAAAAACP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AGb//2Q=="
 }
 
 @Suite struct ReadingImages {
   @Test(arguments: [
-    (Fixture.palette2, [1, 2, 3, 40, 50, 60, 250, 240, 230]), (Fixture.grey4, [17, 17, 17, 255, 255, 255, 136, 136, 136]),
+    (Fixture.palette2, [1, 2, 3, 40, 50, 60, 250, 240, 230]),
+    (Fixture.grey4, [17, 17, 17, 255, 255, 255, 136, 136, 136]),
     (Fixture.grey1, [255, 255, 255, 0, 0, 0, 255, 255, 255]), (Fixture.grey16, [0x12, 0x12, 0x12, 0xAB, 0xAB, 0xAB]),
-    (Fixture.rgb16, [0x12, 0xAB, 0x01]), (Fixture.greyAlpha, [10, 10, 10, 200, 200, 200]), (Fixture.rgbAlpha, [1, 2, 3]),
+    (Fixture.rgb16, [0x12, 0xAB, 0x01]), (Fixture.greyAlpha, [10, 10, 10, 200, 200, 200]),
+    (Fixture.rgbAlpha, [1, 2, 3]),
   ])
   func everyKindOfPNGBecomesRGB(file: String, pixels: [Int]) throws {
     #expect(try RGBImage(encoded: bytes(file)).pixels == pixels.map { UInt8($0) })
@@ -101,19 +108,25 @@ private enum Fixture {
     let limits = "limits are 30000 a side and 256 million pixels"
     #expect(failure { _ = try RGBImage(encoded: bytes(Fixture.wide)) } == "the image is 40000 x 2, \(limits)")
     #expect(failure { _ = try RGBImage(encoded: bytes(Fixture.many)) } == "the image is 20000 x 20000, \(limits)")
-    #expect(failure { _ = try LabelMask(width: 30001, height: 1).pngBytes(palette: nil) } == "cannot encode: the image is 30001 x 1, \(limits)")
+    #expect(
+      failure { _ = try LabelMask(width: 30001, height: 1).pngBytes(palette: nil) }
+        == "cannot encode: the image is 30001 x 1, \(limits)")
   }
 
   @Test func otherFilesAreNamed() throws {
     let folder = try TemporaryFolder()
     let missing = folder.file("missing.jpg")
     #expect(failure { _ = try RGBImage(contentsOf: missing) } == "\(missing): there is no such image")
-    #expect(failure { _ = try RGBImage(contentsOf: folder.path) } == "\(folder.path): expected a plain file as image, found a folder")
+    #expect(
+      failure { _ = try RGBImage(contentsOf: folder.path) }
+        == "\(folder.path): expected a plain file as image, found a folder")
     let expected = "expected a PNG or JPEG image, found"
     #expect(
       failure { _ = try RGBImage(encoded: Array("GIF89a...".utf8), file: "a") }
         == "a: \(expected) a GIF image; convert it to PNG, such as with ImageMagick: magick OLD NEW.png")
-    #expect(failure { _ = try RGBImage(encoded: Array("plain text".utf8), file: "a") } == "a: \(expected) neither PNG nor JPEG")
+    #expect(
+      failure { _ = try RGBImage(encoded: Array("plain text".utf8), file: "a") }
+        == "a: \(expected) neither PNG nor JPEG")
     #expect(failure { _ = try RGBImage(encoded: [], file: "a") } == "a: \(expected) the file is empty")
   }
 }
@@ -137,7 +150,8 @@ private enum Fixture {
   @Test func roundTripWithPaletteAndText() throws {
     let folder = try TemporaryFolder()
     let mask = LabelMask(width: 16, height: 16, labels: (0...255).map { UInt8($0) })
-    try mask.write(to: folder.file("deep/m.png"), palette: .voc, text: [("stage", "crf"), ("seed", "7"), ("note", "œ")])
+    try mask.write(
+      to: folder.file("deep/m.png"), palette: .voc, text: [("stage", "crf"), ("seed", "7"), ("note", "œ")])
     let (again, palette, text) = try LabelMask.readAll(contentsOf: folder.file("deep/m.png"))
     #expect(again == mask)
     #expect(palette == .voc)
@@ -172,7 +186,8 @@ private enum Fixture {
     for index in 0..<4 { bytes[29 + index] = UInt8(truncatingIfNeeded: ~checksum >> UInt32(24 - 8 * index)) }
     let message = failure { _ = try LabelMask(encoded: bytes) }
     #expect(
-      message?.contains("the file of \(bytes.count) bytes cannot hold 16000 x 16000 pixels") == true, "\(message ?? "")")
+      message?.contains("the file of \(bytes.count) bytes cannot hold 16000 x 16000 pixels") == true, "\(message ?? "")"
+    )
   }
 
   @Test func wrongTextIsRefused() throws {

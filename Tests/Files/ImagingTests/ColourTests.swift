@@ -45,7 +45,8 @@ import Testing
     #expect(red.withSaturation(2).pixels == [255, 0, 0])
   }
 
-  /// 0.1 turns are 25 units of 255, and a third of a turn less 25 units is the hue 60. Hues wrap at 256: red less 25 units is 231.
+  /// 0.1 turns are 25 units of 255, and a third of a turn less 25 units is the hue 60. Hues wrap at 256: red less 25
+  /// units is 231.
   @Test func hueTurnsAndWraps() {
     let green = RGBImage(width: 1, height: 1, pixels: [0, 255, 0])
     #expect(green.withHueShift(-0.1).hsv()[0] == 60)
@@ -55,7 +56,8 @@ import Testing
 
   @Test func orderMatters() {
     let image = noiseImage(8, 8)
-    let forward = ColourJitter(order: [.brightness, .contrast, .saturation, .hue], brightness: 1.3, contrast: 0.7, saturation: 1.2, hue: 0.05)
+    let forward = ColourJitter(
+      order: [.brightness, .contrast, .saturation, .hue], brightness: 1.3, contrast: 0.7, saturation: 1.2, hue: 0.05)
     var backward = forward
     backward.order.reverse()
     let byHand = image.withBrightness(1.3).withContrast(0.7).withSaturation(1.2).withHueShift(0.05)

@@ -6,7 +6,8 @@ import Testing
 
   @Test func flips() {
     #expect(mask.flippedHorizontally().labels == [3, 2, 1, 6, 5, 4])
-    #expect(RGBImage(width: 2, height: 1, pixels: [1, 2, 3, 4, 5, 6]).flippedHorizontally().pixels == [4, 5, 6, 1, 2, 3])
+    #expect(
+      RGBImage(width: 2, height: 1, pixels: [1, 2, 3, 4, 5, 6]).flippedHorizontally().pixels == [4, 5, 6, 1, 2, 3])
     let image = noiseImage(7, 5)
     #expect(image.flippedHorizontally().flippedHorizontally() == image)
   }
@@ -81,13 +82,17 @@ import Testing
   @Test func montageLaysOutRowsAndColumns() {
     var montage = Montage(columns: ["A", ""])
     montage.padding = 2
-    montage.add(row: "R", [RGBImage(width: 4, height: 3, colour: .black), RGBImage(width: 6, height: 2, colour: .black)])
+    montage.add(
+      row: "R", [RGBImage(width: 4, height: 3, colour: .black), RGBImage(width: 6, height: 2, colour: .black)])
     montage.add([nil, RGBImage(width: 3, height: 8, colour: .black)])
     let picture = montage.rendered()
-    // Left: padding, label 5, padding; columns 5 (title is wider than the picture) and 6. Top: padding, title 7, padding; rows 7 (label) and 8.
+    // Left: padding, label 5, padding; columns 5 (title is wider than the picture) and 6. Top: padding, title 7,
+    // padding; rows 7 (label) and 8.
     #expect(picture.width == 9 + 5 + 2 + 6 + 2)
     #expect(picture.height == 11 + 7 + 2 + 8 + 2)
-    for (x, y) in [(9, 11), (12, 13), (16, 11), (21, 12), (16, 20), (18, 27)] { #expect(picture[x, y] == .black, "(\(x), \(y))") }
+    for (x, y) in [(9, 11), (12, 13), (16, 11), (21, 12), (16, 20), (18, 27)] {
+      #expect(picture[x, y] == .black, "(\(x), \(y))")
+    }
     for (x, y) in [(13, 11), (9, 14), (22, 11), (9, 20)] { #expect(picture[x, y] == .white, "(\(x), \(y))") }
   }
 }

@@ -39,7 +39,9 @@ private func image(_ golden: GoldenFile, _ name: String) throws -> RGBImage {
       #expect(try golden.mismatch(linear.map { Double($0) }, shape: [toHeight, toWidth, channels], "\(name)/y") == nil)
       let nearest = FloatResampling.nearest(
         interleaved: x.values, height: height, width: width, channels: channels, toHeight: toHeight, toWidth: toWidth)
-      #expect(try golden.mismatch(nearest.map { Double($0) }, shape: [toHeight, toWidth, channels], "\(name)/y_nearest") == nil)
+      #expect(
+        try golden.mismatch(nearest.map { Double($0) }, shape: [toHeight, toWidth, channels], "\(name)/y_nearest")
+          == nil)
     }
   }
 }
@@ -64,9 +66,12 @@ private func image(_ golden: GoldenFile, _ name: String) throws -> RGBImage {
     var compared = 0
     for group in try golden.cases() {
       let source = try image(golden, "\(group)/src")
-      for name in try golden.file.datasetNames(in: group).filter({ $0.hasPrefix("\(operation)_") }).map({ "\(group)/\($0)" }) {
+      for name in try golden.file.datasetNames(in: group).filter({ $0.hasPrefix("\(operation)_") }).map({
+        "\(group)/\($0)"
+      }) {
         let factor = try golden.double("factor", of: name)
-        let jitter = ColourJitter(order: [operation], brightness: factor, contrast: factor, saturation: factor, hue: factor)
+        let jitter = ColourJitter(
+          order: [operation], brightness: factor, contrast: factor, saturation: factor, hue: factor)
         #expect(try golden.mismatch(jitter.apply(source).pixels, name) == nil)
         compared += 1
       }
@@ -81,7 +86,8 @@ private func image(_ golden: GoldenFile, _ name: String) throws -> RGBImage {
       for name in try golden.file.datasetNames(in: group).filter({ $0.hasPrefix("chain_") }).map({ "\(group)/\($0)" }) {
         let factors = try golden.file.doubles("factors", of: name)
         let order = try golden.file.integers("order", of: name).compactMap(ColourJitter.Operation.init(rawValue:))
-        let jitter = ColourJitter(order: order, brightness: factors[0], contrast: factors[1], saturation: factors[2], hue: factors[3])
+        let jitter = ColourJitter(
+          order: order, brightness: factors[0], contrast: factors[1], saturation: factors[2], hue: factors[3])
         #expect(try golden.mismatch(jitter.apply(source).pixels, name) == nil)
         compared += 1
       }

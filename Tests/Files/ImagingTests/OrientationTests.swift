@@ -26,7 +26,8 @@ import Testing
   @Test(arguments: 1...8, [false, true]) func everyOrientationIsAppliedOrIgnored(orientation: Int, isBig: Bool) throws {
     let exif = EXIFBytes.exif(orientation, isBig: isBig)
     let files = [
-      EXIFBytes.png(try Self.image.pngBytes(), exif, atEnd: false), EXIFBytes.png(try Self.image.pngBytes(), exif, atEnd: true),
+      EXIFBytes.png(try Self.image.pngBytes(), exif, atEnd: false),
+      EXIFBytes.png(try Self.image.pngBytes(), exif, atEnd: true),
       EXIFBytes.jpeg(try Self.image.jpegBytes(quality: 95), exif),
     ]
     for (index, file) in files.enumerated() {
@@ -48,7 +49,8 @@ import Testing
     let folder = try TemporaryFolder()
     let exif = EXIFBytes.exif(6, isBig: true)
     for (name, bytes) in [
-      ("a.png", EXIFBytes.png(try Self.image.pngBytes(), exif, atEnd: true)), ("a.jpg", EXIFBytes.jpeg(try Self.image.jpegBytes(quality: 95), exif)),
+      ("a.png", EXIFBytes.png(try Self.image.pngBytes(), exif, atEnd: true)),
+      ("a.jpg", EXIFBytes.jpeg(try Self.image.jpegBytes(quality: 95), exif)),
     ] {
       try AtomicFile.write(bytes, to: folder.file(name))
       let header = try ImageHeader(contentsOf: folder.file(name))
@@ -67,18 +69,22 @@ import Testing
   @Test func damagedDataDoNoHarm() throws {
     for wrong in [0, 9, 255, 65_535] {
       #expect(
-        try RGBImage(encoded: EXIFBytes.png(try Self.image.pngBytes(), EXIFBytes.exif(wrong, isBig: false), atEnd: false), orientation: .apply)
+        try RGBImage(
+          encoded: EXIFBytes.png(try Self.image.pngBytes(), EXIFBytes.exif(wrong, isBig: false), atEnd: false),
+          orientation: .apply)
           == Self.image)
     }
     let exif = EXIFBytes.exif(6, isBig: false)
     for length in 0..<exif.count {
       #expect(throws: Never.self) {
-        try RGBImage(encoded: EXIFBytes.png(try Self.image.pngBytes(), Array(exif[..<length]), atEnd: false), orientation: .apply)
+        try RGBImage(
+          encoded: EXIFBytes.png(try Self.image.pngBytes(), Array(exif[..<length]), atEnd: false), orientation: .apply)
       }
       for byte in [UInt8(0), 1, 127, 255] {
         var changed = exif
         changed[length] = byte
-        let shown = try RGBImage(encoded: EXIFBytes.png(try Self.image.pngBytes(), changed, atEnd: false), orientation: .apply)
+        let shown = try RGBImage(
+          encoded: EXIFBytes.png(try Self.image.pngBytes(), changed, atEnd: false), orientation: .apply)
         #expect(shown.pixels.count == Self.image.pixels.count)
       }
     }
@@ -106,7 +112,8 @@ import Testing
     let message = failure { _ = try RGBImage(encoded: Array(start.utf8), file: "x") }
     #expect(
       message
-        == "x: expected a PNG or JPEG image, found a \(kind) image; convert it to PNG, such as with ImageMagick: magick OLD NEW.png"
+        == "x: expected a PNG or JPEG image, found a \(kind) image; convert it to PNG, such as with ImageMagick: "
+        + "magick OLD NEW.png"
     )
   }
 }

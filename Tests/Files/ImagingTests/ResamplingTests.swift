@@ -3,7 +3,8 @@ import Testing
 
 private let sizes = [(1, 1), (2, 3), (5, 4), (17, 33), (40, 16), (31, 50)]
 
-/// One pass of bicubic interpolation by the definition: the cubic sampled at the source's centres, normalised, in steps of 2^-22.
+/// One pass of bicubic interpolation by the definition: the cubic sampled at the source's centres, normalised, in steps
+/// of 2^-22.
 private func naiveBicubic(_ line: [UInt8], to target: Int) -> [UInt8] {
   if target == line.count { return line }
   func cubic(_ x: Double) -> Double {
@@ -68,7 +69,9 @@ private func naiveBicubic(_ image: RGBImage, _ width: Int, _ height: Int) -> RGB
   @Test func equalsTheNaiveTwin() {
     for (i, from) in sizes.enumerated() {
       let image = noiseImage(from.0, from.1, seed: UInt64(i))
-      for to in sizes { #expect(image.resizedBicubic(width: to.0, height: to.1) == naiveBicubic(image, to.0, to.1), "\(from) to \(to)") }
+      for to in sizes {
+        #expect(image.resizedBicubic(width: to.0, height: to.1) == naiveBicubic(image, to.0, to.1), "\(from) to \(to)")
+      }
     }
   }
 
@@ -143,7 +146,8 @@ private func naiveLinear(_ values: [Float], _ from: (Int, Int), _ to: (Int, Int)
     for from in sizes {
       for to in sizes {
         let values = (0..<from.0 * from.1 * 2).map { _ in generator.next() }
-        let found = FloatResampling.bilinear(interleaved: values, height: from.1, width: from.0, channels: 2, toHeight: to.1, toWidth: to.0)
+        let found = FloatResampling.bilinear(
+          interleaved: values, height: from.1, width: from.0, channels: 2, toHeight: to.1, toWidth: to.0)
         let expected = naiveLinear(values, from, to)
         let worst = zip(found, expected).reduce(0.0) { max($0, abs(Double($1.0) - $1.1)) }
         // Positions are single precision: at 40 cells their last bit times a step of 20 is 5e-5.
@@ -157,17 +161,25 @@ private func naiveLinear(_ values: [Float], _ from: (Int, Int), _ to: (Int, Int)
     let planes = (0..<3 * 7 * 5).map { _ in generator.next() }
     let interleaved = (0..<35).flatMap { i in (0..<3).map { planes[$0 * 35 + i] } }
     let a = FloatResampling.bilinear(planes: planes, count: 3, height: 7, width: 5, toHeight: 4, toWidth: 12)
-    let b = FloatResampling.bilinear(interleaved: interleaved, height: 7, width: 5, channels: 3, toHeight: 4, toWidth: 12)
+    let b = FloatResampling.bilinear(
+      interleaved: interleaved, height: 7, width: 5, channels: 3, toHeight: 4, toWidth: 12)
     #expect(a == (0..<3).flatMap { c in (0..<48).map { b[$0 * 3 + c] } })
   }
 }
 
 @Suite struct NearestResampling {
   @Test func sourceIsTheFloor() {
-    #expect(LabelMask(width: 5, height: 1, labels: [0, 1, 2, 3, 4]).resizedNearest(width: 3, height: 1).labels == [0, 1, 3])
-    #expect(LabelMask(width: 2, height: 2, labels: [1, 2, 3, 4]).resizedNearest(width: 4, height: 3).labels == [1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4])
+    #expect(
+      LabelMask(width: 5, height: 1, labels: [0, 1, 2, 3, 4]).resizedNearest(width: 3, height: 1).labels == [0, 1, 3])
+    #expect(
+      LabelMask(width: 2, height: 2, labels: [1, 2, 3, 4]).resizedNearest(width: 4, height: 3).labels == [
+        1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4,
+      ])
     #expect(greys(row([9, 8, 7]).resizedNearest(width: 6, height: 1)) == [9, 9, 8, 8, 7, 7])
-    #expect(FloatResampling.nearest(interleaved: [1, 2, 3, 4], height: 2, width: 1, channels: 2, toHeight: 3, toWidth: 1) == [1, 2, 1, 2, 3, 4])
+    #expect(
+      FloatResampling.nearest(interleaved: [1, 2, 3, 4], height: 2, width: 1, channels: 2, toHeight: 3, toWidth: 1) == [
+        1, 2, 1, 2, 3, 4,
+      ])
   }
 }
 

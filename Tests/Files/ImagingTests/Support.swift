@@ -16,7 +16,9 @@ func noiseImage(_ width: Int, _ height: Int, seed: UInt64 = 1) -> RGBImage {
 }
 
 /// A grey row as an image of height 1, and back.
-func row(_ values: [UInt8]) -> RGBImage { RGBImage(width: values.count, height: 1, pixels: values.flatMap { [$0, $0, $0] }) }
+func row(_ values: [UInt8]) -> RGBImage {
+  RGBImage(width: values.count, height: 1, pixels: values.flatMap { [$0, $0, $0] })
+}
 func greys(_ image: RGBImage) -> [UInt8] { stride(from: 0, to: image.pixels.count, by: 3).map { image.pixels[$0] } }
 
 /// The description of the failure that `body` throws; nil where it throws none.

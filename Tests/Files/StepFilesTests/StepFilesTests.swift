@@ -176,14 +176,14 @@ import Testing
     lock.release()
     #expect(FileStatus(path) == nil && FolderLock.holder(of: path) == nil)
     // What a killed process of this machine left is taken over; what another machine left is not.
-    try write(
-      "here\n\(try #require(try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)).dropLast())\n1\nlong ago\nx\n",
-      to: ".lock")
+    let boot = try #require(try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)).dropLast()
+    try write("here\n\(boot)\n1\nlong ago\nx\n", to: ".lock")
     try FolderLock(path, program: "x", what: "this step").release()
     try write("elsewhere\nother-boot\n1\nlong ago\ncrf\n", to: ".lock")
     #expect(
       message { _ = try FolderLock(path, program: "x", what: "this step") }
-        == "this step was being worked on by crf, process 1 on elsewhere since long ago UTC; if that has ended for good, remove this file and try again"
+        == "this step was being worked on by crf, process 1 on elsewhere since long ago UTC; if that has ended for "
+        + "good, remove this file and try again"
     )
   }
 

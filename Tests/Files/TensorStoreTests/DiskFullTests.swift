@@ -32,7 +32,9 @@ struct DiskFullTests {
     let path = "\(disk.path)/maps.h5"
     let error = #expect(throws: Failure.self) {
       try ScoreMapWriter.write(to: disk.path) { part in
-        for i in 0..<3000 { try part.append("id\(i)", ScoreMap(scores: Tensor(zeros: [2, 4, 4]), labels: [0, 1], height: 4, width: 4)) }
+        for i in 0..<3000 {
+          try part.append("id\(i)", ScoreMap(scores: Tensor(zeros: [2, 4, 4]), labels: [0, 1], height: 4, width: 4))
+        }
       }
     }
     #expect(error?.kind == .io)

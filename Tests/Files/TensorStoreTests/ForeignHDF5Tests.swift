@@ -6,7 +6,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Weights in HDF5 that lead elsewhere, or claim what they do not hold: refused by name, whatever stands at the other end.
+/// Weights in HDF5 that lead elsewhere, or claim what they do not hold: refused by name, whatever stands at the other
+/// end.
 @Suite struct ForeignHDF5Tests {
   private let folder: TemporaryFolder
 
@@ -25,7 +26,9 @@ import Testing
   }
 
   /// Adds a data set of `count` floats with a layout of `change`'s.
-  private func add(_ name: String, _ count: hsize_t, to file: hid_t, _ change: (_ properties: hid_t, _ space: hid_t) -> Void) {
+  private func add(
+    _ name: String, _ count: hsize_t, to file: hid_t, _ change: (_ properties: hid_t, _ space: hid_t) -> Void
+  ) {
     let space = H5Screate_simple(1, [count], nil)
     let properties = H5Pcreate(chdf5_dataset_create())
     change(properties, space)
@@ -41,7 +44,9 @@ import Testing
     #expect(throws: Failure(.data, message, file: soft, item: "again")) { try WeightsFile.load(soft) }
     let external = try file { H5Lcreate_external(other, "/w", $0, "theirs", chdf5_default(), chdf5_default()) }
     #expect(throws: Failure(.data, message, file: external, item: "theirs")) { try WeightsFile.load(external) }
-    let dangling = try file { H5Lcreate_external("/nonexistent.h5", "/w", $0, "none", chdf5_default(), chdf5_default()) }
+    let dangling = try file {
+      H5Lcreate_external("/nonexistent.h5", "/w", $0, "none", chdf5_default(), chdf5_default())
+    }
     #expect(throws: Failure(.data, message, file: dangling, item: "none")) { try WeightsFile.load(dangling) }
     // A second name of the same data set is none of these: networks tie weights so.
     let hard = try file { H5Lcreate_hard($0, "w", $0, "tied", chdf5_default(), chdf5_default()) }
@@ -53,7 +58,8 @@ import Testing
     try Data(count: 64).write(to: URL(fileURLWithPath: folder.file("raw")))
     let message = "keeps its elements in other files or data sets, which are not read"
     let raw = folder.file("raw")
-    let external = try file { file in add("x", 4, to: file) { properties, _ in H5Pset_external(properties, raw, 0, 16) } }
+    let external = try file { file in add("x", 4, to: file) { properties, _ in H5Pset_external(properties, raw, 0, 16) }
+    }
     #expect(throws: Failure(.data, message, file: external, item: "x")) { try WeightsFile.load(external) }
     #expect(throws: Failure(.data, message, file: external, item: "x")) { try HDF5File(external).readTensor("x") }
     let virtual = try file { file in
@@ -65,7 +71,8 @@ import Testing
   @Test func whatWasNeverWrittenIsZeroWithinReason() throws {
     let small = try file { file in add("x", 5, to: file) { _, _ in } }
     #expect(try WeightsFile.load(small)["x"]?.values == [0, 0, 0, 0, 0])
-    let large = try file { file in add("x", 1 << 38, to: file) { properties, _ in H5Pset_chunk(properties, 1, [1024]) } }
+    let large = try file { file in add("x", 1 << 38, to: file) { properties, _ in H5Pset_chunk(properties, 1, [1024]) }
+    }
     let claim = Failure(.data, "claims to hold \(1 << 40) bytes, but stores only 0", file: large, item: "x")
     #expect(throws: claim) { try WeightsFile.load(large) }
   }
@@ -87,6 +94,8 @@ import Testing
       H5Sclose(space)
       H5Tclose(type)
     }
-    #expect(throws: Failure(.data, "expected numbers, found strings", file: strings, item: "s")) { try WeightsFile.load(strings) }
+    #expect(throws: Failure(.data, "expected numbers, found strings", file: strings, item: "s")) {
+      try WeightsFile.load(strings)
+    }
   }
 }

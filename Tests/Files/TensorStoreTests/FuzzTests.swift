@@ -39,7 +39,9 @@ struct FuzzTests {
 
   @Test(.enabled(if: Golden.isAvailable, "\(Golden.absence)")) func damagedGoldenHDF5IsReadOrRefused() throws {
     let folder = Golden.path("weights")
-    let files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasPrefix("weights") && $0.hasSuffix(".h5") }.sorted()
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder).filter {
+      $0.hasPrefix("weights") && $0.hasSuffix(".h5")
+    }.sorted()
     try #require(!files.isEmpty)
     try expectNoProblem("hdf5-weights", inputs: 200, files: files.map { "\(folder)/\($0)" })
   }
@@ -68,7 +70,9 @@ struct FuzzTests {
     let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
-    try #require(process.terminationReason == .exit && process.terminationStatus == 0, "\(process.terminationStatus): \(text)\(said)")
+    try #require(
+      process.terminationReason == .exit && process.terminationStatus == 0,
+      "\(process.terminationStatus): \(text)\(said)")
     return text.split(whereSeparator: { !$0.isNumber }).compactMap { Int($0) }
   }
 }

@@ -31,12 +31,21 @@ struct GoldenCheckpointTests {
     let refused = try files(".pth").filter { try !expected.contains(String($0.dropLast(4))) }
     #expect(!refused.isEmpty)
     for name in refused {
-      let error = #expect(throws: Failure.self, "\(name)") { try PyTorchCheckpoint.read(Golden.path("weights/\(name)")) }
+      let error = #expect(throws: Failure.self, "\(name)") {
+        try PyTorchCheckpoint.read(Golden.path("weights/\(name)"))
+      }
       #expect(error?.kind == .data && error?.file == Golden.path("weights/\(name)"))
-      if name.hasPrefix("evil") { #expect(error?.message.contains("refused: the pickle asks for") == true, "\(name): \(String(describing: error))") }
-      if name.hasPrefix("truncated") { #expect(error?.message.contains("cut short") == true, "\(name): \(String(describing: error))") }
+      if name.hasPrefix("evil") {
+        #expect(
+          error?.message.contains("refused: the pickle asks for") == true, "\(name): \(String(describing: error))")
+      }
+      if name.hasPrefix("truncated") {
+        #expect(error?.message.contains("cut short") == true, "\(name): \(String(describing: error))")
+      }
     }
-    #expect(!FileManager.default.fileExists(atPath: FileManager.default.temporaryDirectory.appendingPathComponent("pwned").path))
+    #expect(
+      !FileManager.default.fileExists(
+        atPath: FileManager.default.temporaryDirectory.appendingPathComponent("pwned").path))
   }
 
   @Test func flatHDF5Weights() throws {

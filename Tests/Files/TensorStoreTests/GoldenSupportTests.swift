@@ -15,7 +15,9 @@ struct GoldenSupportTests {
         let expected = try golden.tensor("\(group)/\(name)").values
         let shape = try #require(shapes[name])
         let values = golden.generator.parameter(name, Shape(shape)).values
-        #expect(Array(fromEnd ? values.suffix(expected.count) : values.prefix(expected.count)) == expected, "\(group)/\(name)")
+        #expect(
+          Array(fromEnd ? values.suffix(expected.count) : values.prefix(expected.count)) == expected, "\(group)/\(name)"
+        )
       }
     }
   }

@@ -7,7 +7,9 @@ import Testing
 
 @Suite("HDF5 writing and reading back")
 struct HDF5WriterTests {
-  private func ramp(_ shape: Shape, step: Float = 0.25) -> Tensor { Tensor(shape, (0..<shape.count).map { Float($0) * step - 3 }) }
+  private func ramp(_ shape: Shape, step: Float = 0.25) -> Tensor {
+    Tensor(shape, (0..<shape.count).map { Float($0) * step - 3 })
+  }
 
   @Test(arguments: [0, 1, 9]) func tensorsComeBack(compression: Int) throws {
     let folder = try TemporaryFolder()
@@ -43,7 +45,9 @@ struct HDF5WriterTests {
     let back = try HDF5File(path).readTensor("x").values
     #expect(back == values.map { Float(Float16($0)) })
     #expect(back[0] == 1 && back[4] == .infinity)
-    let error = #expect(throws: Failure.self) { try HDF5Writer.write(to: path) { try $0.write(Tensor(70000), "y", precision: .half) } }
+    let error = #expect(throws: Failure.self) {
+      try HDF5Writer.write(to: path) { try $0.write(Tensor(70000), "y", precision: .half) }
+    }
     #expect(error?.description == "\(path): y: a value is beyond half precision (65504)")
     #expect(try HDF5File(path).readTensor("x").count == 6, "the earlier file is untouched")
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["h.h5"])
@@ -52,12 +56,15 @@ struct HDF5WriterTests {
   @Test func attributesComeBack() throws {
     let folder = try TemporaryFolder()
     let values: [(String, AttributeValue)] = [
-      ("i", 3), ("is", .integers([1, -2])), ("d", 0.5), ("ds", .doubles([1, 2])), ("s", "naïve ✓"), ("ss", .strings(["a", "", "ccc"])), ("e", ""),
+      ("i", 3), ("is", .integers([1, -2])), ("d", 0.5), ("ds", .doubles([1, 2])), ("s", "naïve ✓"),
+      ("ss", .strings(["a", "", "ccc"])), ("e", ""),
       ("none", .integers([])),
     ]
     try HDF5Writer.write(to: folder.file("a.h5")) { file in
       try file.write(Tensor(1), "x")
-      for item in ["/", "x", "group/inner"] { for (name, value) in values { try file.setAttribute(name, value, of: item) } }
+      for item in ["/", "x", "group/inner"] {
+        for (name, value) in values { try file.setAttribute(name, value, of: item) }
+      }
       try file.setAttribute("i", 4, of: "x")
     }
     let file = try HDF5File(folder.file("a.h5"))
@@ -74,7 +81,10 @@ struct HDF5WriterTests {
   @Test func sameContentSameBytes() throws {
     let folder = try TemporaryFolder()
     for name in ["a.h5", "b.h5"] {
-      try HDF5Writer.write(to: folder.file(name), provenance: Provenance(stage: "test", version: "1", parameters: [("alpha", "16")], seed: 3)) { file in
+      try HDF5Writer.write(
+        to: folder.file(name),
+        provenance: Provenance(stage: "test", version: "1", parameters: [("alpha", "16")], seed: 3)
+      ) { file in
         for id in 0..<20 {
           try file.write(ramp([2, 30, 40]), "image\(id)/scores", precision: .half, compression: 4)
           try file.setAttribute("labels", [0, id], of: "image\(id)")
@@ -92,13 +102,21 @@ struct HDF5WriterTests {
       try file.write(ramp([4, 1000]), "x", compression: 4)
       try file.createGroup("g")
       #expect(throws: Failure(.data, "is written twice", file: path, item: "x")) { try file.write(Tensor(1), "x") }
-      #expect(throws: Failure(.data, "is not a name that HDF5 can hold", file: path, item: "a//b")) { try file.write(Tensor(1), "a//b") }
+      #expect(throws: Failure(.data, "is not a name that HDF5 can hold", file: path, item: "a//b")) {
+        try file.write(Tensor(1), "a//b")
+      }
     }
     let file = try HDF5File(path)
     #expect(throws: Failure(.data, "no such data set or group", file: path, item: "y")) { try file.readTensor("y") }
-    #expect(throws: Failure(.data, "expected a data set, found a group", file: path, item: "g")) { try file.readTensor("g") }
-    #expect(throws: Failure(.data, "expected unsigned bytes, found 32-bit floating point", file: path, item: "x")) { try file.readBytes("x") }
-    #expect(throws: Failure(.data, "expected integers, found 32-bit floating point", file: path, item: "x")) { try file.readIntegers("x") }
+    #expect(throws: Failure(.data, "expected a data set, found a group", file: path, item: "g")) {
+      try file.readTensor("g")
+    }
+    #expect(throws: Failure(.data, "expected unsigned bytes, found 32-bit floating point", file: path, item: "x")) {
+      try file.readBytes("x")
+    }
+    #expect(throws: Failure(.data, "expected integers, found 32-bit floating point", file: path, item: "x")) {
+      try file.readIntegers("x")
+    }
     let missing = folder.file("none.h5")
     #expect(throws: Failure(.noInput, "no such file, or it cannot be read", file: missing)) { try HDF5File(missing) }
   }

@@ -106,7 +106,8 @@ import Testing
       H5Fclose(file)
     }
     let message =
-      "is packed by the filter lzf, which the HDF5 library here does not have; write the file again with gzip, which every library has "
+      "is packed by the filter lzf, which the HDF5 library here does not have; write the file again with gzip, which "
+      + "every library has "
       + "(h5py: compression=\"gzip\"; or, where the filter is installed, h5repack -f GZIP=4 OLD NEW)"
     #expect(throws: Failure(.data, message, file: path, item: "w")) { try WeightsFile.load(path) }
   }

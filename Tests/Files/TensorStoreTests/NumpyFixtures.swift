@@ -1,6 +1,7 @@
 import Foundation
 
-/// Files as numpy 2.4 and PyTorch 2.15 wrote them, of maps 2 x 3: class 7 (1, 1.125, ... 1.625) and class 14 (0, 0.125, ... 0.625).
+/// Files as numpy 2.4 and PyTorch 2.15 wrote them, of maps 2 x 3: class 7 (1, 1.125, ... 1.625) and class 14 (0, 0.125,
+/// ... 0.625).
 enum NumpyFixtures {
   /// {np.int64(14): map, np.int64(7): map + 1}, pickle protocol 2.
   static let psa2 = bytes(

@@ -20,7 +20,12 @@ struct PyTorchCheckpointTests {
     }
   }
 
-  private var formats: [[UInt8]] { [CheckpointBytes.small.zip, CheckpointBytes.small.legacy, CheckpointBytes.zip(CheckpointBytes.small.entries, wide: true)] }
+  private var formats: [[UInt8]] {
+    [
+      CheckpointBytes.small.zip, CheckpointBytes.small.legacy,
+      CheckpointBytes.zip(CheckpointBytes.small.entries, wide: true),
+    ]
+  }
 
   @Test func bothFormatsAndZIP64() throws {
     for bytes in formats {
@@ -35,8 +40,10 @@ struct PyTorchCheckpointTests {
   @Test func everyElementType() throws {
     typealias Bytes = CheckpointBytes
     let cases: [(String, Int, [UInt8], [Float])] = [
-      ("DoubleStorage", 8, Bytes.little((0.1).bitPattern, 8), [0.1]), ("HalfStorage", 2, [0x00, 0xC0], [-2]), ("BFloat16Storage", 2, [0xC0, 0x3F], [1.5]),
-      ("LongStorage", 8, Bytes.little(-3, 8), [-3]), ("IntStorage", 4, Bytes.little(-70000, 4), [-70000]), ("ShortStorage", 2, Bytes.little(-300, 2), [-300]),
+      ("DoubleStorage", 8, Bytes.little((0.1).bitPattern, 8), [0.1]), ("HalfStorage", 2, [0x00, 0xC0], [-2]),
+      ("BFloat16Storage", 2, [0xC0, 0x3F], [1.5]),
+      ("LongStorage", 8, Bytes.little(-3, 8), [-3]), ("IntStorage", 4, Bytes.little(-70000, 4), [-70000]),
+      ("ShortStorage", 2, Bytes.little(-300, 2), [-300]),
       ("CharStorage", 1, [0xFF], [-1]), ("ByteStorage", 1, [0xFF], [255]), ("BoolStorage", 1, [1], [1]),
     ]
     for (type, _, bytes, expected) in cases {
@@ -58,7 +65,8 @@ struct PyTorchCheckpointTests {
     func refused(_ name: String) -> String {
       "refused: the pickle asks for `\(name)`, which no checkpoint needs and attacks use; nothing was executed"
     }
-    file.extra = CheckpointBytes.global("posix", "system") + CheckpointBytes.tuple([CheckpointBytes.text("true")]) + [0x52]
+    file.extra =
+      CheckpointBytes.global("posix", "system") + CheckpointBytes.tuple([CheckpointBytes.text("true")]) + [0x52]
     #expect(message(file.zip) == "w.pth: archive/data.pkl: \(refused("posix.system"))")
     #expect(message(file.legacy) == "w.pth: pickle: \(refused("posix.system"))")
     file.extra = CheckpointBytes.text("builtins") + CheckpointBytes.text("eval") + [0x93]
@@ -69,7 +77,8 @@ struct PyTorchCheckpointTests {
 
   @Test func compressedEntriesAreRefusedByName() {
     let bytes = CheckpointBytes.zip(CheckpointBytes.small.entries, method: 8)
-    #expect(message(bytes) == "w.pth: archive/byteorder: is compressed (method 8); torch.save stores entries uncompressed")
+    #expect(
+      message(bytes) == "w.pth: archive/byteorder: is compressed (method 8); torch.save stores entries uncompressed")
   }
 
   @Test func sizesThatDoNotFitAreRefused() {
@@ -78,7 +87,9 @@ struct PyTorchCheckpointTests {
       change(&file.items[0])
       return message(file.zip)
     }
-    #expect(changed { $0.shape = [3, 3] } == "w.pth: module.a.weight: a tensor of shape 3x3 does not fit in its storage of 6 elements")
+    #expect(
+      changed { $0.shape = [3, 3] }
+        == "w.pth: module.a.weight: a tensor of shape 3x3 does not fit in its storage of 6 elements")
     #expect(changed { $0.offset = 1 }?.contains("does not fit") == true)
     #expect(changed { $0.strides = [.max, .max] }?.contains("does not fit") == true)
     #expect(
@@ -106,7 +117,9 @@ struct PyTorchCheckpointTests {
   @Test func shortStorage() {
     var file = CheckpointBytes.small
     file.storages[0].bytes.removeLast(12)
-    #expect(message(file.zip) == "w.pth: module.a.weight: the storage 0 holds 12 bytes, but 6 elements of 4 bytes are expected")
+    #expect(
+      message(file.zip)
+        == "w.pth: module.a.weight: the storage 0 holds 12 bytes, but 6 elements of 4 bytes are expected")
     #expect(message(file.legacy)?.contains("cut short") == true)
   }
 
@@ -123,19 +136,26 @@ struct PyTorchCheckpointTests {
     #expect(message(try damaged(Array("module.a".utf8))) == "w.pth: archive/data.pkl: damaged: \(stated)")
     // Where no checksum was recorded nothing can be told.
     #expect(message(try damaged(elements, checksum: 0)) == nil)
-    #expect(message(CheckpointBytes.zip(CheckpointBytes.small.entries, checksum: 1)) == "w.pth: archive/byteorder: damaged: \(stated)")
+    #expect(
+      message(CheckpointBytes.zip(CheckpointBytes.small.entries, checksum: 1))
+        == "w.pth: archive/byteorder: damaged: \(stated)")
   }
 
   @Test func entriesThatOverlapAreRefused() throws {
-    var bytes = CheckpointBytes.zip(CheckpointBytes.small.entries + [("archive/data/1", [UInt8](repeating: 0, count: 24))])
+    var bytes = CheckpointBytes.zip(
+      CheckpointBytes.small.entries + [("archive/data/1", [UInt8](repeating: 0, count: 24))])
     let place = try #require(bytes.indices.last { bytes[$0...].starts(with: [0x50, 0x4B, 1, 2]) })
-    for field in [20, 24] { bytes.replaceSubrange(place + field..<place + field + 4, with: CheckpointBytes.little(bytes.count - 40, 4)) }
+    for field in [20, 24] {
+      bytes.replaceSubrange(place + field..<place + field + 4, with: CheckpointBytes.little(bytes.count - 40, 4))
+    }
     #expect(message(bytes)?.contains("overlaps another entry") == true)
   }
 
   @Test func cutAnywhereIsRefused() {
     for bytes in formats {
-      for count in 0..<bytes.count { #expect(message(Array(bytes.prefix(count))) != nil, "\(count) of \(bytes.count) bytes") }
+      for count in 0..<bytes.count {
+        #expect(message(Array(bytes.prefix(count))) != nil, "\(count) of \(bytes.count) bytes")
+      }
     }
   }
 
@@ -148,13 +168,20 @@ struct PyTorchCheckpointTests {
   }
 
   @Test func missingFile() {
-    #expect(throws: Failure(.noInput, "no such file, or it cannot be read", file: "/nonexistent/w.pth")) { try PyTorchCheckpoint.read("/nonexistent/w.pth") }
+    #expect(throws: Failure(.noInput, "no such file, or it cannot be read", file: "/nonexistent/w.pth")) {
+      try PyTorchCheckpoint.read("/nonexistent/w.pth")
+    }
     #expect(throws: Failure(.noInput, "is not a regular file", file: "/")) { try PyTorchCheckpoint.read("/") }
   }
 
-  static let realWeights = URL(fileURLWithPath: Golden.folder).deletingLastPathComponent().appendingPathComponent("weights/squeezenet1_1.pth").path
+  static let realWeights = URL(fileURLWithPath: Golden.folder).deletingLastPathComponent().appendingPathComponent(
+    "weights/squeezenet1_1.pth"
+  ).path
 
-  @Test(.enabled(if: FileManager.default.fileExists(atPath: realWeights), "needs weights/squeezenet1_1.pth beside the golden folder"))
+  @Test(
+    .enabled(
+      if: FileManager.default.fileExists(atPath: realWeights),
+      "needs weights/squeezenet1_1.pth beside the golden folder"))
   func squeezeNet() throws {
     let weights = try PyTorchCheckpoint.read(Self.realWeights)
     #expect(weights.count == 52)

@@ -91,7 +91,8 @@ struct PyTorchObjectsTests {
   @Test func severalKeys() throws {
     let two = file([("teacher", state), ("student", one)])
     let choice =
-      "w.pth: holds more than one dictionary of tensors: `teacher` (2 tensors), `student` (1 tensor); choose one with --key"
+      "w.pth: holds more than one dictionary of tensors: `teacher` (2 tensors), `student` (1 tensor); choose one with "
+      + "--key"
     #expect(message(two) == choice)
     #expect(try weights(two, key: "student").items.map(\.name) == ["x"])
     #expect(

@@ -30,8 +30,10 @@ struct SafetensorsTests {
   @Test func everyElementType() throws {
     typealias Bytes = CheckpointBytes
     let cases: [(String, [UInt8], Float)] = [
-      ("F64", Bytes.little((0.1).bitPattern, 8), 0.1), ("F16", [0x00, 0xC0], -2), ("BF16", [0xC0, 0x3F], 1.5), ("I64", Bytes.little(-3, 8), -3),
-      ("I32", Bytes.little(-70000, 4), -70000), ("I16", Bytes.little(-300, 2), -300), ("I8", [0xFF], -1), ("U8", [0xFF], 255), ("BOOL", [1], 1),
+      ("F64", Bytes.little((0.1).bitPattern, 8), 0.1), ("F16", [0x00, 0xC0], -2), ("BF16", [0xC0, 0x3F], 1.5),
+      ("I64", Bytes.little(-3, 8), -3),
+      ("I32", Bytes.little(-70000, 4), -70000), ("I16", Bytes.little(-300, 2), -300), ("I8", [0xFF], -1),
+      ("U8", [0xFF], 255), ("BOOL", [1], 1),
     ]
     for (type, bytes, expected) in cases {
       let file = ForeignBytes.safetensors("{\(entry("x", type, "[1]", 0, bytes.count))}", bytes)
@@ -41,11 +43,15 @@ struct SafetensorsTests {
 
   @Test func whatDoesNotFitIsRefused() {
     func refused(_ entries: [String], _ size: Int, _ part: String) {
-      let text = message(ForeignBytes.safetensors("{\(entries.joined(separator: ","))}", [UInt8](repeating: 0, count: size)))
+      let text = message(
+        ForeignBytes.safetensors("{\(entries.joined(separator: ","))}", [UInt8](repeating: 0, count: size)))
       #expect(text?.contains(part) == true, "\(text ?? "accepted"), expected \(part)")
     }
-    refused([entry("a", "F32", "[2]", 0, 8), entry("b", "F32", "[2]", 4, 12)], 12, "b: expected to start at byte 8, found 4")
-    refused([entry("a", "F32", "[2]", 0, 8), entry("b", "F32", "[2]", 12, 20)], 20, "b: expected to start at byte 8, found 12")
+    refused(
+      [entry("a", "F32", "[2]", 0, 8), entry("b", "F32", "[2]", 4, 12)], 12, "b: expected to start at byte 8, found 4")
+    refused(
+      [entry("a", "F32", "[2]", 0, 8), entry("b", "F32", "[2]", 12, 20)], 20, "b: expected to start at byte 8, found 12"
+    )
     refused([entry("a", "F32", "[2]", 0, 12)], 12, "has bytes 0 to 12, but the shape [2] of F32")
     refused([entry("a", "F32", "[2]", 0, 8)], 4, "cut short")
     refused([entry("a", "F32", "[2]", 0, 8)], 12, "expected 8 bytes of elements, found 12")
@@ -65,6 +71,8 @@ struct SafetensorsTests {
 
   @Test func cutAnywhereIsRefused() {
     let bytes = ForeignBytes.smallSafetensors
-    for count in 0..<bytes.count { #expect(message(Array(bytes.prefix(count))) != nil, "\(count) of \(bytes.count) bytes") }
+    for count in 0..<bytes.count {
+      #expect(message(Array(bytes.prefix(count))) != nil, "\(count) of \(bytes.count) bytes")
+    }
   }
 }

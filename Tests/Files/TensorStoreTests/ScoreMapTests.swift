@@ -9,11 +9,13 @@ import Testing
 struct ScoreMapTests {
   private func map(_ seed: Int) -> ScoreMap {
     ScoreMap(
-      scores: Tensor([2, 3, 4], (0..<24).map { Float($0 + seed) / 64 }), labels: [0, seed], height: 24, width: 31, stride: 8)
+      scores: Tensor([2, 3, 4], (0..<24).map { Float($0 + seed) / 64 }), labels: [0, seed], height: 24, width: 31,
+      stride: 8)
   }
 
   private func write(_ folder: String, _ index: Int, _ count: Int, ids: [String], alpha: String = "16") throws {
-    let provenance = Provenance(stage: "psa-infer", version: "1", parameters: [("alpha", alpha), ("shard", "\(index)/\(count)")], seed: 7)
+    let provenance = Provenance(
+      stage: "psa-infer", version: "1", parameters: [("alpha", alpha), ("shard", "\(index)/\(count)")], seed: 7)
     try ScoreMapWriter.write(to: folder, part: MapPart(index: index, count: count), provenance: provenance) { part in
       for id in ids { try part.append(id, map(Int(id) ?? 0)) }
     }
@@ -52,27 +54,41 @@ struct ScoreMapTests {
 
   @Test func incompleteAndInconsistentSetsAreRefused() throws {
     let folder = try TemporaryFolder()
-    #expect(throws: Failure(.noInput, "holds no maps (part-I-of-N.h5)", file: folder.path)) { try ScoreMapReader(folder.path) }
-    #expect(throws: Failure(.noInput, "no such folder of maps", file: folder.file("none"))) { try ScoreMapReader(folder.file("none")) }
+    #expect(throws: Failure(.noInput, "holds no maps (part-I-of-N.h5)", file: folder.path)) {
+      try ScoreMapReader(folder.path)
+    }
+    #expect(throws: Failure(.noInput, "no such folder of maps", file: folder.file("none"))) {
+      try ScoreMapReader(folder.file("none"))
+    }
     try write(folder.path, 1, 3, ids: ["1"])
-    #expect(throws: Failure(.noInput, "is incomplete: part-2-of-3.h5, part-3-of-3.h5 of 3 parts missing", file: folder.path)) {
+    #expect(
+      throws: Failure(.noInput, "is incomplete: part-2-of-3.h5, part-3-of-3.h5 of 3 parts missing", file: folder.path)
+    ) {
       try ScoreMapReader(folder.path)
     }
     try write(folder.path, 2, 3, ids: ["1"])
     try write(folder.path, 3, 3, ids: ["3"])
-    #expect(throws: Failure(.data, "is also in part-1-of-3.h5", file: folder.file("part-2-of-3.h5"), item: "1")) { try ScoreMapReader(folder.path) }
+    #expect(throws: Failure(.data, "is also in part-1-of-3.h5", file: folder.file("part-2-of-3.h5"), item: "1")) {
+      try ScoreMapReader(folder.path)
+    }
     try write(folder.path, 2, 3, ids: ["2"], alpha: "4")
     #expect(
       throws: Failure(
-        .data, "was made otherwise than part-1-of-3.h5: `parameter alpha` is 4 here and 16 there", file: folder.file("part-2-of-3.h5"))
+        .data, "was made otherwise than part-1-of-3.h5: `parameter alpha` is 4 here and 16 there",
+        file: folder.file("part-2-of-3.h5"))
     ) { try ScoreMapReader(folder.path) }
     try write(folder.path, 1, 2, ids: ["1"])
-    #expect(throws: Failure(.data, "holds parts of more than one set (of 2 and of 3); remove the old one", file: folder.path)) {
+    #expect(
+      throws: Failure(.data, "holds parts of more than one set (of 2 and of 3); remove the old one", file: folder.path)
+    ) {
       try ScoreMapReader(folder.path)
     }
   }
 
-  @Test(arguments: ["part-0-of-2.h5", "part-3-of-2.h5", "part-01-of-2.h5", "part-1-of-2.json", "part-1-of-2", ".part-1-of-2.77.partial.h5"])
+  @Test(arguments: [
+    "part-0-of-2.h5", "part-3-of-2.h5", "part-01-of-2.h5", "part-1-of-2.json", "part-1-of-2",
+    ".part-1-of-2.77.partial.h5",
+  ])
   func onlyFinalNamesAreParts(name: String) { #expect(MapPart(fileName: name) == nil) }
 
   @Test func partNameBackAndForth() { #expect(MapPart(fileName: "part-2-of-13.h5") == MapPart(index: 2, count: 13)) }
@@ -82,22 +98,31 @@ struct ScoreMapTests {
 struct WeightsFileTests {
   private var weights: NamedTensors {
     NamedTensors(
-      [("features.0.weight", Tensor([2, 1, 1, 3], [1, 2, 3, 4, 5, 1e-30])), ("features.0.bias", Tensor([2], [0.1, .infinity]))],
+      [
+        ("features.0.weight", Tensor([2, 1, 1, 3], [1, 2, 3, 4, 5, 1e-30])),
+        ("features.0.bias", Tensor([2], [0.1, .infinity])),
+      ],
       attributes: ["architecture": "squeezenet", "width": 0.5, "stage": "overruled"])
   }
 
   @Test func weightsComeBackInOrder() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("weights.h5")
-    try WeightsFile.save(weights, to: path, provenance: Provenance(stage: "train-cam", version: "2", inputs: [("data", "ab12")], seed: .max))
+    try WeightsFile.save(
+      weights, to: path,
+      provenance: Provenance(stage: "train-cam", version: "2", inputs: [("data", "ab12")], seed: .max))
     let back = try WeightsFile.load(path)
     #expect(back.names == weights.names)
     for (name, tensor) in weights.entries { #expect(try back.tensor(name, shape: tensor.shape) == tensor) }
-    #expect(back.attributes["architecture"] == "squeezenet" && back.attributes["width"] == 0.5 && back.attributes["stage"] == "train-cam")
+    #expect(
+      back.attributes["architecture"] == "squeezenet" && back.attributes["width"] == 0.5
+        && back.attributes["stage"] == "train-cam")
     let provenance = try HDF5File(path).provenance()
     #expect(provenance == Provenance(stage: "train-cam", version: "2", inputs: [("data", "ab12")], seed: .max))
     #expect(
-      throws: Failure(.data, "there is no such tensor; the nearest name is `features.0.weight`", file: path, item: "features.0.weigth")
+      throws: Failure(
+        .data, "there is no such tensor; the nearest name is `features.0.weight`", file: path, item: "features.0.weigth"
+      )
     ) { try back.tensor("features.0.weigth") }
     #expect(throws: Failure(.data, expected: "the shape 3", found: "2", file: path, item: "features.0.bias")) {
       try back.tensor("features.0.bias", shape: [3])
@@ -108,7 +133,8 @@ struct WeightsFileTests {
     let folder = try TemporaryFolder()
     let path = folder.file("checkpoint.h5")
     let velocities = NamedTensors([("features.0.bias", Tensor([2], [-1, 3]))])
-    let checkpoint = Checkpoint(weights: weights, velocities: velocities, step: 31, epoch: 2, values: ["loss": 0.25, "digest": "abc"])
+    let checkpoint = Checkpoint(
+      weights: weights, velocities: velocities, step: 31, epoch: 2, values: ["loss": 0.25, "digest": "abc"])
     try checkpoint.save(to: path)
     let back = try Checkpoint.load(path)
     #expect(back.step == 31 && back.epoch == 2 && back.values == ["loss": 0.25, "digest": "abc"])
@@ -116,7 +142,8 @@ struct WeightsFileTests {
     #expect(back.weights.names == weights.names)
     #expect(try WeightsFile.load(path).names == weights.names)
     try WeightsFile.save(weights, to: path)
-    #expect(throws: Failure(.data, "is not a checkpoint: the groups `training` and `velocity` are missing", file: path)) { try Checkpoint.load(path) }
+    #expect(throws: Failure(.data, "is not a checkpoint: the groups `training` and `velocity` are missing", file: path))
+    { try Checkpoint.load(path) }
   }
 
   @Test func renaming() throws {

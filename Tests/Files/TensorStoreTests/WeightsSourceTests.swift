@@ -12,7 +12,8 @@ struct WeightsSourceTests {
   init() throws { folder = try TemporaryFolder() }
 
   private static let attributes: [String: AttributeValue] = [
-    "network": "classifier", "classes": .strings(["background", "ca,\"t", "é"]), "mask_values": .integers([0, 8]), "step": 7, "rate": 0.1,
+    "network": "classifier", "classes": .strings(["background", "ca,\"t", "é"]), "mask_values": .integers([0, 8]),
+    "step": 7, "rate": 0.1,
     "rates": .doubles([1e-300, .infinity, -0.5]), "none": .integers([]),
   ]
 
@@ -22,8 +23,10 @@ struct WeightsSourceTests {
     let large = (0..<300_001).map { _ in Float(bitPattern: UInt32(truncatingIfNeeded: generator.next()) & 0x7F7F_FFFF) }
     return NamedTensors(
       [
-        ("b.weight", Tensor([2, 2, 1, 1], [0, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude])), ("a.bias", Tensor([], [.pi])),
-        ("a \"quoted\" näme", Tensor([3], [.infinity, -.infinity, 1])), ("empty", Tensor([0, 3], [])), ("large", Tensor([300_001], large)),
+        ("b.weight", Tensor([2, 2, 1, 1], [0, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude])),
+        ("a.bias", Tensor([], [.pi])),
+        ("a \"quoted\" näme", Tensor([3], [.infinity, -.infinity, 1])), ("empty", Tensor([0, 3], [])),
+        ("large", Tensor([300_001], large)),
       ], attributes: attributes)
   }
 
@@ -50,19 +53,23 @@ struct WeightsSourceTests {
         #expect(source.attributes.isEmpty)
       } else {
         #expect(source.withoutProvenance.attributes == Self.attributes, "\(name)")
-        #expect(source.attributes["stage"] == "export-weights" && source.attributes["input.weights"] == "abc", "\(name)")
+        #expect(
+          source.attributes["stage"] == "export-weights" && source.attributes["input.weights"] == "abc", "\(name)")
       }
       // From a file to another of the same format: the same bytes.
       try source.withoutProvenance.write(to: folder.file("again-\(name)"), as: format, provenance: provenance)
-      #expect(FileManager.default.contentsEqual(atPath: folder.file(name), andPath: folder.file("again-\(name)")), "\(name)")
+      #expect(
+        FileManager.default.contentsEqual(atPath: folder.file(name), andPath: folder.file("again-\(name)")), "\(name)")
     }
     #expect(throws: Failure.self) { try WeightsSource(Self.weights).write(to: folder.file("w.params"), as: .mxnet) }
   }
 
   @Test func theFormatIsToldByTheContent() throws {
     let files: [(WeightsSource.Format?, [UInt8])] = [
-      (.pytorch, CheckpointBytes.small.zip), (.pytorch, CheckpointBytes.small.legacy), (.safetensors, ForeignBytes.smallSafetensors),
-      (.mxnet, ForeignBytes.smallMXNet), (nil, Array("weights?".utf8)), (nil, []), (nil, Array("{\"a\": \"longer than a number\"}".utf8)),
+      (.pytorch, CheckpointBytes.small.zip), (.pytorch, CheckpointBytes.small.legacy),
+      (.safetensors, ForeignBytes.smallSafetensors),
+      (.mxnet, ForeignBytes.smallMXNet), (nil, Array("weights?".utf8)), (nil, []),
+      (nil, Array("{\"a\": \"longer than a number\"}".utf8)),
     ]
     for (index, (format, bytes)) in files.enumerated() {
       let path = folder.file("\(index).bin")
@@ -71,16 +78,22 @@ struct WeightsSourceTests {
         #expect(try WeightsSource(path).format == format)
         #expect(try WeightsSource(path, format: format).load().isEmpty == false)
       } else {
-        let error = Failure(.data, "is none of the formats that can be read: PyTorch, safetensors, MXNet, HDF5", file: path)
+        let error = Failure(
+          .data, "is none of the formats that can be read: PyTorch, safetensors, MXNet, HDF5", file: path)
         #expect(throws: error) { try WeightsSource(path) }
       }
     }
-    #expect(throws: Failure(.noInput, "no such file, or it cannot be read", file: "/nonexistent/w")) { try WeightsSource("/nonexistent/w") }
+    #expect(throws: Failure(.noInput, "no such file, or it cannot be read", file: "/nonexistent/w")) {
+      try WeightsSource("/nonexistent/w")
+    }
   }
 
   @Test func namesThatMeetAreRefused() throws {
     let source = WeightsSource(Self.weights)
-    #expect(try source.renamed { $0 == "large" ? nil : "x.\($0)" }.items.map(\.name) == ["x.b.weight", "x.a.bias", "x.a \"quoted\" näme", "x.empty"])
+    #expect(
+      try source.renamed { $0 == "large" ? nil : "x.\($0)" }.items.map(\.name) == [
+        "x.b.weight", "x.a.bias", "x.a \"quoted\" näme", "x.empty",
+      ])
     #expect(throws: Failure.self) { try source.renamed { _ in "same" } }
     let slash = NamedTensors([("a/b", Tensor([1], [1]))])
     #expect(throws: Failure.self) { try WeightsFile.save(slash, to: folder.file("slash.h5")) }

@@ -26,7 +26,9 @@ import YAMLText
   }
 
   @Test func levelsAreBounded() throws {
-    let failure = #expect(throws: Failure.self) { try composeYAML(String(repeating: "[", count: 100) + String(repeating: "]", count: 100)) }
+    let failure = #expect(throws: Failure.self) {
+      try composeYAML(String(repeating: "[", count: 100) + String(repeating: "]", count: 100))
+    }
     #expect(failure?.message == "expected at most 64 levels of YAML, found more")
     #expect(throws: (any Error).self) { try composeYAML(String(repeating: "[", count: 50_000)) }
     #expect(throws: Never.self) {

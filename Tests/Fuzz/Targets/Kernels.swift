@@ -123,7 +123,8 @@ struct KernelTarget: FuzzTarget {
     try Self.require(drawn.input(ofCropped: cropped), within: -4...4, policy)
     _ = drawn.small(ofCropped: cropped)
     try Self.require(
-      drawn.scores(draw.tensor([2, draw.count(1...30), draw.count(1...30)], isFinite: true)), within: 0...1.0001, policy)
+      drawn.scores(draw.tensor([2, draw.count(1...30), draw.count(1...30)], isFinite: true)), within: 0...1.0001, policy
+    )
     _ = drawn.labels(
       LabelMask(width: image.width, height: image.height, labels: draw.bytes(image.width * image.height)))
   }
@@ -170,7 +171,8 @@ private struct Draw {
   mutating func count(_ range: ClosedRange<Int>) -> Int { generator.integer(range) }
 
   private static let extremes: [Float] = [
-    0, -0.0, 1, -1, .leastNonzeroMagnitude, 1e-38, 1e-30, 1e-5, 1e5, 1e20, 1e38, .greatestFiniteMagnitude, .leastNormalMagnitude,
+    0, -0.0, 1, -1, .leastNonzeroMagnitude, 1e-38, 1e-30, 1e-5, 1e5, 1e20, 1e38, .greatestFiniteMagnitude,
+    .leastNormalMagnitude,
     .infinity, -.infinity, .nan,
   ]
 

@@ -1,11 +1,12 @@
 import Testing
 
-/// The layers of ARCHITECTURE.md, checked against the sources. A new import, unsafe pointer or reader of truth masks has to be entered here, where
-/// a reviewer sees it.
+/// The layers of ARCHITECTURE.md, checked against the sources. A new import, unsafe pointer or reader of truth masks
+/// has to be entered here, where a reviewer sees it.
 @Suite struct ArchitectureTests {
   private static let system: Set = ["Foundation", "Dispatch", "Synchronization"]
 
-  /// What each library may import beside the system's modules, lowest first. A module imports only what stands above it.
+  /// What each library may import beside the system's modules, lowest first. A module imports only what stands above
+  /// it.
   private static let layers: [(layer: String, module: String, imports: [String])] = [
     ("Ground", "Foundations", []),
     // Plain values that the method acts on and the command lines offer.
@@ -64,7 +65,9 @@ import Testing
   private static let scoring: Set = ["evaluate", "summarize"]
 
   /// Module maps and C code, without Swift files.
-  private static let cTargets: Set = ["CHDF5", "CImageCodecs", "CJPEG", "CKernels", "COpenBLAS", "CPNG", "CProcess", "CZlib"]
+  private static let cTargets: Set = [
+    "CHDF5", "CImageCodecs", "CJPEG", "CKernels", "COpenBLAS", "CPNG", "CProcess", "CZlib",
+  ]
 
   @Test func everyModuleHasItsRow() throws {
     let rows = Self.layers.map(\.module)
@@ -77,7 +80,9 @@ import Testing
     let order = Self.layers.map { SourceTree.layers.firstIndex(of: $0.layer) ?? 0 }
     #expect(order == order.sorted())
     for (index, layer) in Self.layers.enumerated() {
-      let above = Set(rows[..<index]).union(Self.cTargets).union(["Yams", "CYaml", "ArgumentParser", "Logging", "Mustache"])
+      let above = Set(rows[..<index]).union(Self.cTargets).union([
+        "Yams", "CYaml", "ArgumentParser", "Logging", "Mustache",
+      ])
       #expect(Set(layer.imports).isSubset(of: above), "\(layer.module) imports a module that stands below it")
     }
   }
@@ -118,15 +123,19 @@ import Testing
   /// Training learns from image-level labels alone: only the type that scoring programs name reads truth masks.
   @Test func truthMasksAreReadForScoringOnly() throws {
     let readers: Set = [
-      "Sources/Files/Datasets/EvaluationMasks.swift", "Sources/Looking/Reporting/Measurement.swift", "Stages/evaluate/Evaluate.swift",
+      "Sources/Files/Datasets/EvaluationMasks.swift", "Sources/Looking/Reporting/Measurement.swift",
+      "Stages/evaluate/Evaluate.swift",
       "Stages/summarize/Summarize.swift",
     ]
     let files = try SourceTree.files(in: ["Sources", "Stages"])
     let naming = files.filter { !$0.places(of: "EvaluationMasks").isEmpty }.map(\.path)
     #expect(Set(naming) == readers)
     let knowingPaths = files.filter { !$0.places(of: "maskPath").isEmpty }.map(\.path)
-    let manifest = ["Manifest.swift", "Manifest+Digests.swift", "Manifest+Items.swift"].map { "Sources/Files/Datasets/\($0)" }
-    #expect(Set(knowingPaths).isSubset(of: manifest + ["Sources/Files/Datasets/EvaluationMasks.swift"]), "\(knowingPaths)")
+    let manifest = ["Manifest.swift", "Manifest+Digests.swift", "Manifest+Items.swift"].map {
+      "Sources/Files/Datasets/\($0)"
+    }
+    #expect(
+      Set(knowingPaths).isSubset(of: manifest + ["Sources/Files/Datasets/EvaluationMasks.swift"]), "\(knowingPaths)")
   }
 
   /// What a file, a flag or a disk can cause is a `Failure`, never a trap.
@@ -149,8 +158,13 @@ import Testing
       "Sources/Running/StageKit/CrashMessage.swift",
       "Sources/Files/YAMLText/YAMLText.swift",
     ]
-    let words = ["Unsafe", "OpaquePointer", "Unmanaged", "unsafeBitCast", "unsafeDowncast", "unowned(unsafe)", "nonisolated(unsafe)"]
-    let users = try SourceTree.files(in: ["Sources", "Stages"]).filter { file in words.contains { !file.places(of: $0).isEmpty } }
+    let words = [
+      "Unsafe", "OpaquePointer", "Unmanaged", "unsafeBitCast", "unsafeDowncast", "unowned(unsafe)",
+      "nonisolated(unsafe)",
+    ]
+    let users = try SourceTree.files(in: ["Sources", "Stages"]).filter { file in
+      words.contains { !file.places(of: $0).isEmpty }
+    }
     let elsewhere = users.filter { !modules.contains($0.target) }.map(\.path)
     #expect(Set(elsewhere) == listed)
   }

@@ -12,13 +12,16 @@ import Testing
   private let places: Set<String>
 
   init() throws {
-    lines = try String(contentsOfFile: "\(Golden.packageRoot)/docs/fidelity.md", encoding: .utf8).components(separatedBy: "\n")
+    lines = try String(contentsOfFile: "\(Golden.packageRoot)/docs/fidelity.md", encoding: .utf8).components(
+      separatedBy: "\n")
     files = try SourceTree.files(in: ["Sources", "Stages"])
     words = Set(files.flatMap { file in file.code.flatMap { $0.split { !Self.isWord($0) } } })
     places = Set(try ["Sources", "Stages"].flatMap { try SourceTree.targets(in: $0) + [$0 + "/", $0] })
   }
 
-  private static func isWord(_ character: Character) -> Bool { character.isLetter || character.isNumber || character == "_" }
+  private static func isWord(_ character: Character) -> Bool {
+    character.isLetter || character.isNumber || character == "_"
+  }
 
   /// The code spans of a line, cut at spaces. Commands with variables are left out.
   private static func parts(of line: String) -> [String] {
@@ -35,7 +38,9 @@ import Testing
       return part.contains("*") || FileManager.default.fileExists(atPath: "\(Golden.packageRoot)/\(part)") ? nil : part
     }
     let tests: Set = ["Golden", "FidelityTests"]
-    return part.split { !Self.isWord($0) }.first { !words.contains($0) && Int($0) == nil && !tests.contains(String($0)) }.map(String.init)
+    return part.split { !Self.isWord($0) }.first {
+      !words.contains($0) && Int($0) == nil && !tests.contains(String($0))
+    }.map(String.init)
   }
 
   /// Whether a stage declares `--name` (or `--no-name`).
@@ -47,7 +52,9 @@ import Testing
   @Test func everySymbolFileAndOptionExists() throws {
     for (number, line) in lines.enumerated() {
       for part in Self.parts(of: line) {
-        if let missing = try missing(part) { Issue.record("docs/fidelity.md:\(number + 1): there is no `\(missing)` (in `\(part)`)") }
+        if let missing = try missing(part) {
+          Issue.record("docs/fidelity.md:\(number + 1): there is no `\(missing)` (in `\(part)`)")
+        }
       }
     }
   }
@@ -55,6 +62,10 @@ import Testing
   /// The equations of the paper, each with its row.
   @Test func everyEquationIsThere() {
     let text = lines.joined(separator: "\n")
-    for number in 1...15 { #expect(text.contains("Eq. \(number) ") || text.contains("Eq. \(number):") || text.contains("Eq. \(number)."), "Eq. \(number)") }
+    for number in 1...15 {
+      #expect(
+        text.contains("Eq. \(number) ") || text.contains("Eq. \(number):") || text.contains("Eq. \(number)."),
+        "Eq. \(number)")
+    }
   }
 }

@@ -21,8 +21,9 @@ import Testing
       problem { _ = try InputFile.bytes(of: folder.path, what: "list") }
         == "\(folder.path): expected a plain file as list, found a folder")
     #expect(
-      problem { _ = try InputFile.bytes(of: "\(folder.path)/\(String(repeating: "n", count: 300))", what: "list") }.contains(
-        "cannot be opened: ") == true)
+      problem { _ = try InputFile.bytes(of: "\(folder.path)/\(String(repeating: "n", count: 300))", what: "list") }
+        .contains(
+          "cannot be opened: ") == true)
     #expect(mkfifo(path, 0o600) == 0)
     #expect(
       problem { _ = try InputFile.bytes(of: path, what: "list") }

@@ -18,7 +18,9 @@ struct SourceFile: CustomStringConvertible {
   /// The modules that it imports.
   var imports: [String] {
     code.compactMap { line in
-      let words = line.split(separator: " ").drop { $0.hasPrefix("@") || ["public", "package", "internal", "private"].contains($0) }
+      let words = line.split(separator: " ").drop {
+        $0.hasPrefix("@") || ["public", "package", "internal", "private"].contains($0)
+      }
       guard words.count >= 2, words.first == "import", let name = words.last else { return nil }
       return String(name.prefix { $0 != "." })
     }
@@ -48,6 +50,7 @@ enum SourceTree {
 
   /// The folders directly below `folder`.
   static func targets(in folder: String) throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: "\(Golden.packageRoot)/\(folder)").filter { !$0.hasPrefix(".") }.sorted()
+    try FileManager.default.contentsOfDirectory(atPath: "\(Golden.packageRoot)/\(folder)").filter { !$0.hasPrefix(".") }
+      .sorted()
   }
 }

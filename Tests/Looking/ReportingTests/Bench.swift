@@ -32,9 +32,11 @@ final class Bench {
       affinity: {stage: train-affinity, inputs: {weights: cam-train, low: cam, high: cam}}
       psa-crf: {stage: crf, inputs: {scores: psa}, parameters: {split: train, colour-spread: 13}}
       ddnet: {stage: train-ddnet, inputs: {weights: cam-train, knowledge: psa, advice: psa-crf}}
-      ssdd: {stage: ssdd-merge, inputs: {weights: ddnet, knowledge: psa, advice: psa-crf}, parameters: {split: train, dd-bias: 0.1, bg-bias: 0.1}}
+      ssdd: {stage: ssdd-merge, inputs: {weights: ddnet, knowledge: psa, advice: psa-crf}, parameters: {split: train, \
+      dd-bias: 0.1, bg-bias: 0.1}}
       seg: {stage: train-seg, inputs: {weights: cam-train, seeds: psa-crf}}
-      dynamic: {stage: train-seg-dynamic, inputs: {weights: cam-train, seeds: ssdd}, matrix: {seed: [1, 2]}, parameters: {}}
+      dynamic: {stage: train-seg-dynamic, inputs: {weights: cam-train, seeds: ssdd}, matrix: {seed: [1, 2]}, \
+      parameters: {}}
       infer-seg: {stage: infer-seg, inputs: {weights: seg}, parameters: {split: val, scales: [0.5, 1]}}
       infer-dynamic: {stage: infer-seg, inputs: {weights: dynamic}, parameters: {split: val, scales: [0.5, 1]}}
       eval-psa: {stage: evaluate, inputs: {masks: psa}, parameters: {split: train, name: PSA}}

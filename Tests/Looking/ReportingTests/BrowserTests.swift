@@ -33,18 +33,22 @@ struct BrowserTests {
       images.forEach(i => { i.loading = 'eager'; });
       await Promise.all(images.map(i => i.complete ? 0 : new Promise(done => { i.onload = i.onerror = done; })));
       return {wide: document.documentElement.scrollWidth > window.innerWidth, images: images.length,
-        broken: images.filter(i => i.naturalWidth === 0).map(i => i.src), unnamed: images.filter(i => !i.hasAttribute('alt')).length};
+        broken: images.filter(i => i.naturalWidth === 0).map(i => i.src), unnamed: images.filter(i => \
+        !i.hasAttribute('alt')).length};
     })()
     """
 
   /// Texts whose contrast to what lies behind them is under 4.5.
   private static let faint = """
     (() => {
-      const parse = c => { const n = c.match(/[0-9.]+/g).map(Number); return n.length > 3 ? n : [...n.slice(0, 3), 1]; };
+      const parse = c => { const n = c.match(/[0-9.]+/g).map(Number); return n.length > 3 ? n : [...n.slice(0, 3), 1]; \
+      };
       const over = (a, b) => [0, 1, 2].map(i => a[i] * a[3] + b[i] * (1 - a[3]));
       const behind = e => { if (!e) return [255, 255, 255];
-        const c = parse(getComputedStyle(e).backgroundColor); return c[3] === 1 ? c : over(c, behind(e.parentElement)); };
-      const light = c => { const [r, g, b] = c.map(v => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
+        const c = parse(getComputedStyle(e).backgroundColor); return c[3] === 1 ? c : over(c, \
+        behind(e.parentElement)); };
+      const light = c => { const [r, g, b] = c.map(v => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / \
+      1.055) ** 2.4; });
         return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
       return [...document.querySelectorAll('body *')].filter(e => !e.closest('.tag,script,[hidden]')
         && [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())).map(e => {
@@ -87,7 +91,8 @@ struct BrowserTests {
 
   private static let slider = """
     (() => ({isHidden: document.getElementById('slider').hidden, value: document.getElementById('position').value,
-      clip: document.getElementById('two').style.clipPath, source: document.getElementById('one').getAttribute('src')}))()
+      clip: document.getElementById('two').style.clipPath, source: \
+      document.getElementById('one').getAttribute('src')}))()
     """
 
   @Test func sliderMovesByKeyboard() throws {

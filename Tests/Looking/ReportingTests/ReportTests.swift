@@ -143,7 +143,10 @@ import Testing
   @Test func missingMaskIsTold() throws {
     try FileManager.default.removeItem(atPath: "\(bench.run)/ssdd/masks/train-3.png")
     let report = try bench.report()
-    #expect(report.notes.contains { $0.hasPrefix("The masks of ssdd (masks) are left out on train: ") && $0.contains("train-3") })
+    #expect(
+      report.notes.contains {
+        $0.hasPrefix("The masks of ssdd (masks) are left out on train: ") && $0.contains("train-3")
+      })
     #expect(report.merges.isEmpty)
     let train = try #require(report.splits.first { $0.split == "train" })
     #expect(train.columns.map(\.step) == ["psa", "psa-crf"])

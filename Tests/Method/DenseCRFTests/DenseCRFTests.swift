@@ -26,7 +26,8 @@ private struct Scene {
   }
 
   func infer(_ p: DenseCRFParameters, threads: Int = 1, cache: DenseCRFCache? = nil) throws -> Tensor {
-    try DenseCRF(width: width, height: height, rgb: rgb, parameters: p, threads: threads, cache: cache).infer(probabilities: probabilities)
+    try DenseCRF(width: width, height: height, rgb: rgb, parameters: p, threads: threads, cache: cache).infer(
+      probabilities: probabilities)
   }
 
   func tensor(_ q: [[Double]]) -> Tensor { Tensor([labels, height, width], q.joined().map { Float($0) }) }
@@ -35,17 +36,22 @@ private struct Scene {
 @Suite("Dense CRF") struct DenseCRFTests {
   @Test(
     "agrees with a lattice kept in a dictionary",
-    arguments: [(7, 5, 2), (9, 8, 3), (6, 11, 4), (5, 4, 7), (8, 3, 8), (5, 6, 9), (4, 4, 21), (3, 4, 17), (3, 3, 40), (1, 9, 2)])
+    arguments: [
+      (7, 5, 2), (9, 8, 3), (6, 11, 4), (5, 4, 7), (8, 3, 8), (5, 6, 9), (4, 4, 21), (3, 4, 17), (3, 3, 40), (1, 9, 2),
+    ])
   func latticeTwin(width: Int, height: Int, labels: Int) throws {
     let scene = Scene(width: width, height: height, labels: labels)
     for p in [
-      DenseCRFParameters(iterations: 3), DenseCRFParameters(gaussianSpread: 1.7, bilateralSpread: 5, colourSpread: 4, iterations: 10),
-      DenseCRFParameters(gaussianWeight: 0, iterations: 2), DenseCRFParameters(bilateralWeight: 0, iterations: 2, scaleFactor: 3),
+      DenseCRFParameters(iterations: 3),
+      DenseCRFParameters(gaussianSpread: 1.7, bilateralSpread: 5, colourSpread: 4, iterations: 10),
+      DenseCRFParameters(gaussianWeight: 0, iterations: 2),
+      DenseCRFParameters(bilateralWeight: 0, iterations: 2, scaleFactor: 3),
       DenseCRFParameters(gaussianWeight: 300, bilateralWeight: 900, iterations: 2), DenseCRFParameters(iterations: 0),
     ] {
       let twin = NaiveCRF.lattice(width: width, height: height, rgb: scene.rgb, p).infer(scene.planes)
       for threads in [1, 3] {
-        let difference = mismatch(try scene.infer(p, threads: threads), scene.tensor(twin), tolerance: 3e-5, "\(threads) threads")
+        let difference = mismatch(
+          try scene.infer(p, threads: threads), scene.tensor(twin), tolerance: 3e-5, "\(threads) threads")
         #expect(difference == nil, "\(p)")
       }
     }
@@ -55,7 +61,8 @@ private struct Scene {
   func exactTwin(labels: Int) throws {
     // The lattice's kernel is not a Gaussian, only close: weak weights keep the difference from deciding pixels.
     let scene = Scene(width: 14, height: 12, labels: labels)
-    let p = DenseCRFParameters(gaussianWeight: 0.5, bilateralSpread: 30, colourSpread: 20, bilateralWeight: 1, iterations: 5)
+    let p = DenseCRFParameters(
+      gaussianWeight: 0.5, bilateralSpread: 30, colourSpread: 20, bilateralWeight: 1, iterations: 5)
     let twin = NaiveCRF.exact(width: 14, height: 12, rgb: scene.rgb, p).infer(scene.planes)
     let q = try scene.infer(p)
     #expect(mismatch(q, scene.tensor(twin), tolerance: 0.05) == nil)
@@ -79,7 +86,8 @@ private struct Scene {
     let certain = Tensor([3, 2, 2], [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1])
     let rgb = [UInt8](repeating: 100, count: 12)
     for iterations in [0, 1, 10] {
-      let q = try DenseCRF(width: 2, height: 2, rgb: rgb, parameters: DenseCRFParameters(iterations: iterations)).infer(probabilities: certain)
+      let q = try DenseCRF(width: 2, height: 2, rgb: rgb, parameters: DenseCRFParameters(iterations: iterations)).infer(
+        probabilities: certain)
       for y in 0..<2 {
         for x in 0..<2 {
           let values = (0..<3).map { q[$0, y, x] }
@@ -153,15 +161,19 @@ private struct Scene {
   @Test("parameters out of range are refused")
   func parameterRange() {
     for p in [
-      DenseCRFParameters(gaussianSpread: 0), DenseCRFParameters(bilateralSpread: -1), DenseCRFParameters(colourSpread: .nan),
-      DenseCRFParameters(bilateralWeight: -1), DenseCRFParameters(iterations: -1), DenseCRFParameters(scaleFactor: .infinity),
+      DenseCRFParameters(gaussianSpread: 0), DenseCRFParameters(bilateralSpread: -1),
+      DenseCRFParameters(colourSpread: .nan),
+      DenseCRFParameters(bilateralWeight: -1), DenseCRFParameters(iterations: -1),
+      DenseCRFParameters(scaleFactor: .infinity),
       DenseCRFParameters(clip: 0), DenseCRFParameters(clip: 2),
     ] {
       #expect(throws: Failure.self) { try p.validate() }
     }
     // A lattice too fine to be numbered is an error, not a wrong result.
     #expect(throws: Failure.self) {
-      try DenseCRF(width: 40, height: 2, rgb: [UInt8](repeating: 0, count: 240), parameters: DenseCRFParameters(bilateralSpread: 1e-5, colourSpread: 1e-4))
+      try DenseCRF(
+        width: 40, height: 2, rgb: [UInt8](repeating: 0, count: 240),
+        parameters: DenseCRFParameters(bilateralSpread: 1e-5, colourSpread: 1e-4))
     }
   }
 }

@@ -21,7 +21,8 @@ struct GoldenCRFTests {
       for run in try golden.cases(name) {
         guard let iterations = run.split(separator: "/").last.flatMap({ Int($0.dropFirst()) }) else { continue }
         let crf = try DenseCRF(
-          width: size[1], height: size[0], rgb: golden.bytes(image), parameters: Self.parameters(golden, name, iterations), threads: threads,
+          width: size[1], height: size[0], rgb: golden.bytes(image),
+          parameters: Self.parameters(golden, name, iterations), threads: threads,
           cache: cache)
         try Self.compare(crf.infer(probabilities: probabilities), golden, run)
       }
@@ -32,9 +33,12 @@ struct GoldenCRFTests {
     let factor = try golden.double("scale_factor", of: name)
     // The stored spreads of positions are divided by the scale factor already.
     return DenseCRFParameters(
-      gaussianSpread: Float(try golden.double("sxy_gaussian", of: name) * factor), gaussianWeight: Float(try golden.double("compat_gaussian", of: name)),
-      bilateralSpread: Float(try golden.double("sxy_bilateral", of: name) * factor), colourSpread: Float(try golden.double("srgb", of: name)),
-      bilateralWeight: Float(try golden.double("compat_bilateral", of: name)), iterations: iterations, scaleFactor: Float(factor),
+      gaussianSpread: Float(try golden.double("sxy_gaussian", of: name) * factor),
+      gaussianWeight: Float(try golden.double("compat_gaussian", of: name)),
+      bilateralSpread: Float(try golden.double("sxy_bilateral", of: name) * factor),
+      colourSpread: Float(try golden.double("srgb", of: name)),
+      bilateralWeight: Float(try golden.double("compat_bilateral", of: name)), iterations: iterations,
+      scaleFactor: Float(factor),
       clip: Float(try golden.double("clip", of: name)))
   }
 
@@ -42,7 +46,8 @@ struct GoldenCRFTests {
     let (shape, expected) = try golden.file.readDoubles("\(run)/Q")
     #expect(q.shape.dimensions == shape, "\(run)")
     let tolerance = try #require(try golden.tolerance("\(run)/Q"))
-    // Where the reference is stored in half precision, its values are multiples of 2^-11 around 1; ours are rounded the same way.
+    // Where the reference is stored in half precision, its values are multiples of 2^-11 around 1; ours are rounded the
+    // same way.
     let isHalf = expected.allSatisfy { Double(Float(halfRounded: Float($0))) == $0 }
     let actual = q.values.map { isHalf ? Double(Float(halfRounded: $0)) : Double($0) }
     let differences = zip(actual, expected).map { abs($0 - $1) }

@@ -14,7 +14,9 @@ struct NaiveCRF {
   func infer(_ probabilities: [[Float]]) -> [[Double]] {
     let pixels = probabilities[0].count
     let unary = probabilities.map { $0.map { -log(Double(min(max($0, parameters.clip), 1))) } }
-    let norms = kernels.map { kernel in kernel.filter([Double](repeating: 1, count: pixels)).map { 1 / ($0 + 1e-20).squareRoot() } }
+    let norms = kernels.map { kernel in
+      kernel.filter([Double](repeating: 1, count: pixels)).map { 1 / ($0 + 1e-20).squareRoot() }
+    }
     var q = Self.softmax(unary.map { $0.map { -$0 } })
     for _ in 0..<parameters.iterations {
       var score = unary.map { $0.map { -$0 } }
@@ -39,16 +41,19 @@ struct NaiveCRF {
     return result
   }
 
-  /// The features of both kernels, pixel after pixel, in single precision as the fast form has them: whether a point lies on one side of a
-  /// simplex border is a matter of rounding.
-  static func features(width: Int, height: Int, rgb: [UInt8], _ p: DenseCRFParameters) -> (position: [[Float]], bilateral: [[Float]]) {
+  /// The features of both kernels, pixel after pixel, in single precision as the fast form has them: whether a point
+  /// lies on one side of a simplex border is a matter of rounding.
+  static func features(width: Int, height: Int, rgb: [UInt8], _ p: DenseCRFParameters) -> (
+    position: [[Float]], bilateral: [[Float]]
+  ) {
     var position: [[Float]] = []
     var bilateral: [[Float]] = []
     for y in 0..<height {
       for x in 0..<width {
         let colour = (0..<3).map { Float(rgb[3 * (y * width + x) + $0]) / p.colourSpread }
         position.append([Float(x) / (p.gaussianSpread / p.scaleFactor), Float(y) / (p.gaussianSpread / p.scaleFactor)])
-        bilateral.append([Float(x) / (p.bilateralSpread / p.scaleFactor), Float(y) / (p.bilateralSpread / p.scaleFactor)] + colour)
+        bilateral.append(
+          [Float(x) / (p.bilateralSpread / p.scaleFactor), Float(y) / (p.bilateralSpread / p.scaleFactor)] + colour)
       }
     }
     return (position, bilateral)
@@ -70,7 +75,9 @@ struct NaiveCRF {
       }
     }
     let f = features(width: width, height: height, rgb: rgb, p)
-    return NaiveCRF(parameters: p, kernels: [(Double(p.gaussianWeight), filter(f.position)), (Double(p.bilateralWeight), filter(f.bilateral))])
+    return NaiveCRF(
+      parameters: p,
+      kernels: [(Double(p.gaussianWeight), filter(f.position)), (Double(p.bilateralWeight), filter(f.bilateral))])
   }
 
   /// On permutohedral lattices kept in dictionaries by their coordinates.
@@ -78,7 +85,8 @@ struct NaiveCRF {
     let f = features(width: width, height: height, rgb: rgb, p)
     let position = NaiveLattice(f.position), bilateral = NaiveLattice(f.bilateral)
     return NaiveCRF(
-      parameters: p, kernels: [(Double(p.gaussianWeight), position.filter), (Double(p.bilateralWeight), bilateral.filter)])
+      parameters: p,
+      kernels: [(Double(p.gaussianWeight), position.filter), (Double(p.bilateralWeight), bilateral.filter)])
   }
 }
 

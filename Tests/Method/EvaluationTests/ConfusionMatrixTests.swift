@@ -12,7 +12,8 @@ private func matrix(classes: Int, truth: [UInt8], prediction: [UInt8]) throws ->
   return result
 }
 
-/// Four classes: 0 and 1 occur in both, 2 only in predictions, 3 nowhere. Two void pixels, one of them predicted as nonsense.
+/// Four classes: 0 and 1 occur in both, 2 only in predictions, 3 nowhere. Two void pixels, one of them predicted as
+/// nonsense.
 private let truth: [UInt8] = [0, 0, 0, 0, 1, 1, 1, 0, 255, 255]
 private let prediction: [UInt8] = [0, 0, 0, 1, 1, 1, 2, 0, 1, 77]
 
@@ -34,7 +35,8 @@ private let prediction: [UInt8] = [0, 0, 0, 1, 1, 1, 2, 0, 1, 77]
     let other: [UInt8] = [3, 2, 1, 0, 1, 0, 1, 2, 0, 0]
     let whole = try matrix(classes: 4, truth: truth + truth, prediction: prediction + other)
     let parts = [
-      try matrix(classes: 4, truth: truth, prediction: prediction), try matrix(classes: 4, truth: truth, prediction: other),
+      try matrix(classes: 4, truth: truth, prediction: prediction),
+      try matrix(classes: 4, truth: truth, prediction: other),
     ]
     let merged = try #require(try ConfusionMatrix.merged(parts))
     #expect(merged.counts == whole.counts)
@@ -73,7 +75,9 @@ private let prediction: [UInt8] = [0, 0, 0, 1, 1, 1, 2, 0, 1, 77]
 
   @Test func labelsOutOfRangeAreToldAndAddNothing() throws {
     var result = ConfusionMatrix(classes: 2)
-    let wrongTruth = #expect(throws: Failure.self) { try result.add(truth: mask([0, 1, 2]), prediction: mask([0, 0, 0])) }
+    let wrongTruth = #expect(throws: Failure.self) {
+      try result.add(truth: mask([0, 1, 2]), prediction: mask([0, 0, 0]))
+    }
     #expect(wrongTruth?.description == "truth: expected class indices 0...1 or void 255, found 2 at (2, 0)")
     let two = LabelMask(width: 2, height: 2, labels: [255, 0, 0, 0])
     let wrong = LabelMask(width: 2, height: 2, labels: [9, 0, 9, 0])

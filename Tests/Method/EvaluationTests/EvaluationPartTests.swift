@@ -13,12 +13,16 @@ import Testing
     var matrix = ConfusionMatrix(classes: 3)
     for _ in 0..<2 {
       let labels = (0..<2).map { _ in (0..<50).map { _ in UInt8(generator.integer(0...2)) } }
-      try matrix.add(truth: LabelMask(width: 50, height: 1, labels: labels[0]), prediction: LabelMask(width: 50, height: 1, labels: labels[1]))
+      try matrix.add(
+        truth: LabelMask(width: 50, height: 1, labels: labels[0]),
+        prediction: LabelMask(width: 50, height: 1, labels: labels[1]))
     }
     return try EvaluationReport(names: Self.names, matrix: matrix, provenance: provenance)
   }
 
-  private func part(_ shard: Int, of shards: Int = 3, split: String = "val", report: EvaluationReport? = nil) throws -> EvaluationPart {
+  private func part(_ shard: Int, of shards: Int = 3, split: String = "val", report: EvaluationReport? = nil) throws
+    -> EvaluationPart
+  {
     EvaluationPart(shard: shard, shards: shards, split: split, report: try report ?? self.report(UInt64(shard)))
   }
 
@@ -63,6 +67,8 @@ import Testing
       try message(part(2, report: otherMasks))
         == "part-2-of-3.json: was made otherwise: `input.masks` is not told in the first part and 12 here")
     let otherClasses = try EvaluationReport(names: ["background", "cat", "cow"], matrix: ConfusionMatrix(classes: 3))
-    #expect(try message(part(2, report: otherClasses)) == "part-2-of-3.json: expected the classes background cat dog, found background cat cow")
+    #expect(
+      try message(part(2, report: otherClasses))
+        == "part-2-of-3.json: expected the classes background cat dog, found background cat cow")
   }
 }

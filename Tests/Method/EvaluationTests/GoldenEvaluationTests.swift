@@ -29,14 +29,17 @@ import Testing
     #expect(try (0..<classes).map { total.union(of: $0) } == golden.integers("union"))
     #expect(try golden.mismatch(total.intersectionOverUnion.map { $0 ?? .nan }, "iou", tolerance: 1e-12) == nil)
     #expect(try abs((total.meanIntersectionOverUnion ?? .nan) - golden.double("miou_over_nonempty_union")) < 1e-12)
-    #expect(try abs(total.meanIntersectionOverUnionWithAbsentAsZero - golden.double("miou_absent_as_0_over_21")) < 1e-12)
+    #expect(
+      try abs(total.meanIntersectionOverUnionWithAbsentAsZero - golden.double("miou_absent_as_0_over_21")) < 1e-12)
     #expect(try abs((total.pixelAccuracy ?? .nan) - golden.double("pixel_accuracy")) < 1e-12)
     let absent = (0..<classes).filter { total.intersectionOverUnion[$0] == nil }
     #expect(try absent == golden.file.integers("absent_classes"))
   }
 
   @Test func masksFromFiles() throws {
-    let names = try FileManager.default.contentsOfDirectory(atPath: Golden.path("eval_png")).filter { $0.hasPrefix("gt") && $0.hasSuffix(".png") }
+    let names = try FileManager.default.contentsOfDirectory(atPath: Golden.path("eval_png")).filter {
+      $0.hasPrefix("gt") && $0.hasSuffix(".png")
+    }
     #expect(!names.isEmpty)
     for name in names.sorted() {
       let index = name.dropFirst(2).dropLast(4)

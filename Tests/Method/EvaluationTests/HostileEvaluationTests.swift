@@ -62,7 +62,8 @@ import Testing
     (["part-1-of-99999999999999999999.json"], "is no part of a division: expected part-I-of-N.json with I from 1 to N"),
     (
       ["part-1-of-1000000000000.json"],
-      ": is incomplete: part-2-of-1000000000000.json, part-3-of-1000000000000.json, part-4-of-1000000000000.json, part-5-of-1000000000000.json, "
+      ": is incomplete: part-2-of-1000000000000.json, part-3-of-1000000000000.json, part-4-of-1000000000000.json, "
+        + "part-5-of-1000000000000.json, "
         + "part-6-of-1000000000000.json and 999999999994 more missing"
     ),
     (

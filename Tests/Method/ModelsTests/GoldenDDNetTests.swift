@@ -14,7 +14,8 @@ struct GoldenDDNetTests {
     let high = Shape(try golden.shape("dd/xa"))
     let low = Shape(try golden.shape("dd/xb"))
     let head = DDHead(name: "dd_head0", highLevel: high[1], lowLevel: low[1], out: try golden.shape("dd/head")[1])
-    let net = DDNet(name: "dd0", classes: try golden.shape("dd/dmask_onehot")[1], channels: try golden.shape("dd/head")[1])
+    let net = DDNet(
+      name: "dd0", classes: try golden.shape("dd/dmask_onehot")[1], channels: try golden.shape("dd/head")[1])
     for module in [head, net] as [any Module] {
       try fill(module, from: golden)
       freeScalesAndShifts(module)
@@ -47,7 +48,8 @@ struct GoldenDDNetTests {
     let golden = try Golden.open("ddnet")
     let inputs = Shape(try golden.shape("seg/x"))
     let head = SegmentationHead(
-      name: "seg_main", in: inputs[1], hidden: try golden.shape("seg/seg_head")[1], classes: try golden.shape("seg/seg")[1])
+      name: "seg_main", in: inputs[1], hidden: try golden.shape("seg/seg_head")[1],
+      classes: try golden.shape("seg/seg")[1])
     try fill(head, from: golden)
     freeScalesAndShifts(head)
     let x = context.input(golden.generator.signed("input/seg/x", inputs))

@@ -23,7 +23,8 @@ struct GoldenResNet38Tests {
       let stages = trunk.stages(x)
       let found: [(String, Variable)] = [
         ("conv2", stages.features.low), ("conv3", stages.conv3), ("conv4", stages.conv4), ("conv5", stages.conv5),
-        ("conv6", stages.features.high), ("cls_logits", classifier.logits(x)), ("forward_cam", classifier.activationMaps(x)),
+        ("conv6", stages.features.high), ("cls_logits", classifier.logits(x)),
+        ("forward_cam", classifier.activationMaps(x)),
       ]
       for (dataset, variable) in found { #expect(try golden.mismatch(variable.value, "\(name)/\(dataset)") == nil) }
     }

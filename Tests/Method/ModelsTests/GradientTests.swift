@@ -9,8 +9,8 @@ import Testing
 struct GradientTests {
   private let kernels = CPUKernels(threads: 1)
 
-  /// The largest difference between analytic and numeric derivative over a few elements of every trained parameter, relative to the
-  /// largest derivative of that parameter.
+  /// The largest difference between analytic and numeric derivative over a few elements of every trained parameter,
+  /// relative to the largest derivative of that parameter.
   private func worstError(_ module: any Module, _ forward: (Context) -> Variable) -> Float {
     func loss(_ context: Context) -> (Variable, Tensor) {
       let y = forward(context)
@@ -24,7 +24,9 @@ struct GradientTests {
     backward([loss(Context(kernels: kernels, mode: .training, dropout: false))])
     var worst: Float = 0
     for parameter in module.trainedParameters {
-      guard let gradient = parameter.gradient?.values, let scale = gradient.map(abs).max(), scale > 0 else { return .infinity }
+      guard let gradient = parameter.gradient?.values, let scale = gradient.map(abs).max(), scale > 0 else {
+        return .infinity
+      }
       for i in Set([0, gradient.count / 2, gradient.count - 1]) {
         let original = parameter.value
         let step: Float = 2e-3
@@ -52,13 +54,15 @@ struct GradientTests {
     freeScalesAndShifts(both)
     let mask = LabelBatch(batch: 1, height: 4, width: 4, labels: [0, 0, 1, 1, 0, 2, 2, 1, 0, 0, 255, 1, 0, 1, 1, 1])
     let error = worstError(both) { context in
-      let features = head(highLevel: context.constant(image([1, 4, 4, 4])), lowLevel: context.constant(image([1, 3, 4, 4])))
+      let features = head(
+        highLevel: context.constant(image([1, 4, 4, 4])), lowLevel: context.constant(image([1, 3, 4, 4])))
       return net(features: features, mask: context.constant(mask.oneHot(classes: 3)))
     }
     #expect(error < 0.02)
   }
 
-  /// Two masks at once, without one-hot maps, against each alone by definition: logits, gradients of all parameters and of the features.
+  /// Two masks at once, without one-hot maps, against each alone by definition: logits, gradients of all parameters and
+  /// of the features.
   @Test(arguments: [HeadStatistics.frozen, .batch])
   func differencesOfTwoMasksAtOnce(_ statistics: HeadStatistics) throws {
     let net = DDNet(name: "dd0", classes: 4, channels: 6, statistics: statistics)
@@ -72,7 +76,10 @@ struct GradientTests {
       net.zeroGradients()
       let outputs = logits(context, features)
       backward(zip(outputs, ["r", "s"]).map { ($0, GoldenGenerator(seed: 9).signed($1, $0.shape)) })
-      var found = ["first": outputs[0].value.values, "second": outputs[1].value.values, "features": try #require(features.gradient).values]
+      var found = [
+        "first": outputs[0].value.values, "second": outputs[1].value.values,
+        "features": try #require(features.gradient).values,
+      ]
       for parameter in net.trainedParameters { found[parameter.name] = try #require(parameter.gradient).values }
       return found
     }
@@ -92,12 +99,15 @@ struct GradientTests {
     BackboneSpecification(kind: .resnet38, width: 1.0 / 64, depth: 0.3), BackboneSpecification(kind: .squeezenet),
   ])
   func segmentationModel(_ backbone: BackboneSpecification) throws {
-    let specification = ModelSpecification(backbone: backbone, classes: 3, headChannels: 4, headDilation: 1, differenceChannels: 4)
+    let specification = ModelSpecification(
+      backbone: backbone, classes: 3, headChannels: 4, headDilation: 1, differenceChannels: 4)
     let model = try SegmentationModel(specification)
     model.initialise(seed: 1)
-    // Only the ends of the network are nudged, and the trunk's first trained layer: the inner layers are the engine's to test.
+    // Only the ends of the network are nudged, and the trunk's first trained layer: the inner layers are the engine's
+    // to test.
     model.freeze()
-    let ends = model.headParameters.filter { $0.role == .weight || $0.role == .bias } + model.backbone.parameters.suffix(8)
+    let ends =
+      model.headParameters.filter { $0.role == .weight || $0.role == .bias } + model.backbone.parameters.suffix(8)
     for parameter in ends where parameter.role == .weight { parameter.isFrozen = false }
     let error = worstError(model) { model.logits($0.constant(image([1, 3, 32, 32])), upsampling: 2) }
     #expect(error < 0.02)

@@ -15,10 +15,14 @@ struct LoadTests {
   }
 
   @Test func aStateDictionaryComesBack() throws {
-    let (first, second) = (try SegmentationModel(.init(backbone: trunk, classes: 3)), try SegmentationModel(.init(backbone: trunk, classes: 3)))
+    let (first, second) = (
+      try SegmentationModel(.init(backbone: trunk, classes: 3)),
+      try SegmentationModel(.init(backbone: trunk, classes: 3))
+    )
     first.initialise(seed: 1)
     second.initialise(seed: 2)
-    let summary = try load(first.stateDictionary + [("encoder.b2.bn_branch2a.num_batches_tracked", Tensor(3))], into: second)
+    let summary = try load(
+      first.stateDictionary + [("encoder.b2.bn_branch2a.num_batches_tracked", Tensor(3))], into: second)
     #expect(summary.loaded == first.parameters.map(\.name))
     #expect(zip(first.parameters, second.parameters).allSatisfy { $0.value == $1.value })
   }
@@ -28,7 +32,8 @@ struct LoadTests {
     classifier.initialise(seed: 1)
     let model = try SegmentationModel(.init(backbone: trunk, classes: 3))
     let summary = try load(
-      classifier.stateDictionary, into: model, prefix: "encoder.", missing: .prefixes(["seg_main."]), unexpected: .prefixes(["encoder.fc8."]))
+      classifier.stateDictionary, into: model, prefix: "encoder.", missing: .prefixes(["seg_main."]),
+      unexpected: .prefixes(["encoder.fc8."]))
     #expect(summary.unexpected == ["encoder.fc8.weight"])
     #expect(summary.missing == model.headParameters.map(\.name))
     #expect(model.backbone.parameters.map(\.value) == classifier.backbone.parameters.map(\.value))
@@ -50,6 +55,8 @@ struct LoadTests {
     let four = CAMClassifier(backbone: SqueezeNet8(), classes: 4)
     let told = message { try load(CAMClassifier(backbone: SqueezeNet8(), classes: 2).stateDictionary, into: four) }
     #expect(
-      told == "weights do not fit the network: 1 tensor of another shape: fc8.weight (expected 4x512x1x1, found 2x512x1x1)")
+      told
+        == "weights do not fit the network: 1 tensor of another shape: fc8.weight (expected 4x512x1x1, found 2x512x1x1)"
+    )
   }
 }

@@ -20,7 +20,9 @@ struct NetworkTests {
     #expect(blocks == ["conv1a", "b2", "b3", "b4", "b5", "b6", "b7", "bn7"])
   }
 
-  @Test(arguments: [small] + BackboneSpecification.Kind.allCases.dropFirst().map { BackboneSpecification(kind: $0) }, [(64, 48), (40, 37)])
+  @Test(
+    arguments: [small] + BackboneSpecification.Kind.allCases.dropFirst().map { BackboneSpecification(kind: $0) },
+    [(64, 48), (40, 37)])
   func featuresHaveTheirStrides(_ specification: BackboneSpecification, _ size: (Int, Int)) throws {
     let trunk = try specification.build()
     trunk.initialise(seed: 1)
@@ -29,7 +31,8 @@ struct NetworkTests {
       [2, channels, (size.0 + stride - 1) / stride, (size.1 + stride - 1) / stride]
     }
     #expect(features.low.shape == strided(trunk.lowStride, trunk.lowChannels))
-    #expect([features.tap4, features.tap5, features.high].map(\.shape) == trunk.affinityChannels.map { strided(8, $0) })
+    #expect(
+      [features.tap4, features.tap5, features.high].map(\.shape) == trunk.affinityChannels.map { strided(8, $0) })
     #expect(trunk.lowLevel(features).shape[1] == trunk.lowChannels)
     if size.0 % 8 == 0, size.1 % 8 == 0 { #expect(trunk.lowLevel(features).shape == strided(4, trunk.lowChannels)) }
     #expect(features.high.value.values.allSatisfy { $0.isFinite })
@@ -43,7 +46,9 @@ struct NetworkTests {
   }
 
   @Test func headsStandOnEitherTrunk() throws {
-    for backbone in [Self.small, BackboneSpecification(kind: .squeezenet), BackboneSpecification(kind: .resnet18Stride16)] {
+    for backbone in [
+      Self.small, BackboneSpecification(kind: .squeezenet), BackboneSpecification(kind: .resnet18Stride16),
+    ] {
       let x = context.constant(Tensor(repeating: 0.1, [1, 3, 32, 24]))
       let classifier = CAMClassifier(backbone: try backbone.build(), classes: 6)
       classifier.initialise(seed: 2)
@@ -52,7 +57,8 @@ struct NetworkTests {
       let affinity = AffinityNet(backbone: try backbone.build())
       affinity.initialise(seed: 2)
       #expect(affinity.features(x).shape == [1, affinity.channels, 4, 3])
-      let model = try SegmentationModel(ModelSpecification(backbone: backbone, classes: 7, headChannels: 8, headDilation: 2))
+      let model = try SegmentationModel(
+        ModelSpecification(backbone: backbone, classes: 7, headChannels: 8, headDilation: 2))
       model.initialise(seed: 2)
       #expect(model.logits(x, upsampling: 8).shape == [1, 7, 32, 24])
     }
@@ -80,7 +86,8 @@ struct NetworkTests {
   }
 
   @Test func groupsCoverWhatIsTrainedOnce() throws {
-    let model = try SSDDModel(ModelSpecification(backbone: BackboneSpecification(kind: .squeezenet), classes: 3), stage: .dynamic)
+    let model = try SSDDModel(
+      ModelSpecification(backbone: BackboneSpecification(kind: .squeezenet), classes: 3), stage: .dynamic)
     let groups = ParameterGroups.segmentation(model)
     #expect(groups.flatMap(\.parameters).map(\.name) == model.trainedParameters.map(\.name))
     #expect(groups.map(\.rateMultiplier) == [1, 10, 10])
@@ -99,11 +106,14 @@ struct NetworkTests {
     for trunk in [raw, normalised] { trunk.initialise(seed: 3) }
     let x = context.constant(Initialiser.uniform(bound: 2).draw([2, 3, 40, 48], seed: 1, name: "x"))
     let (a, b) = (raw.features(x), normalised.features(x))
-    for (raw, normalised, size) in [(a.low, b.low, 3.3), (a.tap4, b.tap4, 12.4), (a.tap5, b.tap5, 30.1), (a.high, b.high, 10.6)] {
+    for (raw, normalised, size) in [
+      (a.low, b.low, 3.3), (a.tap4, b.tap4, 12.4), (a.tap5, b.tap5, 30.1), (a.high, b.high, 10.6),
+    ] {
       #expect(raw.value.values.contains { $0 > 0 })
       #expect(normalised.value.values == raw.value.values.map { $0 * (1 / Float(size)) })
     }
-    // f9 starts with PSA's gain where taps have unit scale, as behind a batch norm, and ten times smaller where they are raw.
+    // f9 starts with PSA's gain where taps have unit scale, as behind a batch norm, and ten times smaller where they
+    // are raw.
     func bound(_ trunk: any Backbone) throws -> Float {
       let net = AffinityNet(backbone: trunk)
       net.initialise(seed: 1)
@@ -123,7 +133,8 @@ struct NetworkTests {
   @Test func theFirstStageOfSqueezeNetEndsAtTheSecondPooling() throws {
     let trunk = SqueezeNet8(prefix: "encoder.")
     trunk.freeze(.firstStage)
-    let frozen = Set(trunk.parameters.filter(\.isFrozen).map { $0.name.split(separator: ".").prefix(3).joined(separator: ".") })
+    let frozen = Set(
+      trunk.parameters.filter(\.isFrozen).map { $0.name.split(separator: ".").prefix(3).joined(separator: ".") })
     #expect(frozen == ["encoder.features.0", "encoder.features.3", "encoder.features.4"])
     trunk.freeze(.none)
     #expect(!trunk.parameters.contains { $0.isFrozen })

@@ -65,9 +65,9 @@ import Testing
       loss = loss.map { $0 + term } ?? term
     }
     try #require(loss).backward()
-    // Of a hundred layers a few ReLUs round to the other side than in double precision. Which ones depends on OpenBLAS's
-    // kernels: with Haswell's the norms of ResNet-101's gradients are off by up to 4e-4, with SkylakeX's by 1.8e-3, and
-    // single elements by far more. So of ResNet-101 norms alone are compared.
+    // Of a hundred layers a few ReLUs round to the other side than in double precision. Which ones depends on
+    // OpenBLAS's kernels: with Haswell's the norms of ResNet-101's gradients are off by up to 4e-4, with SkylakeX's by
+    // 1.8e-3, and single elements by far more. So of ResNet-101 norms alone are compared.
     let isDeep = kind.rawValue.hasPrefix("resnet101")
     let gradientTolerance = isDeep ? 4e-3 : 2e-4
     let gradients = Dictionary(uniqueKeysWithValues: trunk.trainedParameters.map { ($0.name, $0.gradient) })

@@ -7,13 +7,16 @@ func fill(_ module: any Module, from golden: GoldenFile) throws {
   for parameter in module.parameters {
     let override = "override/\(parameter.name)"
     parameter.value =
-      golden.contains(override) ? try golden.tensor(override) : golden.generator.parameter(parameter.name, parameter.shape)
+      golden.contains(override)
+      ? try golden.tensor(override) : golden.generator.parameter(parameter.name, parameter.shape)
   }
 }
 
 /// Lets scales and shifts of batch norm have gradients too.
 func freeScalesAndShifts(_ module: any Module) {
-  for parameter in module.parameters where parameter.role == .scale || parameter.role == .shift { parameter.isFrozen = false }
+  for parameter in module.parameters where parameter.role == .scale || parameter.role == .shift {
+    parameter.isFrozen = false
+  }
 }
 
 /// What differs between the gradients of `module` and `GROUP/params`; empty where all is well.
@@ -24,7 +27,8 @@ func gradientMismatches(_ module: any Module, _ golden: GoldenFile, _ group: Str
     guard let gradient = gradients[name] ?? nil else { return ["\(name) has no gradient"] }
     let own = gradient.values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
     let lengths = abs(own - norm) <= 1e-4 * norm ? nil : "\(name): expected the norm \(norm), found \(own)"
-    return [lengths, try golden.sampleMismatch(gradient, "\(group)/params/grad_sample/\(name)", relativeL2: nil)].compactMap { $0 }
+    return [lengths, try golden.sampleMismatch(gradient, "\(group)/params/grad_sample/\(name)", relativeL2: nil)]
+      .compactMap { $0 }
   }
 }
 

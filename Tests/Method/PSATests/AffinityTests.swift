@@ -30,7 +30,8 @@ private func random(_ shape: Shape, _ name: String, in range: ClosedRange<Float>
   func fitting(height: Int, width: Int, radius: Int) {
     let pairs = AffinityPairs().fitting(height: height, width: width)
     #expect(pairs.radius == radius)
-    #expect(pairs.startCount(height: height, width: width) == max(0, height - radius + 1) * max(0, width - 2 * (radius - 1)))
+    #expect(
+      pairs.startCount(height: height, width: width) == max(0, height - radius + 1) * max(0, width - 2 * (radius - 1)))
   }
 
   @Test("exp of minus the mean distance", arguments: [(1, 3, 7, 9), (2, 5, 6, 11), (1, 1, 5, 9), (2, 4, 3, 4)])
@@ -44,7 +45,9 @@ private func random(_ shape: Shape, _ name: String, in range: ClosedRange<Float>
         for offset in pairs.offsets {
           for y in rows {
             for x in columns {
-              let distance = (0..<channels).reduce(Float(0)) { $0 + abs(features[n, $1, y + offset.dy, x + offset.dx] - features[n, $1, y, x]) }
+              let distance = (0..<channels).reduce(Float(0)) {
+                $0 + abs(features[n, $1, y + offset.dy, x + offset.dx] - features[n, $1, y, x])
+              }
               expected.append(exp(-distance / Float(channels)))
             }
           }
@@ -52,7 +55,10 @@ private func random(_ shape: Shape, _ name: String, in range: ClosedRange<Float>
       }
       let shape: Shape = [batch, pairs.offsets.count, rows.count * columns.count]
       for threads in [1, 3] {
-        #expect(mismatch(affinities(features, pairs: pairs, kernels: CPUKernels(threads: threads)), Tensor(shape, expected), tolerance: 1e-6) == nil)
+        #expect(
+          mismatch(
+            affinities(features, pairs: pairs, kernels: CPUKernels(threads: threads)), Tensor(shape, expected),
+            tolerance: 1e-6) == nil)
       }
     }
   }
@@ -62,7 +68,8 @@ private func random(_ shape: Shape, _ name: String, in range: ClosedRange<Float>
     let features = random([batch, channels, height, width], "finite")
     var generator = SeededGenerator(seed: 2, "labels")
     let labels = LabelBatch(
-      batch: batch, height: height, width: width, labels: (0..<batch * height * width).map { _ in [0, 0, 1, 2, 255][generator.integer(0...4)] })
+      batch: batch, height: height, width: width,
+      labels: (0..<batch * height * width).map { _ in [0, 0, 1, 2, 255][generator.integer(0...4)] })
     let pairs = AffinityPairs(radius: 4)
     let targets = AffinityTargets(labels, pairs: pairs)
     func loss(_ values: Tensor, _ mode: Context.Mode) -> (Variable, Variable) {
@@ -93,7 +100,8 @@ private func random(_ shape: Shape, _ name: String, in range: ClosedRange<Float>
   func microBatches() {
     let features = random([3, 4, 8, 10], "micro")
     var generator = SeededGenerator(seed: 9, "labels")
-    let labels = LabelBatch(batch: 3, height: 8, width: 10, labels: (0..<240).map { _ in [0, 1, 255][generator.integer(0...2)] })
+    let labels = LabelBatch(
+      batch: 3, height: 8, width: 10, labels: (0..<240).map { _ in [0, 1, 255][generator.integer(0...2)] })
     let whole = AffinityTargets(labels)
     func run(_ range: Range<Int>) -> (loss: Float, gradient: [Float]) {
       let context = Context(kernels: kernels, mode: .training)
@@ -112,13 +120,16 @@ private func random(_ shape: Shape, _ name: String, in range: ClosedRange<Float>
   func nothing() {
     let context = Context(kernels: kernels, mode: .training)
     let input = context.input(random([1, 3, 7, 9], "void"))
-    let loss = AffinityLoss(affinities(input), AffinityTargets(LabelBatch(repeating: 255, batch: 1, height: 7, width: 9))).total
+    let loss = AffinityLoss(
+      affinities(input), AffinityTargets(LabelBatch(repeating: 255, batch: 1, height: 7, width: 9))
+    ).total
     loss.backward()
     #expect(loss.value.item == 0)
     #expect(input.gradient == Tensor(zeros: [1, 3, 7, 9]))
     // A map too small for any pair.
     let small = context.input(random([1, 3, 2, 3], "small"))
-    let none = AffinityLoss(affinities(small), AffinityTargets(LabelBatch(repeating: 0, batch: 1, height: 2, width: 3))).total
+    let none = AffinityLoss(affinities(small), AffinityTargets(LabelBatch(repeating: 0, batch: 1, height: 2, width: 3)))
+      .total
     none.backward()
     #expect(none.value.item == 0)
     #expect(small.gradient == Tensor(zeros: [1, 3, 2, 3]))
@@ -126,7 +137,8 @@ private func random(_ shape: Shape, _ name: String, in range: ClosedRange<Float>
 
   @Test("labels: confident class, confident background, neither, nothing")
   func labels() {
-    // Columns: class by both, background by both, background by the low alpha alone, no score; class 2 by the low, class 1 by the high.
+    // Columns: class by both, background by both, background by the low alpha alone, no score; class 2 by the low,
+    // class 1 by the high.
     let low = Tensor([3, 1, 5], [0.1, 0.9, 0.6, 0, 0.1, 0.8, 0.1, 0.5, 0, 0.2, 0.1, 0, 0, 0, 0.3])
     let high = Tensor([3, 1, 5], [0.1, 0.9, 0.2, 0, 0.1, 0.8, 0.1, 0.5, 0, 0.4, 0.1, 0, 0, 0, 0.3])
     #expect(affinityLabels(low: low, high: high).labels == [1, 0, 255, 255, 2])

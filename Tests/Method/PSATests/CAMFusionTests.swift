@@ -13,7 +13,9 @@ private let kernels = CPUKernels(threads: 2)
     var fusion = CAMFusion(width: 4, height: 2, present: [2, 0], kernels: kernels)
     let ramp: [Float] = [0, 1, 2, 3, 0, 1, 2, 3]
     fusion.add(Tensor([1, 3, 2, 4], ramp + [Float](repeating: 50, count: 8) + ramp.map { $0 * 2 }), flipped: false)
-    fusion.add(Tensor([1, 3, 2, 4], ramp.reversed() + [Float](repeating: 50, count: 8) + [Float](repeating: 0, count: 8)), flipped: true)
+    fusion.add(
+      Tensor([1, 3, 2, 4], ramp.reversed() + [Float](repeating: 50, count: 8) + [Float](repeating: 0, count: 8)),
+      flipped: true)
     #expect(mismatch(fusion.sum, Tensor([2, 2, 4], ramp.map { $0 * 2 } + ramp.map { $0 * 2 }), tolerance: 1e-6) == nil)
     let scaled = try fusion.normalised()
     #expect(mismatch(scaled, Tensor([2, 2, 4], (ramp + ramp).map { $0 * 2 / 6.00001 }), tolerance: 1e-6) == nil)

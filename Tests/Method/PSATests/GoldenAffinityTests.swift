@@ -11,12 +11,16 @@ private let kernels = CPUKernels(threads: 2)
 /// AffinityNet, its labels and loss, and the random walk of the reference: affinity.h5.
 @Suite("Golden: affinity", .enabled(if: Golden.isAvailable, "\(Golden.absence)"))
 struct GoldenAffinityTests {
-  private static func cases(_ golden: GoldenFile) throws -> [String] { try golden.cases().filter { $0.hasPrefix("case") } }
+  private static func cases(_ golden: GoldenFile) throws -> [String] {
+    try golden.cases().filter { $0.hasPrefix("case") }
+  }
 
   @Test("the order of the pairs")
   func offsets() throws {
     let golden = try Golden.open("affinity")
-    let offsets = AffinityPairs(radius: try golden.integer("radius")).offsets.flatMap { [Double($0.dy), Double($0.dx)] }
+    let offsets = AffinityPairs(radius: try golden.integer("radius")).offsets.flatMap {
+      [Double($0.dy), Double($0.dx)]
+    }
     #expect(try golden.mismatch(offsets, "pair_offsets_dy_dx") == nil)
   }
 
@@ -38,11 +42,13 @@ struct GoldenAffinityTests {
       let channels = try [0] + golden.integers("\(name)/labels_present").map { $0 + 1 }
       let scores = try golden.tensor("\(name)/cam")
       let cells = pooledScores(scores, kernels: kernels)
-      #expect(try golden.mismatch(Self.spread(cells, channels, golden.shape("\(name)/cam_vec")), "\(name)/cam_vec") == nil)
+      #expect(
+        try golden.mismatch(Self.spread(cells, channels, golden.shape("\(name)/cam_vec")), "\(name)/cam_vec") == nil)
       let walk = try RandomWalk(affinities: golden.tensor("\(name)/aff"), height: rows, width: columns, beta: beta)
       try Self.compareMatrices(walk, golden, name, cells: rows * columns, logt: logt)
       let walked = walk.walk(cells, logt: logt, threads: 2)
-      #expect(try golden.mismatch(Self.spread(walked, channels, golden.shape("\(name)/cam_rw")), "\(name)/cam_rw") == nil)
+      #expect(
+        try golden.mismatch(Self.spread(walked, channels, golden.shape("\(name)/cam_rw")), "\(name)/cam_rw") == nil)
       let seeds = upsampledScores(walked, height: scores.shape[1], width: scores.shape[2], kernels: kernels)
       #expect(try golden.mismatch(seeds, "\(name)/cam_rw_crop") == nil)
       try Self.compareMask(seeds, channels, golden, name)
@@ -53,13 +59,15 @@ struct GoldenAffinityTests {
   func seeds() throws {
     let golden = try Golden.open("affinity")
     let parameters = SeedParameters(
-      alpha: Float(try golden.double("alpha")), beta: Float(try golden.double("beta")), logt: try golden.integer("logt"),
+      alpha: Float(try golden.double("alpha")), beta: Float(try golden.double("beta")),
+      logt: try golden.integer("logt"),
       radius: try golden.integer("radius"))
     for name in try Self.cases(golden) {
       let cam = try golden.tensor("\(name)/cam")
       let maps = cam.batch(1..<cam.shape[0])
       #expect(mismatch(withBackground(maps, alpha: parameters.alpha), cam, tolerance: 1e-6, name) == nil)
-      let seeds = try refinedSeeds(maps, features: golden.tensor("\(name)/feature"), parameters: parameters, kernels: kernels, threads: 2)
+      let seeds = try refinedSeeds(
+        maps, features: golden.tensor("\(name)/feature"), parameters: parameters, kernels: kernels, threads: 2)
       #expect(try golden.mismatch(seeds, "\(name)/cam_rw_crop") == nil)
     }
   }
@@ -68,7 +76,9 @@ struct GoldenAffinityTests {
   func network() throws {
     let golden = try Golden.open("affinity")
     let network = AffinityNet(backbone: ResNet38())
-    for parameter in network.parameters { parameter.value = golden.generator.parameter(parameter.name, parameter.value.shape) }
+    for parameter in network.parameters {
+      parameter.value = golden.generator.parameter(parameter.name, parameter.value.shape)
+    }
     for name in try Self.cases(golden) {
       let context = Context(kernels: kernels)
       let features = network.features(context.constant(try golden.tensor("\(name)/x_padded")))
@@ -96,7 +106,9 @@ struct GoldenAffinityTests {
       let affinity = affinities(features)
       #expect(try golden.mismatch(affinity.value, "\(name)/aff") == nil)
       let loss = AffinityLoss(affinity, targets)
-      for (term, found) in [("bg_loss", loss.background), ("fg_loss", loss.foreground), ("neg_loss", loss.negative), ("loss", loss.total)] {
+      for (term, found) in [
+        ("bg_loss", loss.background), ("fg_loss", loss.foreground), ("neg_loss", loss.negative), ("loss", loss.total),
+      ] {
         #expect(try golden.mismatch(found.value, "\(name)/\(term)") == nil)
       }
       loss.total.backward()
@@ -105,7 +117,9 @@ struct GoldenAffinityTests {
   }
 
   /// The transition matrix and its power, read off walks from single cells.
-  private static func compareMatrices(_ walk: RandomWalk, _ golden: GoldenFile, _ name: String, cells: Int, logt: Int) throws {
+  private static func compareMatrices(_ walk: RandomWalk, _ golden: GoldenFile, _ name: String, cells: Int, logt: Int)
+    throws
+  {
     let diagonal = (0..<cells * cells).map { Float($0 % (cells + 1) == 0 ? 1 : 0) }
     let identity = Tensor([cells, walk.height, walk.width], diagonal)
     for (steps, dataset) in [(0, "trans0"), (logt, "trans_pow")] where golden.contains("\(name)/\(dataset)") {
@@ -141,6 +155,7 @@ struct GoldenAffinityTests {
   private static func planes(_ interleaved: Tensor, _ channels: Range<Int>) -> Tensor {
     let (height, width, count) = (interleaved.shape[0], interleaved.shape[1], interleaved.shape[2])
     let values = interleaved.values
-    return Tensor([channels.count, height, width], channels.flatMap { c in (0..<height * width).map { values[$0 * count + c] } })
+    return Tensor(
+      [channels.count, height, width], channels.flatMap { c in (0..<height * width).map { values[$0 * count + c] } })
   }
 }

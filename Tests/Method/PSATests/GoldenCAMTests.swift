@@ -23,7 +23,8 @@ struct GoldenCAMTests {
     var fusion = CAMFusion(width: size[1], height: size[0], present: Array(present.indices), kernels: kernels)
     for (index, scale) in scales.enumerated() {
       let resized = try image.scaledBicubic(by: scale)
-      #expect(try golden.mismatch(resized.pixels, shape: [resized.height, resized.width, 3], "scaled_u8/\(index)") == nil)
+      #expect(
+        try golden.mismatch(resized.pixels, shape: [resized.height, resized.width, 3], "scaled_u8/\(index)") == nil)
       for flipped in [false, true] {
         let maps = try golden.tensor("raw_cam_present/\(2 * index + (flipped ? 1 : 0))")
         fusion.add(maps.reshaped(Shape([1] + maps.shape.dimensions)), flipped: flipped)
@@ -37,7 +38,9 @@ struct GoldenCAMTests {
   func network() throws {
     let golden = try Golden.open("cam")
     let network = CAMClassifier(backbone: ResNet38(), classes: try golden.shape("label")[0])
-    for parameter in network.parameters { parameter.value = golden.generator.parameter(parameter.name, parameter.value.shape) }
+    for parameter in network.parameters {
+      parameter.value = golden.generator.parameter(parameter.name, parameter.value.shape)
+    }
     let size = try golden.shape("image_u8")
     let present = try golden.file.integers("present")
     var fusion = CAMFusion(width: size[1], height: size[0], present: present, kernels: kernels)
@@ -48,7 +51,8 @@ struct GoldenCAMTests {
         let context = Context(kernels: kernels)
         let maps = network.activationMaps(context.constant(flipped ? kernels.flipHorizontally(image) : image)).value
         fusion.add(maps, flipped: flipped)
-        let kept = Tensor.stacked(present.map { maps.reshaped(Shape(Array(maps.shape.dimensions.dropFirst()))).batch($0..<$0 + 1) })
+        let kept = Tensor.stacked(
+          present.map { maps.reshaped(Shape(Array(maps.shape.dimensions.dropFirst()))).batch($0..<$0 + 1) })
         #expect(try golden.mismatch(kept, "raw_cam_present/\(2 * index + (flipped ? 1 : 0))", relativeL2: 5e-6) == nil)
       }
     }

@@ -73,7 +73,9 @@ struct DenseWalk {
         let values = scores.values
         let expected = (0..<channels).flatMap { twin.apply(Array(values[$0 * area..<($0 + 1) * area])) }
         for threads in [1, 3] {
-          #expect(mismatch(walk.walk(scores, logt: logt, threads: threads), Tensor(scores.shape, expected), tolerance: 5e-6) == nil)
+          #expect(
+            mismatch(walk.walk(scores, logt: logt, threads: threads), Tensor(scores.shape, expected), tolerance: 5e-6)
+              == nil)
         }
       }
       twin.square()
@@ -84,7 +86,8 @@ struct DenseWalk {
   func identity() throws {
     let pairs = AffinityPairs()
     let scores = random([2, 12, 13], "identity")
-    let walk = try RandomWalk(affinities: Tensor(zeros: [1, 34, pairs.startCount(height: 12, width: 13)]), height: 12, width: 13)
+    let walk = try RandomWalk(
+      affinities: Tensor(zeros: [1, 34, pairs.startCount(height: 12, width: 13)]), height: 12, width: 13)
     #expect(walk.walk(scores) == scores)
   }
 
@@ -92,7 +95,9 @@ struct DenseWalk {
   func constant() throws {
     let affinities = random([34, AffinityPairs().startCount(height: 12, width: 17)], "constant")
     let walk = try RandomWalk(affinities: affinities, height: 12, width: 17)
-    #expect(mismatch(walk.walk(Tensor(repeating: 0.3, [1, 12, 17])), Tensor(repeating: 0.3, [1, 12, 17]), tolerance: 1e-5) == nil)
+    #expect(
+      mismatch(walk.walk(Tensor(repeating: 0.3, [1, 12, 17])), Tensor(repeating: 0.3, [1, 12, 17]), tolerance: 1e-5)
+        == nil)
   }
 
   @Test("the threads do not change a bit")
@@ -119,11 +124,14 @@ struct DenseWalk {
     #expect(mismatch(back, Tensor(repeating: 0.5, [2, 3, 5]), tolerance: 1e-7) == nil)
   }
 
-  @Test("seeds of equal features are mixed within reach, tiny images pass", arguments: [(1, 1), (5, 7), (90, 121), (16, 200)])
+  @Test(
+    "seeds of equal features are mixed within reach, tiny images pass",
+    arguments: [(1, 1), (5, 7), (90, 121), (16, 200)])
   func seeds(height: Int, width: Int) throws {
     let maps = random([2, height, width], "maps")
     let (rows, columns) = ((height + 7) / 8, (width + 7) / 8)
-    let seeds = try refinedSeeds(maps, features: Tensor(repeating: 0.7, [1, 3, rows, columns]), kernels: kernels, threads: 2)
+    let seeds = try refinedSeeds(
+      maps, features: Tensor(repeating: 0.7, [1, 3, rows, columns]), kernels: kernels, threads: 2)
     #expect(seeds.shape == [3, height, width])
     #expect(seeds.values.allSatisfy { $0.isFinite && $0 >= 0 && $0 <= 1 })
   }

@@ -24,7 +24,9 @@ import Testing
 
   /// "`balanced`" is balanced, "10, 41" is two values, and what stands in brackets is a remark.
   private static func values(_ cell: String) -> [String] {
-    cell.components(separatedBy: " (")[0].components(separatedBy: ", ").map { $0.replacingOccurrences(of: "`", with: "") }
+    cell.components(separatedBy: " (")[0].components(separatedBy: ", ").map {
+      $0.replacingOccurrences(of: "`", with: "")
+    }
   }
 
   @Test func everyMemberHasTheValuesOfTheTable() {
@@ -35,7 +37,8 @@ import Testing
           Issue.record("docs/fidelity.md has no row for \(name)")
           continue
         }
-        #expect(Self.agrees(member.value, cell), "\(name) is \(member.value) in the preset \(preset), the table says \(cell)")
+        #expect(
+          Self.agrees(member.value, cell), "\(name) is \(member.value) in the preset \(preset), the table says \(cell)")
       }
     }
   }
@@ -46,7 +49,8 @@ import Testing
     case let value as Int: Int(cell) == value
     case let value as Float: Float(cell) == value
     case let value as Double: Double(cell) == value
-    case let value as MergeBias: cell.components(separatedBy: " / ").map { Float($0) } == [value.difference, value.background]
+    case let value as MergeBias:
+      cell.components(separatedBy: " / ").map { Float($0) } == [value.difference, value.background]
     case let value as any RawRepresentable: value.rawValue as? String == cell
     default: false
     }

@@ -33,13 +33,16 @@ struct GoldenRuleTests {
     let flags = try golden.flags("functions/ignore_flags")
     for name in try cases("get_dd_mask") {
       let bias = MergeBias(
-        difference: Float(try golden.double("dd_bias", of: name)), background: Float(try golden.double("bg_bias", of: name)))
+        difference: Float(try golden.double("dd_bias", of: name)),
+        background: Float(try golden.double("bg_bias", of: name)))
       let isGuarded = try golden.string("flags", of: name) == "flags"
       let w = confidence(
-        knowledge: knowledge, advice: advice, knowledgeDifference: differences[0], adviceDifference: differences[1], bias: bias,
+        knowledge: knowledge, advice: advice, knowledgeDifference: differences[0], adviceDifference: differences[1],
+        bias: bias,
         flags: isGuarded ? flags : ClassFlags(none: flags.batch, classes: flags.classes))
       #expect(try golden.mismatch(w, "\(name)/w") == nil)
-      #expect(try golden.mismatch(refine(knowledge: knowledge, advice: advice, confidence: w), "\(name)/refine_mask") == nil)
+      #expect(
+        try golden.mismatch(refine(knowledge: knowledge, advice: advice, confidence: w), "\(name)/refine_mask") == nil)
     }
   }
 
@@ -47,7 +50,8 @@ struct GoldenRuleTests {
     let flags = try golden.flags("functions/ignore_flags")
     for name in try cases("add_class_weights") {
       let w = addClassWeights(
-        try golden.tensor("\(name)/pixel_weights_in"), knowledge: try golden.masks("\(name)/mask0"), advice: try golden.masks("\(name)/mask1"),
+        try golden.tensor("\(name)/pixel_weights_in"), knowledge: try golden.masks("\(name)/mask0"),
+        advice: try golden.masks("\(name)/mask1"),
         flags: flags, bias: MergeBias(difference: 0, background: Float(try golden.double("bg_bias", of: name))))
       #expect(try golden.mismatch(w, "\(name)/pixel_weights_out") == nil)
     }
@@ -57,8 +61,10 @@ struct GoldenRuleTests {
   func seeds(_ preset: Preset, _ name: String) throws {
     let differences = try ["dd0", "dd1"].map { kernels.sigmoid(try golden.tensor("functions/\($0)")) }
     let merged = MergedMasks(
-      seedsFrom: try golden.masks("functions/mask0"), advice: try golden.masks("functions/mask1"), knowledgeDifference: differences[0],
-      adviceDifference: differences[1], present: try golden.present("functions/mlabel"), parameters: SSDDParameters(preset))
+      seedsFrom: try golden.masks("functions/mask0"), advice: try golden.masks("functions/mask1"),
+      knowledgeDifference: differences[0],
+      adviceDifference: differences[1], present: try golden.present("functions/mlabel"),
+      parameters: SSDDParameters(preset))
     #expect(try golden.mismatch(merged.refined, "functions/seed_integration/\(name)") == nil)
   }
 

@@ -6,14 +6,19 @@ import Tensors
 import TestSupport
 import Testing
 
-/// What steps hold, counted by a pool of their own, against what is predicted; one thread, so that nothing is made elsewhere.
+/// What steps hold, counted by a pool of their own, against what is predicted; one thread, so that nothing is made
+/// elsewhere.
 @Suite("Memory of steps") struct MemoryTests {
   struct Case: CustomTestStringConvertible, Sendable {
     let backbone: BackboneSpecification
     let (side, batch, microBatch): (Int, Int, Int)
-    var testDescription: String { "\(backbone.kind) \(backbone.width) x \(backbone.depth), \(batch) of \(side) x \(side), \(microBatch) at a time" }
+    var testDescription: String {
+      "\(backbone.kind) \(backbone.width) x \(backbone.depth), \(batch) of \(side) x \(side), \(microBatch) at a time"
+    }
 
-    init(_ kind: BackboneSpecification.Kind, width: Double = 1, depth: Double = 1, side: Int, batch: Int, microBatch: Int) {
+    init(
+      _ kind: BackboneSpecification.Kind, width: Double = 1, depth: Double = 1, side: Int, batch: Int, microBatch: Int
+    ) {
       backbone = BackboneSpecification(kind: kind, width: width, depth: depth)
       (self.side, self.batch, self.microBatch) = (side, batch, microBatch)
     }
@@ -21,8 +26,10 @@ import Testing
 
   static let cases = [
     Case(.squeezenet, side: 96, batch: 4, microBatch: 4), Case(.squeezenet, side: 160, batch: 3, microBatch: 1),
-    Case(.squeezenet, side: 200, batch: 2, microBatch: 2), Case(.resnet38, width: 0.25, side: 96, batch: 3, microBatch: 2),
-    Case(.resnet38, width: 0.125, side: 200, batch: 2, microBatch: 2), Case(.resnet38, width: 0.25, depth: 0.5, side: 160, batch: 2, microBatch: 1),
+    Case(.squeezenet, side: 200, batch: 2, microBatch: 2),
+    Case(.resnet38, width: 0.25, side: 96, batch: 3, microBatch: 2),
+    Case(.resnet38, width: 0.125, side: 200, batch: 2, microBatch: 2),
+    Case(.resnet38, width: 0.25, depth: 0.5, side: 160, batch: 2, microBatch: 1),
   ]
 
   private func model(_ backbone: BackboneSpecification) throws -> SSDDModel {
@@ -35,7 +42,8 @@ import Testing
     let side = test.side / 4
     let labels = LabelBatch(repeating: 1, batch: test.batch, height: side, width: side)
     return StaticBatch(
-      images: GoldenGenerator(seed: 1).signed("x", [test.batch, 3, test.side, test.side]), knowledge: labels, advice: labels,
+      images: GoldenGenerator(seed: 1).signed("x", [test.batch, 3, test.side, test.side]), knowledge: labels,
+      advice: labels,
       present: try PresentLabels(Array(repeating: [1], count: test.batch), classes: 4))
   }
 
@@ -85,7 +93,9 @@ import Testing
         optimizer.step(rate: 1e-3, kernels: kernels)
         let after = counts()
         if step > 1 {
-          #expect(after.taken > before.taken && after.fresh == before.fresh, "step \(step): \(after.fresh - before.fresh) fresh blocks")
+          #expect(
+            after.taken > before.taken && after.fresh == before.fresh,
+            "step \(step): \(after.fresh - before.fresh) fresh blocks")
         }
       }
     }

@@ -19,9 +19,11 @@ struct RuleTests {
 
   @Test func flagsNeedPresenceAndAShrinkBelowHalf() throws {
     // Class 1: 4 -> 3 pixels; class 2: 2 -> 1, exactly a half.
-    #expect(ignoreFlags(knowledge: knowledge, advice: advice, present: try present([1, 2])).flags == [false, false, false])
+    #expect(
+      ignoreFlags(knowledge: knowledge, advice: advice, present: try present([1, 2])).flags == [false, false, false])
     let shrunk = mask([[0, 1, 0, 0], [0, 0, 0, 0]])
-    #expect(ignoreFlags(knowledge: knowledge, advice: shrunk, present: try present([1, 2])).flags == [false, true, true])
+    #expect(
+      ignoreFlags(knowledge: knowledge, advice: shrunk, present: try present([1, 2])).flags == [false, true, true])
     #expect(ignoreFlags(knowledge: knowledge, advice: shrunk, present: try present([2])).flags == [false, false, true])
   }
 
@@ -44,7 +46,8 @@ struct RuleTests {
     let w = confidence(
       knowledge: knowledge, advice: advice, knowledgeDifference: dK, adviceDifference: dA,
       bias: MergeBias(difference: 0.125, background: 0.25), flags: flags)
-    // Pixel by pixel: 0|0; 0|1: -0.2 + bias - bg; 1|1; 1|0: bias + bg; 2|0: -0.2 + bias + bg - guard; 2|2: guards cancel; void; 1|1.
+    // Pixel by pixel: 0|0; 0|1: -0.2 + bias - bg; 1|1; 1|0: bias + bg; 2|0: -0.2 + bias + bg - guard; 2|2: guards
+    // cancel; void; 1|1.
     let expected: [Float] = [0.125, -0.325, -0.275, 0.375, -0.825, 0.125, 0.125, -0.575]
     #expect(zip(w.values, expected).allSatisfy { abs($0 - $1) < 1e-6 })
     #expect(refine(knowledge: knowledge, advice: advice, confidence: w).labels == [0, 0, 1, 0, 2, 2, 255, 1])
@@ -58,8 +61,12 @@ struct RuleTests {
   @Test func restrictedScoresAndTheirArgMax() throws {
     let probabilities = Tensor([1, 3, 1, 3], [0.2, 0.3, 0, 0.1, 0.3, 0, 0.7, 0.4, 1])
     let scores = restricted(probabilities, to: try present([1]), floor: 1e-4, kernels: kernels)
-    #expect(zip(scores.values, [0.2001, 0.3001, 0.0001, 0.1001, 0.3001, 0.0001, 0, 0, 0] as [Float]).allSatisfy { abs($0 - $1) < 1e-6 })
-    let soft = softmax(Tensor([1, 3, 1, 2], [0, 1, 1.0986123, 1, 90, -90]), among: try present([1]), kernels: kernels).values
+    #expect(
+      zip(scores.values, [0.2001, 0.3001, 0.0001, 0.1001, 0.3001, 0.0001, 0, 0, 0] as [Float]).allSatisfy {
+        abs($0 - $1) < 1e-6
+      })
+    let soft = softmax(Tensor([1, 3, 1, 2], [0, 1, 1.0986123, 1, 90, -90]), among: try present([1]), kernels: kernels)
+      .values
     #expect(zip(soft, [0.25, 0.5, 0.75, 0.5, 0, 0] as [Float]).allSatisfy { abs($0 - $1) < 1e-6 })
     #expect(argMax(scores, among: try present([1]), kernels: kernels).labels == [0, 0, 0])
     #expect(argMax(probabilities, among: try present([2]), kernels: kernels).labels == [2, 2, 2])
@@ -80,7 +87,8 @@ struct RuleTests {
     #expect(paper.differenceTarget == .equal && reference.differenceTarget == .different)
     #expect(reference.adviceTarget == .secondRefinement && ours.adviceTarget == .firstRefinement)
     #expect(reference.seedDecision == .asCode && ours.seedDecision == .asIntended)
-    #expect(reference.thumbnailRounding == .down && ours.thumbnailRounding == .nearest && paper.thumbnailRounding == .nearest)
+    #expect(
+      reference.thumbnailRounding == .down && ours.thumbnailRounding == .nearest && paper.thumbnailRounding == .nearest)
     #expect(ours.momentum == 0 && ours.staticEpochs == 10 && ours.dynamicEpochs == 30)
     #expect(ours.trainingCRF.iterations == 3)
   }

@@ -25,7 +25,9 @@ struct StepTests {
     var masks = LabelBatch(repeating: 0, batch: samples, height: side, width: side)
     for n in 0..<samples {
       for y in 0..<side {
-        for x in 0..<side where (x + salt + n) % 7 < 4 && y > 4 + (x * 5 + salt) % 3 { masks[n, y, x] = n % 2 == 0 ? 1 : x < 12 ? 1 : 2 }
+        for x in 0..<side where (x + salt + n) % 7 < 4 && y > 4 + (x * 5 + salt) % 3 {
+          masks[n, y, x] = n % 2 == 0 ? 1 : x < 12 ? 1 : 2
+        }
       }
     }
     for y in side - 4..<side { for x in 0..<side { masks[0, y, x] = LabelBatch.void } }
@@ -41,14 +43,18 @@ struct StepTests {
   }
 
   private func dynamicBatch() throws -> DynamicBatch {
-    let bytes = GoldenGenerator(seed: 2).integers("thumbnails", count: samples * side * side * 3, below: 256).map(UInt8.init)
+    let bytes = GoldenGenerator(seed: 2).integers("thumbnails", count: samples * side * side * 3, below: 256).map(
+      UInt8.init)
     let area = side * side * 3
     return DynamicBatch(
-      images: images(), thumbnails: (0..<samples).map { Array(bytes[$0 * area..<($0 + 1) * area]) }, seeds: masks(0), present: try present())
+      images: images(), thumbnails: (0..<samples).map { Array(bytes[$0 * area..<($0 + 1) * area]) }, seeds: masks(0),
+      present: try present())
   }
 
   private func gradients(_ module: any Module) -> [String: Tensor] {
-    Dictionary(uniqueKeysWithValues: module.parameters.compactMap { parameter in parameter.gradient.map { (parameter.name, $0) } })
+    Dictionary(
+      uniqueKeysWithValues: module.parameters.compactMap { parameter in parameter.gradient.map { (parameter.name, $0) }
+      })
   }
 
   private func expectEqual(_ a: [String: Tensor], _ b: [String: Tensor], _ tolerance: Double = 2e-4) {
@@ -101,7 +107,8 @@ struct StepTests {
     let batch = try staticBatch()
     _ = try StaticStep(model: model).run(batch, pass(4))
     let joint = gradients(model.segmentation)
-    _ = try SegmentationStep(model: model.segmentation).run(SegmentationBatch(images: batch.images, masks: batch.knowledge), pass(4))
+    _ = try SegmentationStep(model: model.segmentation).run(
+      SegmentationBatch(images: batch.images, masks: batch.knowledge), pass(4))
     #expect(gradients(model.segmentation) == joint)
   }
 
@@ -162,7 +169,9 @@ struct StepTests {
     let masks = try step.masks(of: try dynamicBatch(), kernels: kernels)
     #expect(model.parameters.map(\.value) == before && model.parameters.allSatisfy { $0.gradient == nil })
     _ = try step.run(try dynamicBatch(), pass(4)) { forward, _ in
-      let expected = [forward.knowledge, forward.advice, forward.first.refined, forward.second.refined, forward.subMask]
+      let expected = [
+        forward.knowledge, forward.advice, forward.first.refined, forward.second.refined, forward.subMask,
+      ]
       #expect(masks.named.map(\.mask) == expected)
     }
     #expect(masks.named.map(\.name) == ["k1", "a1", "d1", "d2", "sub"])
@@ -178,8 +187,11 @@ struct StepTests {
     let (step, batch) = (DynamicStep(model: model), try dynamicBatch())
     let all = try step.masks(of: batch, kernels: kernels)
     let one = DynamicBatch(
-      images: batch.images.batch(2..<3), thumbnails: [batch.thumbnails[2]], seeds: batch.seeds.batch(2..<3), present: batch.present.batch(2..<3))
-    for (whole, single) in zip(all.named, try step.masks(of: one, kernels: kernels).named) { #expect(whole.mask.batch(2..<3) == single.mask) }
+      images: batch.images.batch(2..<3), thumbnails: [batch.thumbnails[2]], seeds: batch.seeds.batch(2..<3),
+      present: batch.present.batch(2..<3))
+    for (whole, single) in zip(all.named, try step.masks(of: one, kernels: kernels).named) {
+      #expect(whole.mask.batch(2..<3) == single.mask)
+    }
   }
 
   /// A high temperature makes the CRF's input flat; 1 is what the reference has.
@@ -206,9 +218,12 @@ struct StepTests {
     let kernels = CPUKernels(threads: 1)
     let probabilities = softmax(logits, among: present, kernels: kernels).reshaped([4, 3, 5])
     let expected = softmax(logits, among: present, temperature: 2.5, kernels: kernels)
-    #expect(mismatch(tempered(probabilities, temperature: 2.5).reshaped([1, 4, 3, 5]), expected, tolerance: 1e-5) == nil)
+    #expect(
+      mismatch(tempered(probabilities, temperature: 2.5).reshaped([1, 4, 3, 5]), expected, tolerance: 1e-5) == nil)
     #expect(tempered(probabilities, temperature: 1) == probabilities)
-    #expect(tempered(Tensor([2, 1, 2], [0, 0.5, 0, 0.5]), temperature: 3).values[0] == 0, "a pixel without any probability stays")
+    #expect(
+      tempered(Tensor([2, 1, 2], [0, 0.5, 0, 0.5]), temperature: 3).values[0] == 0,
+      "a pixel without any probability stays")
   }
 
   @Test func spreadsCountTheCropsPixelsOnRequest() {
@@ -235,7 +250,8 @@ struct StepTests {
     func loss(_ choice: SSDDParameters.SecondModuleLoss) throws -> Double? {
       var parameters = SSDDParameters()
       (parameters.secondModuleLoss, parameters.channelDropout) = (choice, false)
-      return try DynamicStep(model: try smallModel(.dynamic), parameters: parameters).run(try dynamicBatch(), pass(4))["loss_dd"]
+      return try DynamicStep(model: try smallModel(.dynamic), parameters: parameters).run(try dynamicBatch(), pass(4))[
+        "loss_dd"]
     }
     #expect(try loss(.perSample) != loss(.wholeBatch))
   }
@@ -262,7 +278,8 @@ struct StepTests {
     let knowledge = LabelBatch(repeating: 1, batch: 1, height: height, width: width)
     let advice = LabelBatch(repeating: 0, batch: 1, height: height, width: width)
     let x = GoldenGenerator(seed: 4).signed("x", [1, 3, 45, 52])
-    let different = SeedMerge(model: model).differences(images: x, knowledge: knowledge, advice: advice, kernels: kernels)
+    let different = SeedMerge(model: model).differences(
+      images: x, knowledge: knowledge, advice: advice, kernels: kernels)
     #expect(different.knowledge.shape == [1, 1, height, width])
     let equal = SeedMerge(model: model, parameters: SSDDParameters(.paper))
       .differences(images: x, knowledge: knowledge, advice: advice, kernels: kernels)

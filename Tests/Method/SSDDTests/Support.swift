@@ -39,11 +39,14 @@ func mask(_ rows: [[UInt8]]) -> LabelBatch {
 }
 
 /// A network small enough for tests: 8-channel ResNet-38 or SqueezeNet, three classes.
-func smallModel(_ stage: SSDDModel.Stage, kind: BackboneSpecification.Kind = .resnet38, seed: UInt64 = 1) throws -> SSDDModel {
+func smallModel(_ stage: SSDDModel.Stage, kind: BackboneSpecification.Kind = .resnet38, seed: UInt64 = 1) throws
+  -> SSDDModel
+{
   let width = kind == .resnet38 ? 1.0 / 16 : 1
   let backbone = BackboneSpecification(kind: kind, width: width, depth: kind == .resnet38 ? 0.3 : 1)
   let model = try SSDDModel(
-    ModelSpecification(backbone: backbone, classes: 3, headChannels: 8, headDilation: 2, differenceChannels: 8), stage: stage)
+    ModelSpecification(backbone: backbone, classes: 3, headChannels: 8, headDilation: 2, differenceChannels: 8),
+    stage: stage)
   model.initialise(seed: seed)
   return model
 }
@@ -57,7 +60,9 @@ func trainingPass(
 }
 
 extension StaticStep {
-  func run(_ batch: StaticBatch, _ pass: TrainingPass, observing: @escaping (Forward) throws -> Void) throws -> TrainingRecord {
+  func run(_ batch: StaticBatch, _ pass: TrainingPass, observing: @escaping (Forward) throws -> Void) throws
+    -> TrainingRecord
+  {
     var step = self
     step.observer = observing
     return try step.run(batch, pass)

@@ -3,7 +3,8 @@ import PipelineGraph
 import StepFiles
 import Testing
 
-/// The Makefile in a small project of its own: fake stages, a `swift` that only notes that it was called, the real `pipeline` program.
+/// The Makefile in a small project of its own: fake stages, a `swift` that only notes that it was called, the real
+/// `pipeline` program.
 @Suite(.enabled(if: BuiltPrograms.exist("pipeline"), "the programs are not built beside the tests"))
 struct MakefileTests {
   let bench: Workbench
@@ -83,7 +84,8 @@ struct MakefileTests {
     #expect(try make(["score", "FORCE=cam score"]).status == 0)
     #expect(ran == ["cam 1/2", "cam 2/2", "score"])
     let listed = try make(["-n"])
-    #expect(listed.output.contains("table") && listed.output.contains("1 of 5 steps to run") && ran == [], "\(listed.output)")
+    #expect(
+      listed.output.contains("table") && listed.output.contains("1 of 5 steps to run") && ran == [], "\(listed.output)")
     let unknown = try make(["scor"])
     #expect(unknown.status == 2 && ran == [])
     #expect(unknown.output.contains("has no step \"scor\"; did you mean \"score\"?"), "\(unknown.output)")
@@ -101,12 +103,15 @@ struct MakefileTests {
 
   /// Whatever stands on the command line, nothing of it is run, and what make would swallow is told.
   @Test(arguments: [
-    (["help", "OUT='; touch hacked; '"], "OUT: a value must not have quotes"), (["help", "PIPELINE=`touch hacked`"], "PIPELINE: a value must not have"),
+    (["help", "OUT='; touch hacked; '"], "OUT: a value must not have quotes"),
+    (["help", "PIPELINE=`touch hacked`"], "PIPELINE: a value must not have"),
     (["clean-outputs", "OUT=x; touch hacked"], "OUT: a value must not have"),
     (["-n", "DATA=$(shell touch hacked)"], "DATA: a value must not have a dollar sign"),
     (["DATA=a$b"], "DATA: a value must not have a dollar sign"), (["/;touch hacked"], "a goal is the name of a step"),
-    (["build", "SSDD_MARCH=it's `touch hacked`"], "SSDD_MARCH: a value must not have"), (["scenes'; touch hacked; '"], "a goal is the name of a step"),
-    (["SET=cam.flip=true;touch hacked"], "SET: a value must not have"), (["bench", "BENCH_OPTIONS=; touch hacked"], "BENCH_OPTIONS: a value"),
+    (["build", "SSDD_MARCH=it's `touch hacked`"], "SSDD_MARCH: a value must not have"),
+    (["scenes'; touch hacked; '"], "a goal is the name of a step"),
+    (["SET=cam.flip=true;touch hacked"], "SET: a value must not have"),
+    (["bench", "BENCH_OPTIONS=; touch hacked"], "BENCH_OPTIONS: a value"),
   ])
   func nothingOfTheCommandLineIsRun(arguments: [String], message: String) throws {
     #expect(try make(["build"]).status == 0)
@@ -118,7 +123,8 @@ struct MakefileTests {
   @Test func unknownVariablesAreErrorsWithTheNearestName() throws {
     #expect(try make(["build"]).status == 0)
     for (given, meant) in [
-      ("epochs=3", "epochs is a parameter of steps: make SET=\"STEP.epochs=VALUE\""), ("DATTA=x", "DATTA; did you mean DATA?"),
+      ("epochs=3", "epochs is a parameter of steps: make SET=\"STEP.epochs=VALUE\""),
+      ("DATTA=x", "DATTA; did you mean DATA?"),
       ("PIPLINE=x", "PIPLINE; did you mean PIPELINE?"),
     ] {
       let refused = try make([given])
@@ -129,24 +135,34 @@ struct MakefileTests {
   @Test func oneLineAsAStepStartsAndOneAsItEnds() throws {
     let first = try make(["score"])
     let lines = first.output.split(separator: "\n").map(String.init).filter { $0.hasPrefix("[") }
-    #expect(lines.first == "[1/5] scenes" && lines.contains { $0.hasPrefix("[1/5] scenes  done in 0:0") }, "\(first.output)")
-    #expect(lines.count == 10 && lines.contains("[3/5] cam 1/2  2 images") && !first.output.contains("--manifest"), "\(first.output)")
+    #expect(
+      lines.first == "[1/5] scenes" && lines.contains { $0.hasPrefix("[1/5] scenes  done in 0:0") }, "\(first.output)")
+    #expect(
+      lines.count == 10 && lines.contains("[3/5] cam 1/2  2 images") && !first.output.contains("--manifest"),
+      "\(first.output)")
     #expect(try make(["score", "FORCE=score", "V=1"]).output.contains("/evaluate --manifest"))
     // Two makes at once: the second says who is at work and does nothing.
     let lock = try FolderLock(bench.path("runs/quickstart/.lock"), program: "make", isInherited: true, what: "it")
     let refused = try make(["FORCE=scenes"])
-    #expect(refused.status == 2 && refused.output.contains("another process is working on this pipeline's outputs: make, process \(getpid()) on "))
+    #expect(
+      refused.status == 2
+        && refused.output.contains(
+          "another process is working on this pipeline's outputs: make, process \(getpid()) on ")
+    )
     #expect(ran == [])
     lock.release()
   }
 
   @Test func wrongPipelineRunsNothingAndKeepsTheOutputs() throws {
     #expect(try make([]).status == 0)
-    try bench.write(ReadingTests.small.replacingOccurrences(of: "epochs:", with: "epoch:"), to: "pipelines/quickstart.yaml")
+    try bench.write(
+      ReadingTests.small.replacingOccurrences(of: "epochs:", with: "epoch:"), to: "pipelines/quickstart.yaml")
     let result = try make([])
     #expect(result.status == 2 && ran == [])
     #expect(
-      result.output.contains("pipelines/quickstart.yaml:5:46: unknown parameter of stage train-cam \"epoch\"; did you mean \"epochs\"?"), "\(result.output)")
+      result.output.contains(
+        "pipelines/quickstart.yaml:5:46: unknown parameter of stage train-cam \"epoch\"; did you mean \"epochs\"?"),
+      "\(result.output)")
     #expect(bench.exists("runs/quickstart/table/table.txt"))
   }
 

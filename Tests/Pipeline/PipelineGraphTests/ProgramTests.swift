@@ -16,7 +16,8 @@ struct ProgramTests {
     try bench.installFakeStages()
     try bench.write(ReadingTests.small, to: "\(place)/small.yaml")
     try FileManager.default.moveItem(atPath: bench.path("programs"), toPath: bench.path("\(place)/programs"))
-    let rules = try bench.run(BuiltPrograms.path("pipeline"), ["rules", "small.yaml", "--programs", "programs"], in: place)
+    let rules = try bench.run(
+      BuiltPrograms.path("pipeline"), ["rules", "small.yaml", "--programs", "programs"], in: place)
     #expect(rules.status == 0, "\(rules.output)")
     let made = try bench.run("/usr/bin/env", ["make", "-j2", "-f", "runs/small/rules.mk"], in: place)
     #expect(made.status == 0, "\(made.output)")
@@ -31,7 +32,9 @@ struct ProgramTests {
     try bench.write("steps: {x: {stage: train-cam, parametres: {}}}\nmanifest: {step: x}\n", to: "wrong.yaml")
     let wrong = try bench.run(BuiltPrograms.path("pipeline"), ["check", "wrong.yaml"])
     #expect(wrong.status == 78)
-    #expect(wrong.output.contains("wrong.yaml:1:31: unknown key of step x \"parametres\"; did you mean \"parameters\"?\n"), "\(wrong.output)")
+    #expect(
+      wrong.output.contains("wrong.yaml:1:31: unknown key of step x \"parametres\"; did you mean \"parameters\"?\n"),
+      "\(wrong.output)")
     let missing = try bench.run(BuiltPrograms.path("pipeline"), ["rules", "none.yaml"])
     #expect(missing.status == 66)
     #expect(missing.output == "none.yaml: no such file, or it is not readable as UTF-8 text\n")
@@ -54,14 +57,20 @@ struct ProgramTests {
     for (option, help) in offered where !help.isEmpty { #expect(help == declared[option], "--\(option)") }
     #expect(offered.values.count { !$0.isEmpty } >= stage.options.count)
     let version = try bench.run(BuiltPrograms.path(name), ["--version"])
-    #expect(version.output.hasPrefix("\(name) \(ProjectVersion.current), algorithm \(stage.algorithmVersion), "), "\(version.output)")
+    #expect(
+      version.output.hasPrefix("\(name) \(ProjectVersion.current), algorithm \(stage.algorithmVersion), "),
+      "\(version.output)")
   }
 
-  /// Whatever a pipeline's check makes of a command line, the program makes of it too: it gets as far as its files, or ends with the same words.
+  /// Whatever a pipeline's check makes of a command line, the program makes of it too: it gets as far as its files, or
+  /// ends with the same words.
   @Test(arguments: [
-    ("train-cam", ["--epochs", "0"]), ("train-cam", ["--resize-min", "64", "--resize-max", "32"]), ("train-cam", ["--shard", "1/2"]),
-    ("cam-infer", ["--weights", "w", "--background-power", "0"]), ("crf", ["--scores", "s", "--gaussian-spread", "1e-5"]),
-    ("train-seg", ["--weights", "w", "--seeds", "s", "--crop", "64"]), ("infer-seg", ["--weights", "w", "--side", "8"]),
+    ("train-cam", ["--epochs", "0"]), ("train-cam", ["--resize-min", "64", "--resize-max", "32"]),
+    ("train-cam", ["--shard", "1/2"]),
+    ("cam-infer", ["--weights", "w", "--background-power", "0"]),
+    ("crf", ["--scores", "s", "--gaussian-spread", "1e-5"]),
+    ("train-seg", ["--weights", "w", "--seeds", "s", "--crop", "64"]),
+    ("infer-seg", ["--weights", "w", "--side", "8"]),
   ])
   func programsRefuseWhatTheCheckRefuses(name: String, arguments: [String]) throws {
     let stage = try #require(StageCatalogue.standard[name])

@@ -15,7 +15,8 @@ import Testing
     steps:
       scenes: {stage: make-scenes, parameters: {val: 4, train: 8}}
       cam-train: {stage: train-cam, parameters: {epochs: 3, learning-rate: 1e-2, jitter: false, seed: 9}}
-      cam: {stage: cam-infer, inputs: {weights: cam-train}, shards: 2, parameters: {scales: [0.5, 1], flip: true, background-threshold: -1}}
+      cam: {stage: cam-infer, inputs: {weights: cam-train}, shards: 2, parameters: {scales: [0.5, 1], flip: true, \
+      background-threshold: -1}}
       score: {stage: evaluate, inputs: {masks: cam}, parameters: {name: CAM of "all", split: val}}
       table: {stage: summarize, inputs: {evaluation: {PSA + CRF: score, other: score}}, final: true}
 
@@ -24,20 +25,29 @@ import Testing
   @Test func commandsCarryDefaultsAndOwnValuesInTheOrderOfTheCatalogue() throws {
     let pipeline = try bench.pipeline(Self.small)
     let runs = bench.path("runs/test")
-    func command(_ step: String, shard: Int = 1) throws -> String { pipeline.command(of: try #require(pipeline[step]), shard: shard).joined(separator: " ") }
+    func command(_ step: String, shard: Int = 1) throws -> String {
+      pipeline.command(of: try #require(pipeline[step]), shard: shard).joined(separator: " ")
+    }
     #expect(try command("scenes") == "make-scenes --out \(runs)/scenes --threads 2 --seed 7 --train 8 --val 4")
     let data = "--manifest \(runs)/scenes/manifest.yaml --data \(runs)/scenes"
     #expect(
       try command("cam-train")
-        == "train-cam \(data) --out \(runs)/cam-train --threads 2 --seed 9 --split train --epochs 3 --learning-rate 0.01 --no-jitter")
+        == "train-cam \(data) --out \(runs)/cam-train --threads 2 --seed 9 --split train --epochs 3 --learning-rate "
+        + "0.01 --no-jitter"
+    )
     #expect(
       try command("cam", shard: 2)
-        == "cam-infer \(data) --out \(runs)/cam --shard 2/2 --threads 2 --seed 7 --weights \(runs)/cam-train/weights.h5 "
+        == "cam-infer \(data) --out \(runs)/cam --shard 2/2 --threads 2 --seed 7 --weights "
+        + "\(runs)/cam-train/weights.h5 "
         + "--split train --scales 0.5,1.0 --flip --background-threshold=-1.0")
-    #expect(try command("score") == "evaluate \(data) --out \(runs)/score --threads 2 --seed 7 --masks \(runs)/cam --split val --name CAM of all")
+    #expect(
+      try command("score")
+        == "evaluate \(data) --out \(runs)/score --threads 2 --seed 7 --masks \(runs)/cam --split val --name CAM of all"
+    )
     #expect(
       try command("table")
-        == "summarize \(data) --out \(runs)/table --threads 2 --seed 7 --evaluation PSA + CRF=\(runs)/score/evaluation.json "
+        == "summarize \(data) --out \(runs)/table --threads 2 --seed 7 --evaluation PSA + "
+        + "CRF=\(runs)/score/evaluation.json "
         + "--evaluation other=\(runs)/score/evaluation.json --split train")
     #expect(pipeline.final?.name == "table")
   }
@@ -59,14 +69,16 @@ import Testing
   @Test func recipeDoesNotDependOnOrderSpellingOrPlace() throws {
     let one = try bench.pipeline(Self.small)
     let other = try bench.pipeline(
-      Self.small.replacingOccurrences(of: "val: 4, train: 8", with: "train: 8, val: 4").replacingOccurrences(of: "1e-2", with: "0.010"),
+      Self.small.replacingOccurrences(of: "val: 4, train: 8", with: "train: 8, val: 4").replacingOccurrences(
+        of: "1e-2", with: "0.010"),
       variables: ["OUT": bench.path("elsewhere")])
     for step in one.steps { #expect(Self.recipe(one, step.name) == Self.recipe(other, step.name)) }
   }
 
   @Test func anEmptyTextReachesTheProgram() throws {
     try bench.write("weights", to: "net.pth")
-    let yaml = "steps: {a: {stage: import-weights, inputs: {from: \(bench.path("net.pth"))}, parameters: {strip-prefix: \"\"}}}"
+    let yaml =
+      "steps: {a: {stage: import-weights, inputs: {from: \(bench.path("net.pth"))}, parameters: {strip-prefix: \"\"}}}"
     let pipeline = try bench.pipeline(yaml)
     #expect(pipeline.command(of: try #require(pipeline["a"])).suffix(2) == ["--strip-prefix", ""])
   }
@@ -75,8 +87,10 @@ import Testing
   @Test func defaultsWrittenOutLeaveTheRecipeAlone() throws {
     let one = try bench.pipeline(Self.small)
     let other = try bench.pipeline(
-      Self.small.replacingOccurrences(of: "jitter: false, seed: 9", with: "jitter: false, seed: 9, batch: 16, momentum: 0.0, checkpoint-every: 7")
-        .replacingOccurrences(of: "flip: true, background-threshold: -1", with: "background-power: 16"))
+      Self.small.replacingOccurrences(
+        of: "jitter: false, seed: 9", with: "jitter: false, seed: 9, batch: 16, momentum: 0.0, checkpoint-every: 7"
+      )
+      .replacingOccurrences(of: "flip: true, background-threshold: -1", with: "background-power: 16"))
     for step in one.steps { #expect(Self.recipe(one, step.name) == Self.recipe(other, step.name)) }
     let step = try #require(one["cam-train"])
     #expect(step.request.parameters.contains { $0.name == "learning-rate" && $0.value == "0.01" })
@@ -101,7 +115,9 @@ import Testing
     let pipeline = try bench.pipeline(yaml, variables: ["WEIGHTS": bench.path("net.pth"), "FORMAT": "pytorch"])
     #expect(pipeline["a"]?.inputs.first?.source == .file(bench.path("net.pth")))
     #expect(pipeline["a"]?.parameters.first?.value == .text("pytorch"))
-    #expect(try bench.problems(yaml, variables: ["WEIGHTS": bench.path("net.pth"), "FORMATS": "x"]).first?.contains("did you mean \"FORMAT\"?") == true)
+    #expect(
+      try bench.problems(yaml, variables: ["WEIGHTS": bench.path("net.pth"), "FORMATS": "x"]).first?.contains(
+        "did you mean \"FORMAT\"?") == true)
   }
 
   @Test func manifestWithoutItsTableIsTold() throws {
@@ -111,15 +127,22 @@ import Testing
     let pipeline = try bench.pipeline(yaml, variables: ["DATA": bench.path("data")])
     #expect(pipeline["c"]?.manifest?.items == bench.path("data/lists/items.tsv"))
     try FileManager.default.removeItem(atPath: bench.path("data/lists"))
-    #expect(try bench.problems(yaml, variables: ["DATA": bench.path("data")]).first?.contains("names the table lists/items.tsv, which is missing") == true)
+    #expect(
+      try bench.problems(yaml, variables: ["DATA": bench.path("data")]).first?.contains(
+        "names the table lists/items.tsv, which is missing") == true)
   }
 
   /// Every file in pipelines/ with a data set and weights that are not there, but for the names of the files.
-  @Test(arguments: try FileManager.default.contentsOfDirectory(atPath: "\(projectRoot)/pipelines").filter { $0.hasSuffix(".yaml") }.sorted())
+  @Test(
+    arguments: try FileManager.default.contentsOfDirectory(atPath: "\(projectRoot)/pipelines").filter {
+      $0.hasSuffix(".yaml")
+    }.sorted())
   func shippedPipelinesAreRight(_ name: String) throws {
     try bench.write("id\tsplit\tlabels\n", to: "data/labels.tsv")
     try bench.write("items: labels.tsv\n", to: "data/manifest.yaml")
-    for file in ["res38_cls.pth", "res38_aff.pth", "ilsvrc-cls_rna-a1_cls1000_ep-0001.params"] { try bench.write("weights", to: "weights/\(file)") }
+    for file in ["res38_cls.pth", "res38_aff.pth", "ilsvrc-cls_rna-a1_cls1000_ep-0001.params"] {
+      try bench.write("weights", to: "weights/\(file)")
+    }
     let pipeline = try Pipeline(
       contentsOf: "\(projectRoot)/pipelines/\(name)",
       variables: ["DATA": bench.path("data"), "WEIGHTS": bench.path("weights"), "OUT": bench.path("runs")])

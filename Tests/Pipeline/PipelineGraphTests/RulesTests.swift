@@ -85,7 +85,8 @@ struct RulesTests {
     let other = try changed("flip: true", "flip: false")
     #expect(try bench.make(other, ["import"]) == [])
     #expect(try bench.make(pipeline) == [])
-    // Once a shard ran with the other value, that shard's output alone is of no use for the old one. What it makes again is the same.
+    // Once a shard ran with the other value, that shard's output alone is of no use for the old one. What it makes
+    // again is the same.
     #expect(try bench.make(other, [bench.path("runs/test/cam/part-2-of-3.json")]) == ["cam 2/3"])
     #expect(try bench.make(pipeline) == ["cam 2/3"])
     #expect(try bench.make(pipeline) == [])

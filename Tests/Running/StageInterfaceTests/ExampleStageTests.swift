@@ -107,7 +107,8 @@ struct BlurOptions: StageOptions, TrainingStage {
       "| `--mask` | masks or scores, optional | Where. |",
       "| `--more` | scores, with names: `NAME=PATH`, repeated; optional | Others. |",
       "| `--manifest` | path |  | required | The data set: classes, splits and items. |",
-      "Makes scores and masks: `part-I-of-N.json` per shard, written last. Reads the data set. Can be divided. Algorithm 3.",
+      "Makes scores and masks: `part-I-of-N.json` per shard, written last. Reads the data set. Can be divided. "
+        + "Algorithm 3.",
     ] {
       #expect(text.contains("\n\(line)\n"), "\(line)")
     }

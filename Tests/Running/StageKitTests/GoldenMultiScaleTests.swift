@@ -8,7 +8,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The reference's inference at several scales by the function that `infer-seg --preset reference` calls: multiscale_seg.h5.
+/// The reference's inference at several scales by the function that `infer-seg --preset reference` calls:
+/// multiscale_seg.h5.
 @Suite("Golden: multi-scale segmentation", .serialized, .enabled(if: Golden.isAvailable, "\(Golden.absence)"))
 struct GoldenMultiScaleTests {
   private let golden: GoldenFile
@@ -27,7 +28,8 @@ struct GoldenMultiScaleTests {
     let network = try SegmentationModel(ModelSpecification(backbone: .paper, classes: classes.count))
     try golden.fill(network)
     return MultiScaleSegmentation(
-      network: network, scales: try golden.file.doubles("scales"), flip: flip, fusion: SSDDParameters(.reference).scaleFusion,
+      network: network, scales: try golden.file.doubles("scales"), flip: flip,
+      fusion: SSDDParameters(.reference).scaleFusion,
       side: try golden.integer("side"), kernels: kernels)
   }
 
@@ -46,15 +48,18 @@ struct GoldenMultiScaleTests {
     let inference = try inference(flip: true)
     let sum = try inference.squareSum(of: image)
     #expect(try golden.mismatch(sum, "seg_all") == nil)
-    // Where two classes are as good as equal the last bits decide; the reference counts such pixels of the mask at the image's size.
+    // Where two classes are as good as equal the last bits decide; the reference counts such pixels of the mask at the
+    // image's size.
     let close = 2 * (try golden.integer("low_margin_pixels", of: "mask_orig_size"))
     #expect(try different(LabelMask(ofScores: sum, labels: classes), "mask_square") <= close)
 
-    let probabilities = MultiScaleSegmentation.softmaxOfSum(sum, height: image.height, width: image.width, kernels: kernels)
+    let probabilities = MultiScaleSegmentation.softmaxOfSum(
+      sum, height: image.height, width: image.width, kernels: kernels)
     #expect(try golden.mismatch(probabilities, "prob_orig_size") == nil)
     #expect(try different(LabelMask(ofScores: probabilities, labels: classes), "mask_orig_size") <= close)
 
-    let crf = try DenseCRF(width: image.width, height: image.height, rgb: image.pixels, parameters: DenseCRFParameters(), threads: 2)
+    let crf = try DenseCRF(
+      width: image.width, height: image.height, rgb: image.pixels, parameters: DenseCRFParameters(), threads: 2)
     let q = try crf.infer(probabilities: probabilities)
     #expect(try golden.mismatch(q, "crf_Q_orig_size") == nil)
     #expect(try different(LabelMask(ofScores: q, labels: classes), "crf_mask_orig_size") <= close)

@@ -17,13 +17,16 @@ import Testing
 
   init() throws {
     let backbone = BackboneSpecification(kind: .resnet38, width: 1.0 / 16, depth: 0.3)
-    network = try SegmentationModel(ModelSpecification(backbone: backbone, classes: 3, headChannels: 8, headDilation: 2))
+    network = try SegmentationModel(
+      ModelSpecification(backbone: backbone, classes: 3, headChannels: 8, headDilation: 2))
     network.initialise(seed: 3)
     let grey = GoldenGenerator(seed: 5).integers("image", count: 44 * 36 * 3, below: 256)
     image = RGBImage(width: 44, height: 36, pixels: grey.map { UInt8($0) })
   }
 
-  private func inference(_ fusion: SSDDParameters.ScaleFusion, scales: [Double], flip: Bool, side: Int = 40) -> MultiScaleSegmentation {
+  private func inference(_ fusion: SSDDParameters.ScaleFusion, scales: [Double], flip: Bool, side: Int = 40)
+    -> MultiScaleSegmentation
+  {
     MultiScaleSegmentation(network: network, scales: scales, flip: flip, fusion: fusion, side: side, kernels: kernels)
   }
 
@@ -38,11 +41,15 @@ import Testing
     // Scale 2 makes sides that are multiples of 8: nothing to cut off.
     let large = try image.scaledBicubic(by: 2)
     let passes = [softmax(large), kernels.flipHorizontally(softmax(large.flippedHorizontally()))]
-    let maps = passes.map { kernels.resizeBilinear($0.reshaped(Shape([1] + $0.shape.dimensions)), height: image.height, width: image.width).values }
+    let maps = passes.map {
+      kernels.resizeBilinear($0.reshaped(Shape([1] + $0.shape.dimensions)), height: image.height, width: image.width)
+        .values
+    }
     let expected = Tensor([3, image.height, image.width], zip(maps[0], maps[1]).map { ($0 + $1) / 2 })
     let found = try inference(.meanKeepingRatio, scales: [2], flip: true).probabilities(of: image, classes: [0, 1, 2])
     #expect(mismatch(found, expected, tolerance: 1e-6) == nil)
-    let unmirrored = try inference(.meanKeepingRatio, scales: [2], flip: false).probabilities(of: image, classes: [0, 1, 2])
+    let unmirrored = try inference(.meanKeepingRatio, scales: [2], flip: false).probabilities(
+      of: image, classes: [0, 1, 2])
     #expect(mismatch(unmirrored, Tensor(expected.shape, maps[0]), tolerance: 1e-6) == nil)
   }
 
@@ -55,7 +62,9 @@ import Testing
     var sum = passes[0]
     for pass in passes.dropFirst() { kernels.accumulate(pass, scaledBy: 1, into: &sum) }
     #expect(mismatch(try inference.squareSum(of: image), sum, tolerance: 1e-6) == nil)
-    let full = kernels.softmax(kernels.resizeBilinear(sum.reshaped([1, 3, 40, 40]), height: 36, width: 44)).reshaped([3, 36, 44])
+    let full = kernels.softmax(kernels.resizeBilinear(sum.reshaped([1, 3, 40, 40]), height: 36, width: 44)).reshaped([
+      3, 36, 44,
+    ])
     #expect(mismatch(try inference.probabilities(of: image, classes: [0, 1, 2]), full, tolerance: 1e-6) == nil)
     // Classes are taken out of the whole softmax.
     let some = Tensor.stacked([0, 2].map { full.batch($0..<$0 + 1) })
@@ -77,12 +86,14 @@ import Testing
       Tensor([3, 9, 11], (0..<3).flatMap { c in (0..<9).flatMap { y in (0..<11).map { x in map[c, y, x] } } })
     }
     let mirrored = softmax(bordered.flippedHorizontally())
-    let turned = Tensor([3, 17, 17], (0..<3).flatMap { c in (0..<17).flatMap { y in (0..<17).map { x in mirrored[c, y, 16 - x] } } })
+    let turned = Tensor(
+      [3, 17, 17], (0..<3).flatMap { c in (0..<17).flatMap { y in (0..<17).map { x in mirrored[c, y, 16 - x] } } })
     let maps = [inner(softmax(bordered)), inner(turned)].map {
       kernels.resizeBilinear($0.reshaped([1, 3, 9, 11]), height: image.height, width: image.width).values
     }
     let expected = Tensor([3, image.height, image.width], zip(maps[0], maps[1]).map { ($0 + $1) / 2 })
-    let found = try inference(.meanKeepingRatio, scales: [0.25], flip: true).probabilities(of: image, classes: [0, 1, 2])
+    let found = try inference(.meanKeepingRatio, scales: [0.25], flip: true).probabilities(
+      of: image, classes: [0, 1, 2])
     #expect(mismatch(found, expected, tolerance: 1e-6) == nil)
   }
 }

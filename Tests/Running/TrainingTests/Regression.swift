@@ -7,8 +7,8 @@ import Tensors
 import TestSupport
 import Training
 
-/// The smallest thing that can be trained: y = a x + b by least squares, with gradients written out. Its running statistic counts the batches, to
-/// see that checkpoints hold what no gradient trains.
+/// The smallest thing that can be trained: y = a x + b by least squares, with gradients written out. Its running
+/// statistic counts the batches, to see that checkpoints hold what no gradient trains.
 struct Line: Module {
   let weight = Parameter(name: "line.weight", shape: [2], role: .weight, initialiser: .zeros)
   let seen = Parameter(name: "line.running_mean", shape: [1], role: .runningMean, initialiser: .zeros)
@@ -19,7 +19,8 @@ struct Line: Module {
     let (a, b) = (weight.value[0], weight.value[1])
     let errors = points.map { a * $0.x + b - $0.y }
     let scale = 2 / Float(points.count)
-    weight.gradient = Tensor([2], [scale * zip(errors, points).reduce(0) { $0 + $1.0 * $1.1.x }, scale * errors.reduce(0, +)])
+    weight.gradient = Tensor(
+      [2], [scale * zip(errors, points).reduce(0) { $0 + $1.0 * $1.1.x }, scale * errors.reduce(0, +)])
     seen.value = Tensor([1], [seen.value[0] + 1])
     return TrainingRecord(["loss": errors.reduce(0.0) { $0 + Double($1 * $1) } / Double(points.count)])
   }
@@ -63,11 +64,13 @@ struct Regression {
     var epochs: [(epoch: Int, hasCheckpoint: Bool)] = []
   }
 
-  /// Trains to the end, or until the step `stoppingAt`, which throws `Stopped` as a killed process would end: without any cleaning up.
+  /// Trains to the end, or until the step `stoppingAt`, which throws `Stopped` as a killed process would end: without
+  /// any cleaning up.
   func run(stoppingAt stop: Int? = nil, loss: @escaping (Int, Double) -> Double = { $1 }) throws -> Outcome {
     let line = Line()
     var optimizer = SGD([ParameterGroup(line.parameters)], momentum: 0.9, clipNorm: clipNorm)
-    let loop = TrainingLoop<Point>(plan: plan, seed: 1, folder: folder.path, fingerprint: fingerprint, threads: threads) { [rate] _ in rate }
+    let loop = TrainingLoop<Point>(plan: plan, seed: 1, folder: folder.path, fingerprint: fingerprint, threads: threads)
+    { [rate] _ in rate }
     var (start, losses, epochs) = (-1, [Double](), [(epoch: Int, hasCheckpoint: Bool)]())
     var dropped: String?
     try loop.run(
@@ -80,7 +83,8 @@ struct Regression {
       epochEnded: { epochs.append((epoch: $0, hasCheckpoint: hasCheckpoint)) }
     ) { losses.append($1.values[0]) }
     return Outcome(
-      weights: line.weight.value.values, batchesSeen: line.seen.value[0], log: try log, start: start, dropped: dropped, losses: losses,
+      weights: line.weight.value.values, batchesSeen: line.seen.value[0], log: try log, start: start, dropped: dropped,
+      losses: losses,
       epochs: epochs)
   }
 

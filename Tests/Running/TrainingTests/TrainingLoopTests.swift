@@ -27,7 +27,9 @@ import Training
   }
 
   /// Stopped before the first checkpoint, at one, between two, and at the last step.
-  @Test(arguments: [(3, 0), (5, 5), (13, 10), (24, 20)]) func aStoppedTrainingEndsWithTheBitsOfAnUnbrokenOne(stop: Int, start: Int) throws {
+  @Test(arguments: [(3, 0), (5, 5), (13, 10), (24, 20)]) func aStoppedTrainingEndsWithTheBitsOfAnUnbrokenOne(
+    stop: Int, start: Int
+  ) throws {
     let unbroken = try Regression().run()
     let regression = try Regression()
     #expect(throws: Regression.Stopped.self) { try regression.run(stoppingAt: stop) }
@@ -58,7 +60,8 @@ import Training
     #expect(throws: Regression.Stopped.self) { try regression.run(stoppingAt: 12) }
     let log = try regression.log
     #expect(log.split(separator: "\n").count == 11)
-    try (log + "11\t3\t0.1\t99\n12\t3\t0.1\t99\n").write(toFile: regression.folder.file("log.tsv"), atomically: true, encoding: .utf8)
+    try (log + "11\t3\t0.1\t99\n12\t3\t0.1\t99\n").write(
+      toFile: regression.folder.file("log.tsv"), atomically: true, encoding: .utf8)
     #expect(try regression.run().log == unbroken.log)
   }
 
@@ -98,7 +101,9 @@ import Training
     regression.plan = TrainingPlan(items: 20, epochs: 5, batch: 4, steps: 9)
     let path = regression.folder.file("checkpoint.h5")
     let failure = #expect(throws: Failure.self) { try regression.run() }
-    #expect(failure?.description == "\(path): training: expected at most 9 updates, found 10; remove the file to train from the start")
+    #expect(
+      failure?.description
+        == "\(path): training: expected at most 9 updates, found 10; remove the file to train from the start")
     #expect(regression.hasCheckpoint)
   }
 
@@ -111,7 +116,8 @@ import Training
     #expect(outcome.start == 0)
     #expect(
       outcome.dropped
-        == "it was computed with 1 threads, and this run has 3, which changes the last bits; give it 1 threads to go on")
+        == "it was computed with 1 threads, and this run has 3, which changes the last bits; give it 1 threads to go on"
+    )
   }
 
   @Test func aDamagedCheckpointIsNotThrownAway() throws {
@@ -130,7 +136,9 @@ import Training
     let regression = try Regression()
     let failure = #expect(throws: Failure.self) { try regression.run { step, loss in step == 7 ? value : loss } }
     #expect(failure?.kind == .software)
-    #expect(failure?.description == "step 8 of 25 (epoch 2): loss is \(word); a lower --learning-rate or other weights may help")
+    #expect(
+      failure?.description
+        == "step 8 of 25 (epoch 2): loss is \(word); a lower --learning-rate or other weights may help")
     #expect(regression.hasCheckpoint, "the checkpoint of step 5 stays")
   }
 
@@ -141,7 +149,9 @@ import Training
     regression.rate = 1e39
     let failure = #expect(throws: Failure.self) { try regression.run() }
     #expect(failure?.kind == .software)
-    #expect(failure?.description.hasPrefix("step 1 of 1 (epoch 1): line.weight holds values that are not finite;") == true, "\(failure?.description ?? "")")
+    #expect(
+      failure?.description.hasPrefix("step 1 of 1 (epoch 1): line.weight holds values that are not finite;") == true,
+      "\(failure?.description ?? "")")
     #expect(!regression.hasCheckpoint)
   }
 }

@@ -137,7 +137,9 @@ struct Background: Sendable {
   private func hills(_ q: Point, _ p: Point) -> Colour {
     var colour = mix(mix(colours[2], Colour(0.75, 0.82, 0.9), 0.5), colours[2], clamp(p.y * 1.6))
     for layer in 0..<3 {
-      let ridge = 0.28 + Float(layer) * 0.2 + (noise.fractal(q.x * (2 + Float(layer)) + Float(layer) * 13, 3, octaves: 4) - 0.5) * 0.3
+      let ridge =
+        0.28 + Float(layer) * 0.2 + (noise.fractal(q.x * (2 + Float(layer)) + Float(layer) * 13, 3, octaves: 4) - 0.5)
+        * 0.3
       if p.y > ridge {
         let texture = detail.fractal(q.x * (10 + Float(layer) * 6), q.y * (16 + Float(layer) * 10), octaves: 4)
         let haze = Float(2 - layer) * 0.28

@@ -1,7 +1,8 @@
 /// An object as a list of parts, back to front, in its own coordinates: about -1...1 a side, y downwards.
 ///
-/// Every class has a hallmark, a part that no other class has, on a minority of its area. The rest takes its colours from the pool that backgrounds
-/// use: a classifier can tell the class from the hallmark alone, so its activation maps tend to stay there, while the mask is the whole object.
+/// Every class has a hallmark, a part that no other class has, on a minority of its area. The rest takes its colours
+/// from the pool that backgrounds use: a classifier can tell the class from the hallmark alone, so its activation maps
+/// tend to stay there, while the mask is the whole object.
 struct Blueprint: Sendable {
   struct Part: Sendable {
     var shape: Shape2D
@@ -21,7 +22,10 @@ struct Blueprint: Sendable {
   mutating func addThread(_ points: [Point], _ start: Float, _ end: Float, _ material: Material) {
     let count = Float(points.count - 1)
     for i in 0..<points.count - 1 {
-      add(.bar(a: points[i], b: points[i + 1], ra: mix(start, end, Float(i) / count), rb: mix(start, end, Float(i + 1) / count)), material)
+      add(
+        .bar(
+          a: points[i], b: points[i + 1], ra: mix(start, end, Float(i) / count),
+          rb: mix(start, end, Float(i + 1) / count)), material)
     }
   }
 }

@@ -68,11 +68,15 @@ struct Canvas {
     for y in 0..<height {
       let row = y * width
       for x in 0..<width { line[x] = values[row + x] }
-      for x in 0..<width { values[row + x] = 0.25 * (line[max(x - 1, 0)] + line[min(x + 1, width - 1)]) + 0.5 * line[x] }
+      for x in 0..<width {
+        values[row + x] = 0.25 * (line[max(x - 1, 0)] + line[min(x + 1, width - 1)]) + 0.5 * line[x]
+      }
     }
     for x in 0..<width {
       for y in 0..<height { line[y] = values[y * width + x] }
-      for y in 0..<height { values[y * width + x] = 0.25 * (line[max(y - 1, 0)] + line[min(y + 1, height - 1)]) + 0.5 * line[y] }
+      for y in 0..<height {
+        values[y * width + x] = 0.25 * (line[max(y - 1, 0)] + line[min(y + 1, height - 1)]) + 0.5 * line[y]
+      }
     }
   }
 
@@ -81,15 +85,20 @@ struct Canvas {
     for y in 0..<height {
       let row = y * width
       for x in 0..<width { line[x] = values[row + x] }
-      for x in 0..<width { values[row + x] = 0.25 * (line[max(x - 1, 0)] + line[min(x + 1, width - 1)]) + 0.5 * line[x] }
+      for x in 0..<width {
+        values[row + x] = 0.25 * (line[max(x - 1, 0)] + line[min(x + 1, width - 1)]) + 0.5 * line[x]
+      }
     }
     for x in 0..<width {
       for y in 0..<height { line[y] = values[y * width + x] }
-      for y in 0..<height { values[y * width + x] = 0.25 * (line[max(y - 1, 0)] + line[min(y + 1, height - 1)]) + 0.5 * line[y] }
+      for y in 0..<height {
+        values[y * width + x] = 0.25 * (line[max(y - 1, 0)] + line[min(y + 1, height - 1)]) + 0.5 * line[y]
+      }
     }
   }
 
-  /// The labels with void contours: where two neighbours differ in class or object, the pixel of the one behind is void. So a thin part stays whole.
+  /// The labels with void contours: where two neighbours differ in class or object, the pixel of the one behind is
+  /// void. So a thin part stays whole.
   func labelsWithContours() -> [UInt8] {
     var result = labels
     for y in 0..<height {

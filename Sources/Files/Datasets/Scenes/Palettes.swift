@@ -1,6 +1,7 @@
 import Foundations
 
-/// Families of colours. Backgrounds, clutter and the ambiguous parts of objects all draw from them, so that colour alone tells no class.
+/// Families of colours. Backgrounds, clutter and the ambiguous parts of objects all draw from them, so that colour
+/// alone tells no class.
 enum PaletteFamily: Int, CaseIterable {
   case earth, moss, sand, slate, water, dusk, rust, linen, ivy, plum
 
@@ -30,6 +31,8 @@ enum PaletteFamily: Int, CaseIterable {
   func drawColours(_ generator: inout SeededGenerator) -> [Colour] {
     let gain = generator.uniform(0.82...1.15)
     let tint = Colour(generator.uniform(-0.05...0.05), generator.uniform(-0.04...0.04), generator.uniform(-0.05...0.05))
-    return colours.map { ($0 * gain + tint).clamped(lowerBound: Colour(repeating: 0.02), upperBound: Colour(repeating: 0.98)) }
+    return colours.map {
+      ($0 * gain + tint).clamped(lowerBound: Colour(repeating: 0.02), upperBound: Colour(repeating: 0.98))
+    }
   }
 }

@@ -61,7 +61,9 @@ struct SceneComposer {
   private func paint(_ background: Background) -> Canvas {
     var canvas = Canvas(width: width, height: height)
     for y in 0..<height {
-      for x in 0..<width { canvas.colours[y * width + x] = background.colour(Point((Float(x) + 0.5) / unit, (Float(y) + 0.5) / unit)) }
+      for x in 0..<width {
+        canvas.colours[y * width + x] = background.colour(Point((Float(x) + 0.5) / unit, (Float(y) + 0.5) / unit))
+      }
     }
     return canvas
   }
@@ -83,11 +85,15 @@ struct SceneComposer {
     return cast
   }
 
-  /// Places the cast on the canvas; false where something is hidden too much. `crowding` shrinks objects a little to let them fit.
-  private mutating func stage(_ cast: [(kind: SceneClass, isSmall: Bool)], on canvas: inout Canvas, _ colours: [Colour], crowding: Float) -> Bool {
+  /// Places the cast on the canvas; false where something is hidden too much. `crowding` shrinks objects a little to
+  /// let them fit.
+  private mutating func stage(
+    _ cast: [(kind: SceneClass, isSmall: Bool)], on canvas: inout Canvas, _ colours: [Colour], crowding: Float
+  ) -> Bool {
     var actors: [Actor] = []
     for member in cast {
-      let large = cast.count > 2 ? Float(0.22)...0.3 : (isCloseUp ? 0.42...0.6 : cast.count == 1 ? 0.27...0.42 : 0.25...0.36)
+      let large =
+        cast.count > 2 ? Float(0.22)...0.3 : (isCloseUp ? 0.42...0.6 : cast.count == 1 ? 0.27...0.42 : 0.25...0.36)
       let size = generator.uniform(member.isSmall ? 0.085...0.13 : large) * (1 - 0.3 * crowding)
       // The ambiguous parts often have the very colours of this background.
       let pool = generator.chance(0.5) ? colours : PaletteFamily.draw(&generator).drawColours(&generator)
@@ -106,7 +112,8 @@ struct SceneComposer {
     for actor in actors {
       let distance = reach * unit * 1.6
       canvas.castShadow(
-        of: actor.stamp, dx: Int((-light.x * distance).rounded()), dy: Int((-light.y * distance).rounded()), softness: softness, strength: strength)
+        of: actor.stamp, dx: Int((-light.x * distance).rounded()), dy: Int((-light.y * distance).rounded()),
+        softness: softness, strength: strength)
       numbers.append(canvas.put(actor.stamp, label: UInt8(actor.kind.rawValue)))
     }
     return zip(actors, numbers).allSatisfy { isVisible($0.stamp, number: $1, on: canvas) }
@@ -135,12 +142,17 @@ struct SceneComposer {
   private mutating func addClutter(to canvas: inout Canvas, _ colours: [Colour]) {
     let pool = generator.chance(0.4) ? colours : PaletteFamily.draw(&generator).drawColours(&generator)
     var blueprint = Blueprint(tilt: 1)
-    let material = Material(a: pool[1], b: pool[generator.chance(0.5) ? 2 : 0], pattern: .mottled(frequency: generator.uniform(1.5...5)))
+    let material = Material(
+      a: pool[1], b: pool[generator.chance(0.5) ? 2 : 0], pattern: .mottled(frequency: generator.uniform(1.5...5)))
     switch generator.integer(0...4) {
     case 0: blueprint.add(.ellipse(centre: .zero, radii: Point(0.8, generator.uniform(0.45...0.75))), material)
     case 1:
-      blueprint.add(.ellipse(centre: .zero, radii: Point(0.8, 0.36)), Material(a: pool[3], b: pool[1], pattern: .grain(frequency: 5, upright: true)))
-      blueprint.add(.bar(a: Point(-1.1, 0), b: Point(0.75, 0), ra: 0.05, rb: 0.03), Material(a: pool[0], b: pool[0], pattern: .mottled(frequency: 2)))
+      blueprint.add(
+        .ellipse(centre: .zero, radii: Point(0.8, 0.36)),
+        Material(a: pool[3], b: pool[1], pattern: .grain(frequency: 5, upright: true)))
+      blueprint.add(
+        .bar(a: Point(-1.1, 0), b: Point(0.75, 0), ra: 0.05, rb: 0.03),
+        Material(a: pool[0], b: pool[0], pattern: .mottled(frequency: 2)))
     case 2:
       let grain = Material(a: pool[0], b: pool[1], pattern: .grain(frequency: 6, upright: false))
       blueprint.addThread([Point(-1.5, 0.1), Point(-0.3, -0.06), Point(1.4, 0.12)], 0.09, 0.05, grain)
@@ -154,11 +166,14 @@ struct SceneComposer {
       blueprint.add(.polygon(points, centre: .zero, scale: 0.8), material)
     }
     let pose = Stamp.Pose(
-      centre: Point(generator.uniform(0...aspect), generator.uniform(0...1)), size: generator.uniform(0.06...0.2), rotation: turn(1), isMirrored: false,
+      centre: Point(generator.uniform(0...aspect), generator.uniform(0...1)), size: generator.uniform(0.06...0.2),
+      rotation: turn(1), isMirrored: false,
       bend: generator.uniform(-0.2...0.2))
     let stamp = Stamp(blueprint, pose, light: light, noise: Noise(generator.next()), unit: unit)
     let distance = 0.03 * unit
-    canvas.castShadow(of: stamp, dx: Int((-light.x * distance).rounded()), dy: Int((-light.y * distance).rounded()), softness: 2, strength: 0.35)
+    canvas.castShadow(
+      of: stamp, dx: Int((-light.x * distance).rounded()), dy: Int((-light.y * distance).rounded()), softness: 2,
+      strength: 0.35)
     canvas.put(stamp, label: 0)
   }
 
@@ -171,9 +186,12 @@ struct SceneComposer {
       let height = generator.uniform(0.5...1.4)
       let sway = generator.uniform(-0.5...0.5)
       let points = [Point(0, 1), Point(sway * 0.3, 1 - height * 0.55), Point(sway, 1 - height)]
-      blueprint.addThread(points, 0.06, 0.012, Material(a: pool[1], b: pool[generator.integer(0...2)], pattern: .grain(frequency: 3, upright: false)))
+      blueprint.addThread(
+        points, 0.06, 0.012,
+        Material(a: pool[1], b: pool[generator.integer(0...2)], pattern: .grain(frequency: 3, upright: false)))
       let pose = Stamp.Pose(
-        centre: Point(base + generator.uniform(-0.2...0.2), 0.78), size: 0.3, rotation: .none, isMirrored: generator.chance(0.5), bend: 0)
+        centre: Point(base + generator.uniform(-0.2...0.2), 0.78), size: 0.3, rotation: .none,
+        isMirrored: generator.chance(0.5), bend: 0)
       canvas.put(Stamp(blueprint, pose, light: light, noise: Noise(generator.next()), unit: unit), label: 0)
     }
   }

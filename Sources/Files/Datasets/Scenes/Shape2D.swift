@@ -1,7 +1,8 @@
 /// A point of the plane, y downwards.
 typealias Point = SIMD2<Float>
 
-/// A turn of the plane with cosine and sine made without either: from t = tan(angle / 2), exactly a rotation up to rounding.
+/// A turn of the plane with cosine and sine made without either: from t = tan(angle / 2), exactly a rotation up to
+/// rounding.
 struct Rotation: Sendable {
   let c: Float
   let s: Float
@@ -55,7 +56,8 @@ enum Shape2D: Sendable {
     case .ellipse(let centre, let radii, let rotation):
       let reach = rotation.c == 1 ? radii : Point(repeating: radii.max())
       return (centre - reach, centre + reach)
-    case .cutEllipse(let centre, let radii, _, _), .barrel(let centre, let radii): return (centre - radii, centre + radii)
+    case .cutEllipse(let centre, let radii, _, _), .barrel(let centre, let radii):
+      return (centre - radii, centre + radii)
     case .bar(let a, let b, let ra, let rb):
       let r = Point(repeating: max(ra, rb))
       return (pointwiseMin(a, b) - r, pointwiseMax(a, b) + r)

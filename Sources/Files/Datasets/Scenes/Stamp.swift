@@ -13,11 +13,13 @@ struct Light: Sendable {
     (self.x, self.y, self.z) = (x / length, y / length, z / length)
   }
 
-  /// The colour of a surface that leans as `lean` says (in image directions), with ambient light, and a highlight of strength `gloss`.
+  /// The colour of a surface that leans as `lean` says (in image directions), with ambient light, and a highlight of
+  /// strength `gloss`.
   func shade(_ colour: Colour, lean: Point, gloss: Float, emission: Float) -> Colour {
     let up = (max(0, 1 - lean.x * lean.x - lean.y * lean.y)).squareRoot()
     let facing = max(0, lean.x * x + lean.y * y + up * z)
-    // Towards the viewer is (0, 0, 1); half-way between it and the light, not normalised, is good enough for a highlight.
+    // Towards the viewer is (0, 0, 1); half-way between it and the light, not normalised, is good enough for a
+    // highlight.
     let half = (x * x + y * y + (z + 1) * (z + 1)).squareRoot()
     var shine = max(0, (lean.x * x + lean.y * y + up * (z + 1)) / half)
     for _ in 0..<5 { shine *= shine }
@@ -83,7 +85,8 @@ struct Stamp: Sendable {
     }
   }
 
-  /// The corners of a box around all parts after bending, mirroring and turning, in units of the blueprint from the centre.
+  /// The corners of a box around all parts after bending, mirroring and turning, in units of the blueprint from the
+  /// centre.
   private static func extent(_ bounds: [(low: Point, high: Point)], _ pose: Pose) -> (low: Point, high: Point) {
     var (low, high) = (Point(repeating: 9), Point(repeating: -9))
     for box in bounds {
@@ -115,7 +118,9 @@ struct Stamp: Sendable {
   }
 
   /// The frontmost part at a point.
-  private static func find(_ q: Point, _ blueprint: Blueprint, _ bounds: [(low: Point, high: Point)]) -> (Blueprint.Part, Hit)? {
+  private static func find(_ q: Point, _ blueprint: Blueprint, _ bounds: [(low: Point, high: Point)]) -> (
+    Blueprint.Part, Hit
+  )? {
     for index in stride(from: blueprint.parts.count - 1, through: 0, by: -1) {
       let box = bounds[index]
       if q.x < box.low.x || q.y < box.low.y || q.x > box.high.x || q.y > box.high.y { continue }

@@ -5,10 +5,11 @@ import Threads
 
 /// A data set made from nothing: pictures of five invented classes on textured backgrounds, with exact masks.
 ///
-/// What it is for: a first run of the whole method without any download, on which every step has something to do. The class of an object shows in
-/// a part of it only; the rest shares colours and textures with backgrounds, some objects are small or have thin parts, they hide each other and cast
-/// shadows. Pixels are a function of (seed, split, index, size) alone and have the same bits on every machine: nothing but integer operations
-/// and + - * / and square roots of single precision goes into them.
+/// What it is for: a first run of the whole method without any download, on which every step has something to do. The
+/// class of an object shows in a part of it only; the rest shares colours and textures with backgrounds, some objects
+/// are small or have thin parts, they hide each other and cast shadows. Pixels are a function of (seed, split, index,
+/// size) alone and have the same bits on every machine: nothing but integer operations and + - * / and square roots of
+/// single precision goes into them.
 public struct SyntheticScenes: Sendable, Equatable {
   /// A part of the data set.
   public struct Split: Sendable, Equatable {
@@ -29,14 +30,19 @@ public struct SyntheticScenes: Sendable, Equatable {
   public var seed: UInt64
   public var splits: [Split]
 
-  /// The most scenes that a split may have: their ids have four digits or more, and each takes some milliseconds and a row in memory.
+  /// The most scenes that a split may have: their ids have four digits or more, and each takes some milliseconds and a
+  /// row in memory.
   public static let mostScenes = 1_000_000
 
   /// Whether scenes can have this size: both sides are at least 32, and the width is half to four times the height.
-  public static func isPossible(width: Int, height: Int) -> Bool { width >= 32 && height >= 32 && 2 * width >= height && width <= 4 * height }
+  public static func isPossible(width: Int, height: Int) -> Bool {
+    width >= 32 && height >= 32 && 2 * width >= height && width <= 4 * height
+  }
 
   /// Precondition: `isPossible(width:height:)`.
-  public init(width: Int = 160, height: Int = 120, seed: UInt64 = 1, splits: [Split] = [Split("train", 400), Split("val", 100)]) {
+  public init(
+    width: Int = 160, height: Int = 120, seed: UInt64 = 1, splits: [Split] = [Split("train", 400), Split("val", 100)]
+  ) {
     precondition(Self.isPossible(width: width, height: height), "scenes of \(width)x\(height)")
     self.width = width
     self.height = height
@@ -65,15 +71,20 @@ public struct SyntheticScenes: Sendable, Equatable {
     return composer.compose(first: SceneClass.allCases[index % SceneClass.allCases.count])
   }
 
-  /// Writes `images/ID.png`, `masks/ID.png`, `items.tsv` and, last, `manifest.yaml` into `folder`; returns the manifest's path.
+  /// Writes `images/ID.png`, `masks/ID.png`, `items.tsv` and, last, `manifest.yaml` into `folder`; returns the
+  /// manifest's path.
   ///
-  /// A manifest from before is removed first: while one is there, it and its files are whole. The table holds the digests of all files.
+  /// A manifest from before is removed first: while one is there, it and its files are whole. The table holds the
+  /// digests of all files.
   /// - Parameter progress: called now and then with the number of scenes written.
-  /// - Throws: `Failure(.usage)` where a split's name is not a `SafeName` or there is no scene at all, `Failure(.io)` where writing fails.
+  /// - Throws: `Failure(.usage)` where a split's name is not a `SafeName` or there is no scene at all, `Failure(.io)`
+  ///   where writing fails.
   @discardableResult
   public func write(to folder: String, threads: Int = 1, progress: ((Int) -> Void)? = nil) throws -> String {
     for split in splits {
-      if let problem = SafeName.problem(with: split.name) { throw Failure(.usage, "the split \"\(split.name)\" \(problem)") }
+      if let problem = SafeName.problem(with: split.name) {
+        throw Failure(.usage, "the split \"\(split.name)\" \(problem)")
+      }
     }
     let jobs = splits.flatMap { split in (0..<max(split.count, 0)).map { (split: split, index: $0) } }
     guard !jobs.isEmpty else { throw Failure(.usage, "no scenes: all splits are empty") }
@@ -102,7 +113,8 @@ public struct SyntheticScenes: Sendable, Equatable {
     let id = Self.id(split: split.name, index: index)
     var row = ManifestWriter.Row(id: id, split: split.name, labels: scene.labels.map { table.names[$0] })
     let image = try scene.image.pngBytes(file: "\(folder)/images/\(id).png")
-    let mask = try table.values(ofIndices: scene.mask).pngBytes(palette: table.palette, file: "\(folder)/masks/\(id).png")
+    let mask = try table.values(ofIndices: scene.mask).pngBytes(
+      palette: table.palette, file: "\(folder)/masks/\(id).png")
     try Self.write(image, to: "\(folder)/images/\(id).png")
     try Self.write(mask, to: "\(folder)/masks/\(id).png")
     row.imageDigest = SHA256.hexadecimal(of: image)
@@ -111,7 +123,8 @@ public struct SyntheticScenes: Sendable, Equatable {
     return row
   }
 
-  /// Without the sync of `AtomicFile`, which for thousands of small files takes longer than drawing them: the manifest comes last and has the digests.
+  /// Without the sync of `AtomicFile`, which for thousands of small files takes longer than drawing them: the manifest
+  /// comes last and has the digests.
   private static func write(_ bytes: [UInt8], to path: String) throws {
     do { try Data(bytes).write(to: URL(fileURLWithPath: path)) } catch {
       throw Failure(.io, "cannot write: \((error as NSError).localizedDescription)", file: path)

@@ -17,20 +17,28 @@ extension DatasetImport {
     package static let voc2012 = PublishedCounts(train: 1464, trainAug: 10_582, val: 1449, test: 1456)
   }
 
-  /// Looks through a folder as VOC 2012 lays it out (`VOCdevkit/VOC2012`) for the paper's data set (section 5): splits train_aug, val and test.
+  /// Looks through a folder as VOC 2012 lays it out (`VOCdevkit/VOC2012`) for the paper's data set (section 5): splits
+  /// train_aug, val and test.
   ///
   /// - `train_aug` is VOC's training images and SBD's, without `val`. SBD's come from `trainAugList`, else from
-  ///   `ImageSets/SegmentationAug/train_aug.txt`, `ImageSets/Segmentation/train_aug.txt`, or the names of the masks in `SegmentationClassAug`.
-  /// - Labels are the classes of the objects in `Annotations/ID.xml`, objects marked difficult included, as in PSA. `test` has none.
-  /// - Masks: for `train_aug` `SegmentationClassAug/ID.png`, else `SegmentationClass/ID.png`; for `val` the other way round. Only looked for, not read.
+  ///   `ImageSets/SegmentationAug/train_aug.txt`, `ImageSets/Segmentation/train_aug.txt`, or the names of the masks in
+  ///   `SegmentationClassAug`.
+  /// - Labels are the classes of the objects in `Annotations/ID.xml`, objects marked difficult included, as in PSA.
+  ///   `test` has none.
+  /// - Masks: for `train_aug` `SegmentationClassAug/ID.png`, else `SegmentationClass/ID.png`; for `val` the other way
+  ///   round. Only looked for, not read.
   ///
-  /// An image without a file, and one of train_aug without labels, is left out and named among the deviations. Wrong files
-  /// are `problems`, absent ones are `missing`; nothing is thrown for them.
-  public static func voc2012(root: String, trainAugList: String? = nil, name: String = "voc2012") throws -> DatasetImport {
+  /// An image without a file, and one of train_aug without labels, is left out and named among the deviations. Wrong
+  /// files are `problems`, absent ones are `missing`; nothing is thrown for them.
+  public static func voc2012(root: String, trainAugList: String? = nil, name: String = "voc2012") throws
+    -> DatasetImport
+  {
     try voc2012(root: root, trainAugList: trainAugList, name: name, published: .voc2012)
   }
 
-  package static func voc2012(root: String, trainAugList: String?, name: String, published: PublishedCounts) throws -> DatasetImport {
+  package static func voc2012(root: String, trainAugList: String?, name: String, published: PublishedCounts) throws
+    -> DatasetImport
+  {
     var survey = VOCSurvey(root: root, name: name, published: published, classes: try .voc())
     survey.run(trainAugList: trainAugList)
     return survey.found
@@ -53,7 +61,8 @@ private struct VOCSurvey {
     self.root = root
     self.published = published
     found = DatasetImport(
-      dataRoot: root, name: name, description: "PASCAL VOC 2012 with SBD: image-level labels from VOC's annotations", classes: classes,
+      dataRoot: root, name: name, description: "PASCAL VOC 2012 with SBD: image-level labels from VOC's annotations",
+      classes: classes,
       image: "JPEGImages/{id}.jpg", orientation: .ignore)
     images = Self.ids(in: "\(root)/JPEGImages", suffix: ".jpg")
     annotations = Self.ids(in: "\(root)/Annotations", suffix: ".xml")
@@ -63,7 +72,8 @@ private struct VOCSurvey {
 
   private static func ids(in folder: String, suffix: String) -> Set<String>? {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else { return nil }
-    return Set(names.lazy.filter { $0.hasSuffix(suffix) && !$0.hasPrefix(".") }.map { String($0.dropLast(suffix.count)) })
+    return Set(
+      names.lazy.filter { $0.hasSuffix(suffix) && !$0.hasPrefix(".") }.map { String($0.dropLast(suffix.count)) })
   }
 
   mutating func run(trainAugList: String?) {
@@ -79,21 +89,25 @@ private struct VOCSurvey {
     compareUnion(Set(train).union(held))
     drop(train.filter(held.contains), "of VOC's training list are in val.txt too: they count as val")
     let trainAug = unique((augmented ?? []) + train).filter { !held.contains($0) }
-    add(trainAug, to: "train_aug", published: published.trainAug, isLabelled: true, masksIn: [augmentedFolder, vocFolder])
+    add(
+      trainAug, to: "train_aug", published: published.trainAug, isLabelled: true, masksIn: [augmentedFolder, vocFolder])
     add(val, to: "val", published: published.val, isLabelled: true, masksIn: [vocFolder, augmentedFolder])
     let known = held.union(trainAug)
     drop(test.filter(known.contains), "of test.txt are in train_aug or val: left out of test")
     add(test.filter { !known.contains($0) }, to: "test", published: published.test, isLabelled: false, masksIn: [])
     found.countOrientations()
-    found.notes.append("labels: objects marked difficult count, as in PSA; \(difficultOnly) labels rest on such objects alone")
+    found.notes.append(
+      "labels: objects marked difficult count, as in PSA; \(difficultOnly) labels rest on such objects alone")
     found.notes.append("test: no labels (\"-\"), no masks: results are scored by VOC's evaluation server")
   }
 
   // MARK: What is missing
 
-  private static let trainval = "VOCtrainval_11-May-2012.tar of http://host.robots.ox.ac.uk/pascal/VOC/voc2012/, unpacked, has it"
+  private static let trainval =
+    "VOCtrainval_11-May-2012.tar of http://host.robots.ox.ac.uk/pascal/VOC/voc2012/, unpacked, has it"
   private static let test =
-    "VOC's evaluation server (http://host.robots.ox.ac.uk:8080/) hands out the test images to registered users; unpack them into the same folder"
+    "VOC's evaluation server (http://host.robots.ox.ac.uk:8080/) hands out the test images to registered users; unpack "
+    + "them into the same folder"
   private static let boundaries = "SBD, http://home.bharathh.info/pubs/codes/SBD/download.html"
 
   /// Whether this is VOC's folder at all: if not, to name its parts one by one would not help.
@@ -102,7 +116,9 @@ private struct VOCSurvey {
       miss("the folder \(root)", Self.trainval + " as VOCdevkit/VOC2012", isRequired: true)
       return false
     }
-    if images == nil, let inner = ["VOC2012", "VOCdevkit/VOC2012"].first(where: { DatasetImport.isFolder("\(root)/\($0)/JPEGImages") }) {
+    if images == nil,
+      let inner = ["VOC2012", "VOCdevkit/VOC2012"].first(where: { DatasetImport.isFolder("\(root)/\($0)/JPEGImages") })
+    {
       miss("JPEGImages", "give \(root)/\(inner)", isRequired: true)
       return false
     }
@@ -112,10 +128,14 @@ private struct VOCSurvey {
   private mutating func nameMissingParts() {
     if images == nil { miss("JPEGImages", Self.trainval, isRequired: true) }
     if annotations == nil { miss("Annotations", Self.trainval, isRequired: true) }
-    if masks == nil { miss("SegmentationClass", Self.trainval + "; without it val cannot be scored", isRequired: false) }
+    if masks == nil {
+      miss("SegmentationClass", Self.trainval + "; without it val cannot be scored", isRequired: false)
+    }
     if augmentedMasks == nil {
       miss(
-        "SegmentationClassAug", "the masks of \(Self.boundaries), as ID.png with values 0...20; without it seeds of SBD's images cannot be scored",
+        "SegmentationClassAug",
+        "the masks of \(Self.boundaries), as ID.png with values 0...20; without it seeds of SBD's images cannot be "
+          + "scored",
         isRequired: false)
     }
   }
@@ -161,7 +181,9 @@ private struct VOCSurvey {
       return augmentedMasks.filter { SafeName.problem(with: $0) == nil }.sorted()
     }
     miss(
-      places[0], "train.txt and val.txt of \(Self.boundaries), in one file, here or as --train-aug FILE; without it train_aug is VOC's train",
+      places[0],
+      "train.txt and val.txt of \(Self.boundaries), in one file, here or as --train-aug FILE; without it train_aug is "
+        + "VOC's train",
       isRequired: false)
     return nil
   }
@@ -178,7 +200,9 @@ private struct VOCSurvey {
   private mutating func compareUnion(_ both: Set<String>) {
     let path = "ImageSets/Segmentation/trainval.txt"
     guard DatasetImport.isFile("\(root)/\(path)"), let trainval = read("\(root)/\(path)") else { return }
-    drop(both.symmetricDifference(trainval).sorted(), "are either in trainval.txt or in train.txt and val.txt, not in both")
+    drop(
+      both.symmetricDifference(trainval).sorted(), "are either in trainval.txt or in train.txt and val.txt, not in both"
+    )
   }
 
   /// Names images that something is wrong with, if there are any.
@@ -192,7 +216,9 @@ private struct VOCSurvey {
   private var vocFolder: MaskFolder { ("SegmentationClass", masks) }
   private var augmentedFolder: MaskFolder { ("SegmentationClassAug", augmentedMasks) }
 
-  private mutating func add(_ ids: [String], to split: String, published: Int, isLabelled: Bool, masksIn folders: [MaskFolder]) {
+  private mutating func add(
+    _ ids: [String], to split: String, published: Int, isLabelled: Bool, masksIn folders: [MaskFolder]
+  ) {
     var (withoutImage, withoutLabels, withoutMask): ([String], [String], [String]) = ([], [], [])
     var rows: [ManifestWriter.Row] = []
     for id in ids {
@@ -214,8 +240,10 @@ private struct VOCSurvey {
     found.splits.append(.init(name: split, count: rows.count, published: published))
     compare(rows.count, published, split)
     drop(withoutImage, "of \(split) have no file in JPEGImages: left out")
-    drop(withoutLabels, "of \(split) have no object in Annotations: \(split == "val" ? "labels not known" : "left out")")
-    // A folder that is absent as a whole is named among the missing parts; a preferred one that is there should be complete.
+    drop(
+      withoutLabels, "of \(split) have no object in Annotations: \(split == "val" ? "labels not known" : "left out")")
+    // A folder that is absent as a whole is named among the missing parts; a preferred one that is there should be
+    // complete.
     if folders.first?.ids != nil { drop(withoutMask, "of \(split) have no mask") }
   }
 

@@ -3,7 +3,8 @@ import Foundations
 import Imaging
 import Threads
 
-/// A data set as it was found on a disk: what its manifest would hold, and everything that is not as it should be. Nothing is written before `write`.
+/// A data set as it was found on a disk: what its manifest would hold, and everything that is not as it should be.
+/// Nothing is written before `write`.
 public struct DatasetImport: Sendable {
   /// Something that is not there, and how to get it.
   public struct Missing: Sendable, Equatable {
@@ -40,7 +41,10 @@ public struct DatasetImport: Sendable {
   /// What was done, where there is a choice.
   public internal(set) var notes: [String] = []
 
-  init(dataRoot: String, name: String, description: String, classes: ClassTable, image: String, orientation: OrientationPolicy) {
+  init(
+    dataRoot: String, name: String, description: String, classes: ClassTable, image: String,
+    orientation: OrientationPolicy
+  ) {
     self.dataRoot = dataRoot
     self.name = name
     self.description = description
@@ -52,15 +56,21 @@ public struct DatasetImport: Sendable {
   /// Whether `write` would succeed as far as the data are concerned.
   public var isComplete: Bool { problems.isEmpty && !missing.contains(where: \.isRequired) && !rows.isEmpty }
 
-  /// What stands in the way of writing, if anything: `.data` for wrong files and, with `strict`, for any deviation; `.noInput` for missing parts.
+  /// What stands in the way of writing, if anything: `.data` for wrong files and, with `strict`, for any deviation;
+  /// `.noInput` for missing parts.
   ///
   /// - Parameter strict: refuse data that are not as published.
   public func obstacle(strict: Bool) -> Failure? {
     if let first = problems.first {
       return problems.count == 1
-        ? first : Failure(first.kind, "\(first.message) (and \(problems.count - 1) more files are wrong)", file: first.file, item: first.item)
+        ? first
+        : Failure(
+          first.kind, "\(first.message) (and \(problems.count - 1) more files are wrong)", file: first.file,
+          item: first.item)
     }
-    if let first = missing.first(where: \.isRequired) { return Failure(.noInput, "\(first.what) is missing: \(first.remedy)", file: dataRoot) }
+    if let first = missing.first(where: \.isRequired) {
+      return Failure(.noInput, "\(first.what) is missing: \(first.remedy)", file: dataRoot)
+    }
     if strict, let first = deviations.first {
       let rest = deviations.count == 1 ? "" : " (and \(deviations.count - 1) more deviations)"
       return Failure(.data, "\(first)\(rest); nothing is written under --strict", file: dataRoot)
@@ -72,11 +82,14 @@ public struct DatasetImport: Sendable {
   public var summary: [String] {
     if rows.isEmpty { return notes }
     var lines = splits.map { split in
-      "\(split.name): \(split.count) images" + (split.published.map { split.count == $0 ? ", as published" : ", published are \($0)" } ?? "")
+      "\(split.name): \(split.count) images"
+        + (split.published.map { split.count == $0 ? ", as published" : ", published are \($0)" } ?? "")
     }
     let labels = classes.names.dropFirst().map { name in "\(name) \(rows.count { $0.labels?.contains(name) == true })" }
     lines.append("images of each class: \(labels.joined(separator: ", "))")
-    let masks = Dictionary(grouping: rows.compactMap { $0.mask?.split(separator: "/").dropLast().joined(separator: "/") }) { $0 }
+    let masks = Dictionary(
+      grouping: rows.compactMap { $0.mask?.split(separator: "/").dropLast().joined(separator: "/") }
+    ) { $0 }
     lines += masks.sorted { $0.key < $1.key }.map { "masks of \($0.key): \($0.value.count)" }
     return lines + notes
   }
@@ -119,7 +132,8 @@ public struct DatasetImport: Sendable {
 
   private func path(of row: ManifestWriter.Row) -> String { row.image ?? image.replacing("{id}", with: row.id) }
 
-  /// Notes how many images their EXIF data turn, and what becomes of that. Files that are no images are told when they are read.
+  /// Notes how many images their EXIF data turn, and what becomes of that. Files that are no images are told when they
+  /// are read.
   mutating func countOrientations() {
     let turned = rows.filter { row in
       let orientation = try? Orientation.read(from: "\(dataRoot)/\(path(of: row))")
@@ -128,7 +142,8 @@ public struct DatasetImport: Sendable {
     guard !turned.isEmpty else { return }
     let consequence =
       orientation == .apply
-      ? "they are turned as viewers show them (orientation: apply)" : "it is ignored, as by the authors of the masks (orientation: ignore)"
+      ? "they are turned as viewers show them (orientation: apply)"
+      : "it is ignored, as by the authors of the masks (orientation: ignore)"
     notes.append("\(turned.count) images have an EXIF orientation: \(consequence): \(Self.listed(turned.map(\.id)))")
   }
 

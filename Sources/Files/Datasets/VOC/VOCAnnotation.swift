@@ -13,8 +13,9 @@ public struct VOCAnnotation: Sendable, Equatable {
   /// Files of VOC 2012 have up to 20 kB.
   static let sizeLimit = 1 << 20
 
-  /// - Throws: `Failure(.noInput)` for a missing file, `Failure(.data)` with path and line for one that is not an annotation: not well formed, a root
-  ///   other than `<annotation>`, an object without exactly one name, more than 1 MiB.
+  /// - Throws: `Failure(.noInput)` for a missing file, `Failure(.data)` with path and line for one that is not an
+  ///   annotation: not well formed, a root other than `<annotation>`, an object without exactly one name, more than 1
+  ///   MiB.
   public init(contentsOf path: String) throws {
     let bytes = try InputFile.bytes(of: path, what: "annotation", limit: Self.sizeLimit)
     do { try self.init(bytes) } catch let failure as Failure { throw failure.of(file: path) }
@@ -30,7 +31,9 @@ public struct VOCAnnotation: Sendable, Equatable {
       switch event {
       case .start(let element):
         path.append(element)
-        if path.count == 1, element != "annotation" { throw Failure(.data, expected: "<annotation>", found: "<\(element)>") }
+        if path.count == 1, element != "annotation" {
+          throw Failure(.data, expected: "<annotation>", found: "<\(element)>")
+        }
         if path == ["annotation", "object"] { object = Object() }
         if path == Self.name { object.names.append("") }
       case .text(let text):
@@ -61,7 +64,9 @@ public struct VOCAnnotation: Sendable, Equatable {
     var isDifficult: Bool { difficult.trimmingCharacters(in: .whitespacesAndNewlines) == "1" }
 
     func name(number: Int) throws -> String {
-      guard let name = names.first, names.count == 1 else { throw Failure(.data, expected: "one <name>", found: "\(names.count)", item: "object \(number)") }
+      guard let name = names.first, names.count == 1 else {
+        throw Failure(.data, expected: "one <name>", found: "\(names.count)", item: "object \(number)")
+      }
       let trimmed = name.trimmingCharacters(in: .whitespacesAndNewlines)
       guard !trimmed.isEmpty else { throw Failure(.data, "the <name> is empty", item: "object \(number)") }
       return trimmed

@@ -1,9 +1,11 @@
 import Foundations
 
-/// A strict reader of the plain XML that annotations are written in: elements, text, the five named entities and numbered ones, CDATA.
+/// A strict reader of the plain XML that annotations are written in: elements, text, the five named entities and
+/// numbered ones, CDATA.
 ///
-/// Comments, processing instructions and attributes are checked and passed over. Everything else is refused, document types with it: there is
-/// nothing to expand and nothing to fetch, and time and memory are linear in the size of the text.
+/// Comments, processing instructions and attributes are checked and passed over. Everything else is refused, document
+/// types with it: there is nothing to expand and nothing to fetch, and time and memory are linear in the size of the
+/// text.
 struct XMLReader {
   enum Event: Equatable {
     case start(String)
@@ -27,7 +29,8 @@ struct XMLReader {
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
   }
 
-  /// The next event; nil behind the end of the root element. `Failure(.data)` with the line for whatever is not well formed.
+  /// The next event; nil behind the end of the root element. `Failure(.data)` with the line for whatever is not well
+  /// formed.
   mutating func next() throws -> Event? {
     if let name = pendingEnd {
       pendingEnd = nil
@@ -69,7 +72,9 @@ struct XMLReader {
     position += 1
     let name = try name()
     guard !open.isEmpty || !hasRoot else { throw failure("a second root element <\(name)>") }
-    guard open.count < Self.depthLimit else { throw failure("more than \(Self.depthLimit) elements within one another") }
+    guard open.count < Self.depthLimit else {
+      throw failure("more than \(Self.depthLimit) elements within one another")
+    }
     hasRoot = true
     while true {
       let hadSpace = skipSpace()
@@ -123,7 +128,9 @@ struct XMLReader {
 
   private static func isNameByte(_ byte: UInt8, first: Bool) -> Bool {
     switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"), UInt8(ascii: ":"), 0x80...: true
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"),
+      UInt8(ascii: ":"), 0x80...:
+      true
     case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."): !first
     default: false
     }
@@ -149,7 +156,9 @@ struct XMLReader {
 
   private mutating func entity() throws -> Unicode.Scalar {
     let limit = min(position + 12, bytes.count)
-    guard let end = bytes[position..<limit].firstIndex(of: UInt8(ascii: ";")) else { throw failure("\"&\" that begins no entity") }
+    guard let end = bytes[position..<limit].firstIndex(of: UInt8(ascii: ";")) else {
+      throw failure("\"&\" that begins no entity")
+    }
     let name = try string(position + 1..<end)
     let scalar: Unicode.Scalar? =
       switch name {

@@ -3,10 +3,12 @@ import Tensors
 
 /// Reads the `.params` files of MXNet: a list of arrays, then their names.
 public enum MXNetParameters {
-  /// The arrays in the file's order, widened to float32 (float64, float32, float16, bfloat16, int64, int32, int8, uint8, bool).
+  /// The arrays in the file's order, widened to float32 (float64, float32, float16, bfloat16, int64, int32, int8,
+  /// uint8, bool).
   ///
-  /// Names come as PyTorch's (`pyTorchNames`); with `keepingNames` as they are, `arg:conv1a_weight`. Arrays of every version are read, sparse ones and lists
-  /// without names are refused. Fails with `.data`, before memory is taken, where the file is damaged; with `.noInput` where there is none.
+  /// Names come as PyTorch's (`pyTorchNames`); with `keepingNames` as they are, `arg:conv1a_weight`. Arrays of every
+  /// version are read, sparse ones and lists without names are refused. Fails with `.data`, before memory is taken,
+  /// where the file is damaged; with `.noInput` where there is none.
   public static func read(_ path: String, keepingNames: Bool = false) throws -> NamedTensors {
     try open(ByteSource(path: path), keepingNames: keepingNames).load()
   }
@@ -16,7 +18,8 @@ public enum MXNetParameters {
     try open(ByteSource(bytes: bytes, name: name), keepingNames: keepingNames).load()
   }
 
-  /// Whether a file that starts with these 16 bytes is to be read as a list of arrays: the number 0x112 and 8 reserved bytes.
+  /// Whether a file that starts with these 16 bytes is to be read as a list of arrays: the number 0x112 and 8 reserved
+  /// bytes.
   static func recognises(_ start: [UInt8]) -> Bool { start.count == 16 && littleEndian(start, 0, 8) == 0x112 }
 
   /// More arrays than this are refused; networks have some hundred.
@@ -24,10 +27,14 @@ public enum MXNetParameters {
 
   static func open(_ source: ByteSource, keepingNames: Bool = false) throws -> WeightsSource {
     var cursor = Cursor(source: source)
-    guard try cursor.unsigned(8, "header") == 0x112 else { throw Failure(.data, "is not a list of MXNet arrays", file: source.name) }
+    guard try cursor.unsigned(8, "header") == 0x112 else {
+      throw Failure(.data, "is not a list of MXNet arrays", file: source.name)
+    }
     _ = try cursor.unsigned(8, "header")
     let count = try cursor.natural(8, "number of arrays")
-    guard (1...mostArrays).contains(count) else { throw Failure(.data, "claims to hold \(count) arrays", file: source.name) }
+    guard (1...mostArrays).contains(count) else {
+      throw Failure(.data, "claims to hold \(count) arrays", file: source.name)
+    }
     let arrays = try (0..<count).map { try array(&cursor, "array \($0)") }
     guard try cursor.natural(8, "number of names") == count else {
       throw Failure(.data, "does not name each of its \(count) arrays", file: source.name)
@@ -91,16 +98,22 @@ private struct Cursor {
     return bytes
   }
 
-  mutating func unsigned(_ count: Int, _ item: String) throws -> UInt64 { littleEndian(try bytes(count, item), 0, count) }
+  mutating func unsigned(_ count: Int, _ item: String) throws -> UInt64 {
+    littleEndian(try bytes(count, item), 0, count)
+  }
 
   mutating func natural(_ count: Int, _ item: String) throws -> Int {
     let value = try unsigned(count, item)
-    guard let number = Int(exactly: value) else { throw Failure(.data, "damaged: a length of \(value)", file: source.name, item: item) }
+    guard let number = Int(exactly: value) else {
+      throw Failure(.data, "damaged: a length of \(value)", file: source.name, item: item)
+    }
     return number
   }
 
   mutating func extents(rank: Int, size: Int, _ item: String) throws -> [Int] {
-    guard rank <= highestRank else { throw Failure(.data, "damaged: an array with \(rank) axes", file: source.name, item: item) }
+    guard rank <= highestRank else {
+      throw Failure(.data, "damaged: an array with \(rank) axes", file: source.name, item: item)
+    }
     return try (0..<rank).map { _ in try natural(size, item) }
   }
 

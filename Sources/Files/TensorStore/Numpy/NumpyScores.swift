@@ -8,7 +8,7 @@ import Tensors
 /// |---|---|---|
 /// | `.npy`, or `.npz` with one array | (k, h, w) numbers | `all` |
 /// | `.npy` of a dictionary {class: (h, w)}, as PSA's scripts save | pickled | `keys` |
-/// | `.npy` of a dictionary {"keys", "cam", "high_res"}, as IRN's scripts save; the same as arrays of a `.npz` | `high_res` before `cam` | `keys` |
+/// | `.npy` of a dictionary {"keys", "cam", "high_res"} (IRN), or a `.npz` of them | `high_res` before `cam` | `keys` |
 /// | `.npz` with `labels` and `scores` | (k), (k, h, w) | `labels` |
 public struct NumpyScores: Sendable {
   /// What the channels of `maps` stand for.

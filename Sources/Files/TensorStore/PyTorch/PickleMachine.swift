@@ -46,7 +46,8 @@ struct PickleMachine {
     }
   }
 
-  /// The value under the string `key`, the last one where there are several; nil where `value` is not a dictionary or has none.
+  /// The value under the string `key`, the last one where there are several; nil where `value` is not a dictionary or
+  /// has none.
   func value(_ key: String, of value: PickleValue) -> PickleValue? {
     guard case .dictionary(let index) = value else { return nil }
     return dictionaries[index].last { if case .string(key) = $0.key { true } else { false } }?.value
@@ -236,7 +237,8 @@ struct PickleMachine {
   private mutating func global(module: String, name: String) throws {
     guard !PickleGlobal.isAttack(module: module, name: name) else {
       throw failure(
-        "refused: the pickle asks for `\(module).\(name)`, which no checkpoint needs and attacks use; nothing was executed"
+        "refused: the pickle asks for `\(module).\(name)`, which no checkpoint needs and attacks use; nothing was "
+          + "executed"
       )
     }
     stack.append(.global(PickleGlobal(module: module, name: name)))

@@ -1,5 +1,5 @@
-/// What a pickle of a state dict is made of. Containers are indices into the machine's arena: a value owns no other value, so that neither cycles
-/// nor a million levels of nesting cost anything when values are let go.
+/// What a pickle of a state dict is made of. Containers are indices into the machine's arena: a value owns no other
+/// value, so that neither cycles nor a million levels of nesting cost anything when values are let go.
 enum PickleValue {
   case none
   case boolean(Bool)
@@ -166,7 +166,8 @@ struct TensorReference {
     return true
   }
 
-  /// The largest position within the storage that an element has; nil where it does not fit, -1 for a tensor without elements.
+  /// The largest position within the storage that an element has; nil where it does not fit, -1 for a tensor without
+  /// elements.
   var last: Int? {
     if shape.contains(0) { return -1 }
     return zip(shape, strides).reduce(Optional(offset)) { sum, axis in

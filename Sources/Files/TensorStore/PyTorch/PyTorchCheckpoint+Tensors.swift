@@ -6,7 +6,8 @@ extension PyTorchCheckpoint {
     -> WeightsSource
   {
     let found = try StateDictionarySearch(content.machine, content.root, file: source.name).state(key)
-    // Shared and expanded views may show more than the file holds, but not without limit: a file must not be able to take all memory.
+    // Shared and expanded views may show more than the file holds, but not without limit: a file must not be able to
+    // take all memory.
     let limit = source.size * 2 + (1 << 20)
     var total = 0
     let reader = ViewReader(source)
@@ -25,7 +26,8 @@ extension PyTorchCheckpoint {
       let place = try content.locate(storage)
       guard !overflow, place.size == size else {
         throw failure(
-          "the storage \(storage.key) holds \(place.size) bytes, but \(storage.count) elements of \(storage.elementSize) bytes are expected"
+          "the storage \(storage.key) holds \(place.size) bytes, but \(storage.count) elements of "
+            + "\(storage.elementSize) bytes are expected"
         )
       }
       let name = stripping && name.hasPrefix("module.") ? String(name.dropFirst(7)) : name
@@ -38,7 +40,8 @@ extension PyTorchCheckpoint {
   }
 }
 
-/// Shows tensors on storages. Of a storage with a view that is not contiguous it keeps what that view spans, since such views usually follow each other.
+/// Shows tensors on storages. Of a storage with a view that is not contiguous it keeps what that view spans, since such
+/// views usually follow each other.
 private final class ViewReader {
   private let source: ByteSource
   private var key: String?

@@ -1,7 +1,8 @@
 import Foundations
 import Tensors
 
-/// Reads the weights that `torch.save` wrote, without PyTorch and without executing anything that the file says; and writes such files.
+/// Reads the weights that `torch.save` wrote, without PyTorch and without executing anything that the file says; and
+/// writes such files.
 public enum PyTorchCheckpoint {
   /// The tensors of a state dict, in its order, widened to float32.
   ///
@@ -48,7 +49,9 @@ public enum PyTorchCheckpoint {
   static func recognises(_ start: [UInt8]) -> Bool { isArchive(start) || isLegacy(start) }
 
   private static func isArchive(_ start: [UInt8]) -> Bool { start.starts(with: [0x50, 0x4B, 0x03, 0x04]) }
-  private static func isLegacy(_ start: [UInt8]) -> Bool { start.count == 16 && start[0] == 0x80 && Array(start[2..<15]) == legacyMagic }
+  private static func isLegacy(_ start: [UInt8]) -> Bool {
+    start.count == 16 && start[0] == 0x80 && Array(start[2..<15]) == legacyMagic
+  }
 
   /// What a file holds: the pickled object, and where the bytes of each storage lie.
   struct Content {
@@ -56,7 +59,8 @@ public enum PyTorchCheckpoint {
     let root: PickleValue
     /// The place of a storage, for as many bytes as its reference claims.
     let locate: (StorageReference) throws -> (offset: Int, size: Int)
-    /// Compares a storage with its checksum, once, where the format has one; the tensor that it is for is named in the failure.
+    /// Compares a storage with its checksum, once, where the format has one; the tensor that it is for is named in the
+    /// failure.
     let verify: (_ storage: StorageReference, _ tensor: String) throws -> Void
   }
 
@@ -66,7 +70,9 @@ public enum PyTorchCheckpoint {
     let archive = try ZipArchive(source)
     let pickles = archive.entries.keys.filter { $0 == "data.pkl" || $0.hasSuffix("/data.pkl") }.sorted()
     guard pickles.count == 1, let pickle = pickles.first, let entry = archive.entries[pickle] else {
-      throw Failure(.data, "is not a PyTorch checkpoint: the archive holds \(pickles.count) entries called data.pkl", file: source.name)
+      throw Failure(
+        .data, "is not a PyTorch checkpoint: the archive holds \(pickles.count) entries called data.pkl",
+        file: source.name)
     }
     let folder = pickle.dropLast("data.pkl".count)
     if let order = archive.entries["\(folder)byteorder"] {
@@ -74,17 +80,22 @@ public enum PyTorchCheckpoint {
       try archive.verify(order)
       let text = try source.read(place.offset, min(place.size, 16), order.name)
       guard text == Array("little".utf8) else {
-        throw Failure(.data, expected: "little", found: String(decoding: text, as: UTF8.self), file: source.name, item: order.name)
+        throw Failure(
+          .data, expected: "little", found: String(decoding: text, as: UTF8.self), file: source.name, item: order.name)
       }
     }
     let place = try archive.content(entry)
-    guard place.size <= largestPickle else { throw Failure(.data, "has \(place.size) bytes, more than a state dict needs", file: source.name, item: pickle) }
+    guard place.size <= largestPickle else {
+      throw Failure(.data, "has \(place.size) bytes, more than a state dict needs", file: source.name, item: pickle)
+    }
     try archive.verify(entry)
     var machine = PickleMachine(try source.read(place.offset, place.size, pickle), file: source.name, item: pickle)
     let root = try machine.run()
     func stored(_ storage: StorageReference) throws -> ZipArchive.Entry {
       let name = "\(folder)data/\(storage.key)"
-      guard let entry = archive.entries[name] else { throw Failure(.data, "the storage is missing", file: source.name, item: name) }
+      guard let entry = archive.entries[name] else {
+        throw Failure(.data, "the storage is missing", file: source.name, item: name)
+      }
       return entry
     }
     let verified = VerifiedKeys()
@@ -107,7 +118,9 @@ public enum PyTorchCheckpoint {
   // MARK: The older format: magic, version, system, object, keys, storages
 
   /// The pickle of the number 0x1950a86a20f9469cfc6c, without its protocol.
-  private static let legacyMagic: [UInt8] = [0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E]
+  private static let legacyMagic: [UInt8] = [
+    0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E,
+  ]
 
   static func legacyContent(_ source: ByteSource) throws -> Content {
     let head = try source.read(0, min(source.size, largestPickle), "pickles")
@@ -119,7 +132,9 @@ public enum PyTorchCheckpoint {
       return (machine, value)
     }
     let (_, version) = try next("format version")
-    guard case .integer(1001) = version else { throw Failure(.data, "is of an unknown version of the older format", file: source.name) }
+    guard case .integer(1001) = version else {
+      throw Failure(.data, "is of an unknown version of the older format", file: source.name)
+    }
     let (systemMachine, system) = try next("system")
     if case .boolean(false)? = systemMachine.value("little_endian", of: system) {
       throw Failure(.data, "was written on a big-endian machine", file: source.name)
@@ -132,13 +147,16 @@ public enum PyTorchCheckpoint {
     }
     let places = try legacyStorages(source, keys, from: position, sizes: elementSizes(machine))
     let locate = { (storage: StorageReference) in
-      guard let place = places[storage.key] else { throw Failure(.data, "the storage is missing", file: source.name, item: "storage \(storage.key)") }
+      guard let place = places[storage.key] else {
+        throw Failure(.data, "the storage is missing", file: source.name, item: "storage \(storage.key)")
+      }
       return place
     }
     return Content(machine: machine, root: root, locate: locate, verify: { _, _ in })
   }
 
-  /// Storages follow the pickles in the order of their keys: the number of elements in 8 bytes, then the elements, whose size the pickle knows.
+  /// Storages follow the pickles in the order of their keys: the number of elements in 8 bytes, then the elements,
+  /// whose size the pickle knows.
   private static func legacyStorages(
     _ source: ByteSource, _ keys: [String], from start: Int, sizes: [String: Int]
   ) throws -> [String: (offset: Int, size: Int)] {
@@ -146,11 +164,14 @@ public enum PyTorchCheckpoint {
     var position = start
     for key in keys {
       let item = "storage \(key)"
-      guard let size = sizes[key] else { throw Failure(.data, "no tensor tells the type of its elements", file: source.name, item: item) }
+      guard let size = sizes[key] else {
+        throw Failure(.data, "no tensor tells the type of its elements", file: source.name, item: item)
+      }
       let count = littleEndian(try source.read(position, 8, item), 0, 8)
       position += 8
       guard count <= (source.size - position) / size else {
-        throw Failure(.data, "the file ends before the end of this (it is cut short, or damaged)", file: source.name, item: item)
+        throw Failure(
+          .data, "the file ends before the end of this (it is cut short, or damaged)", file: source.name, item: item)
       }
       places[key] = (position, Int(count) * size)
       position += Int(count) * size

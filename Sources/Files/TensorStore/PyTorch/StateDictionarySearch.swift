@@ -94,7 +94,8 @@ struct StateDictionarySearch {
     }
     throw Failure(
       .data,
-      "holds more than one dictionary of tensors: \(candidates.map(\.described).joined(separator: ", ")); choose one with --key",
+      "holds more than one dictionary of tensors: \(candidates.map(\.described).joined(separator: ", ")); choose one "
+        + "with --key",
       file: file)
   }
 
@@ -103,7 +104,8 @@ struct StateDictionarySearch {
     if !candidates.isEmpty { return "tensors are under \(candidates.map(\.described).joined(separator: ", "))" }
     if case .object(let index) = root {
       return
-        "it is a whole object of `\(machine.objects[index].origin)`, which only that program can make; save its state_dict() instead"
+        "it is a whole object of `\(machine.objects[index].origin)`, which only that program can make; save its "
+        + "state_dict() instead"
     }
     let keys = Self.entries(machine, root).map { "`\($0.key)`" }
     return keys.isEmpty

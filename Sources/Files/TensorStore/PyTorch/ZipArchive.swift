@@ -1,7 +1,7 @@
 import Foundations
 
-/// The entries of a zip archive that stores them uncompressed, as `torch.save` does; ZIP64 included. Compressed and encrypted entries are refused
-/// when asked for.
+/// The entries of a zip archive that stores them uncompressed, as `torch.save` does; ZIP64 included. Compressed and
+/// encrypted entries are refused when asked for.
 struct ZipArchive {
   struct Entry {
     let name: String
@@ -29,7 +29,9 @@ struct ZipArchive {
       let (entry, next) = try Self.entry(bytes, position, source)
       // Entries that share bytes would make a small file much work.
       total += entry.storedSize
-      guard total <= source.size else { throw Failure(.data, "overlaps another entry of the archive", file: source.name, item: entry.name) }
+      guard total <= source.size else {
+        throw Failure(.data, "overlaps another entry of the archive", file: source.name, item: entry.name)
+      }
       guard entries.updateValue(entry, forKey: entry.name) == nil else {
         throw Failure(.data, "is twice in the archive", file: source.name, item: entry.name)
       }
@@ -42,17 +44,24 @@ struct ZipArchive {
   func content(_ entry: Entry) throws -> (offset: Int, size: Int) {
     func failure(_ message: String) -> Failure { Failure(.data, message, file: source.name, item: entry.name) }
     guard !entry.isEncrypted else { throw failure("is encrypted") }
-    guard entry.method == 0 else { throw failure("is compressed (method \(entry.method)); torch.save stores entries uncompressed") }
-    guard entry.storedSize == entry.size else { throw failure("is stored in \(entry.storedSize) bytes, but has \(entry.size)") }
+    guard entry.method == 0 else {
+      throw failure("is compressed (method \(entry.method)); torch.save stores entries uncompressed")
+    }
+    guard entry.storedSize == entry.size else {
+      throw failure("is stored in \(entry.storedSize) bytes, but has \(entry.size)")
+    }
     let header = try source.read(entry.headerOffset, 30, entry.name)
     guard littleEndian(header, 0, 4) == 0x0403_4B50 else { throw failure("has no local header") }
     let skipped = 30 + Int(littleEndian(header, 26, 2)) + Int(littleEndian(header, 28, 2))
     let offset = entry.headerOffset + skipped
-    guard offset <= source.size, entry.size <= source.size - offset else { throw failure("reaches beyond the end of the file") }
+    guard offset <= source.size, entry.size <= source.size - offset else {
+      throw failure("reaches beyond the end of the file")
+    }
     return (offset, entry.size)
   }
 
-  /// Compares the content of `entry` with its checksum; reads it in pieces of 1 MiB. `user`: what is damaged then, by default the entry.
+  /// Compares the content of `entry` with its checksum; reads it in pieces of 1 MiB. `user`: what is damaged then, by
+  /// default the entry.
   func verify(_ entry: Entry, of user: String? = nil) throws {
     guard entry.checksum != 0 else { return }
     let place = try content(entry)
@@ -65,14 +74,17 @@ struct ZipArchive {
     }
     guard found.checksum == entry.checksum else {
       let part = user == nil ? "" : ": \(entry.name)"
-      throw Failure(.data, "damaged\(part): the bytes do not have the checksum that the archive states", file: source.name, item: user ?? entry.name)
+      throw Failure(
+        .data, "damaged\(part): the bytes do not have the checksum that the archive states", file: source.name,
+        item: user ?? entry.name)
     }
   }
 
   // MARK: The central directory
 
   private static func findDirectory(_ source: ByteSource) throws -> (offset: Int, size: Int, count: Int) {
-    let damaged = Failure(.data, "the zip archive is cut short or damaged: it has no central directory", file: source.name)
+    let damaged = Failure(
+      .data, "the zip archive is cut short or damaged: it has no central directory", file: source.name)
     let tailSize = min(source.size, 22 + 65535)
     let tail = try source.read(source.size - tailSize, tailSize, "end of the archive")
     guard tailSize >= 22,
@@ -92,7 +104,8 @@ struct ZipArchive {
       size = littleEndian(record, 40, 8)
       offset = littleEndian(record, 48, 8)
     }
-    // An entry takes at least 46 bytes of the directory, and the directory is within the file: so nothing here can ask for much memory.
+    // An entry takes at least 46 bytes of the directory, and the directory is within the file: so nothing here can ask
+    // for much memory.
     guard offset <= source.size, size <= UInt64(source.size) - offset, count <= size / 46 else { throw damaged }
     return (Int(offset), Int(size), Int(count))
   }
@@ -112,7 +125,8 @@ struct ZipArchive {
     var fields = [24, 20, 42].map { littleEndian(bytes, position + $0, 4) }
     try widen(&fields, extra, orThrow: damaged)
     // A deflated entry is larger than the file, by at most 1032:1.
-    guard let sizes = Optional(fields.compactMap { Int(exactly: $0) }), sizes.count == 3, sizes[0] / 1032 <= source.size, sizes[1] <= source.size,
+    guard let sizes = Optional(fields.compactMap { Int(exactly: $0) }), sizes.count == 3,
+      sizes[0] / 1032 <= source.size, sizes[1] <= source.size,
       sizes[2] <= source.size
     else {
       throw Failure(.data, "reaches beyond the end of the file", file: source.name, item: name)

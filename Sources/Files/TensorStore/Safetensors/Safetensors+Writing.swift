@@ -2,7 +2,8 @@ import Foundation
 import Foundations
 
 extension Safetensors {
-  /// Writes float32 tensors in their order; attributes and provenance become metadata. The file appears whole or not at all.
+  /// Writes float32 tensors in their order; attributes and provenance become metadata. The file appears whole or not at
+  /// all.
   ///
   /// Metadata are strings: an attribute of another kind is named `NAME:KIND`, and `read` gives it back as it was.
   public static func write(_ weights: WeightsSource, to path: String, provenance: Provenance = .none) throws {
@@ -16,7 +17,9 @@ extension Safetensors {
     }
     var position = 0
     for item in weights.items {
-      guard item.name != "__metadata__" else { throw Failure(.data, "no tensor can have this name in safetensors", file: weights.path, item: item.name) }
+      guard item.name != "__metadata__" else {
+        throw Failure(.data, "no tensor can have this name in safetensors", file: weights.path, item: item.name)
+      }
       let end = position + item.shape.count * MemoryLayout<Float>.size
       let shape = item.shape.dimensions.map(String.init).joined(separator: ",")
       fields.append("\(json(item.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(position),\(end)]}")
@@ -25,7 +28,9 @@ extension Safetensors {
     var header = Array("{\(fields.joined(separator: ","))}".utf8)
     // Spaces up to a multiple of 8, so that elements are aligned where the file is mapped.
     header += [UInt8](repeating: 0x20, count: (8 - header.count % 8) % 8)
-    guard header.count <= largestHeader else { throw Failure(.data, "too many tensors or attributes for a safetensors header", file: path) }
+    guard header.count <= largestHeader else {
+      throw Failure(.data, "too many tensors or attributes for a safetensors header", file: path)
+    }
     try ByteSink.write(to: path) { sink in
       try sink.write(littleEndianBytes(header.count, 8) + header)
       for item in weights.items { try sink.write(try item.read()) }
@@ -75,7 +80,8 @@ extension AttributeValue {
     case "integers": value = list(text) { Int64($0) }.map(AttributeValue.integers)
     case "double": value = Double(text).map(AttributeValue.double)
     case "doubles": value = list(text) { Double($0) }.map(AttributeValue.doubles)
-    case "strings": value = (try? JSONDecoder().decode([String].self, from: Data(text.utf8))).map(AttributeValue.strings)
+    case "strings":
+      value = (try? JSONDecoder().decode([String].self, from: Data(text.utf8))).map(AttributeValue.strings)
     default: value = nil
     }
     return value.map { (String(key[..<colon]), $0) } ?? whole

@@ -4,16 +4,20 @@ import Tensors
 
 /// Reads and writes safetensors files: the size of the header in 8 bytes, the header in JSON, the elements.
 public enum Safetensors {
-  /// The tensors in the order of their bytes, widened to float32 (F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL), and the metadata as attributes.
+  /// The tensors in the order of their bytes, widened to float32 (F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL),
+  /// and the metadata as attributes.
   ///
-  /// Fails with `.data`, before memory is taken, where the header is damaged, an element type is unknown, or the tensors do not fill the file without gaps
-  /// and overlaps; with `.noInput` where there is no such file.
+  /// Fails with `.data`, before memory is taken, where the header is damaged, an element type is unknown, or the
+  /// tensors do not fill the file without gaps and overlaps; with `.noInput` where there is no such file.
   public static func read(_ path: String) throws -> NamedTensors { try open(ByteSource(path: path)).load() }
 
   /// The same from memory; `name` stands for the path in messages.
-  package static func read(bytes: [UInt8], name: String) throws -> NamedTensors { try open(ByteSource(bytes: bytes, name: name)).load() }
+  package static func read(bytes: [UInt8], name: String) throws -> NamedTensors {
+    try open(ByteSource(bytes: bytes, name: name)).load()
+  }
 
-  /// A header has some hundred bytes a tensor. More is refused, since JSON takes several times its size while it is read.
+  /// A header has some hundred bytes a tensor. More is refused, since JSON takes several times its size while it is
+  /// read.
   static let largestHeader = 4 << 20
 
   /// Whether a file of `size` bytes that starts with these 16 is to be read as safetensors.
@@ -24,7 +28,9 @@ public enum Safetensors {
   static func open(_ source: ByteSource) throws -> WeightsSource {
     let length = littleEndian(try source.read(0, 8, "header"), 0, 8)
     guard length <= largestHeader else {
-      throw Failure(.data, "is not a safetensors file: a header of \(length) bytes, at most \(largestHeader) are read", file: source.name)
+      throw Failure(
+        .data, "is not a safetensors file: a header of \(length) bytes, at most \(largestHeader) are read",
+        file: source.name)
     }
     let start = 8 + Int(length)
     let header = try header(try source.read(8, Int(length), "header"), source.name)
@@ -32,7 +38,8 @@ public enum Safetensors {
     guard !items.isEmpty else { throw Failure(.data, "holds no tensors", file: source.name) }
     let attributes = header.metadata.map { AttributeValue.decode(name: $0.key, text: $0.value) }
     return try WeightsSource(
-      items, attributes: Dictionary(attributes, uniquingKeysWith: { first, _ in first }), format: .safetensors, path: source.name)
+      items, attributes: Dictionary(attributes, uniquingKeysWith: { first, _ in first }), format: .safetensors,
+      path: source.name)
   }
 
   private static func header(_ bytes: [UInt8], _ file: String) throws -> Header {
@@ -51,23 +58,31 @@ public enum Safetensors {
     let size = source.size - start
     let items = try header.entries.map { name, entry in
       func failure(_ message: String) -> Failure { Failure(.data, message, file: source.name, item: name) }
-      guard let type = ElementType(safetensorsName: entry.type) else { throw failure("the element type \(entry.type) cannot be read") }
-      guard entry.shape.count <= highestRank, entry.shape.allSatisfy({ $0 >= 0 }), let count = elementCount(entry.shape) else {
+      guard let type = ElementType(safetensorsName: entry.type) else {
+        throw failure("the element type \(entry.type) cannot be read")
+      }
+      guard entry.shape.count <= highestRank, entry.shape.allSatisfy({ $0 >= 0 }), let count = elementCount(entry.shape)
+      else {
         throw failure("an impossible shape \(entry.shape)")
       }
       guard entry.begin == position else {
-        throw failure("expected to start at byte \(position), found \(entry.begin): tensors must neither overlap nor leave gaps")
+        throw failure(
+          "expected to start at byte \(position), found \(entry.begin): tensors must neither overlap nor leave gaps")
       }
       let (bytes, overflow) = count.multipliedReportingOverflow(by: type.size)
       guard !overflow, entry.end >= entry.begin, entry.end - entry.begin == bytes else {
         throw failure("has bytes \(entry.begin) to \(entry.end), but the shape \(entry.shape) of \(entry.type)")
       }
-      guard entry.end <= size else { throw failure("the file ends before the end of this (it is cut short, or damaged)") }
+      guard entry.end <= size else {
+        throw failure("the file ends before the end of this (it is cut short, or damaged)")
+      }
       position = entry.end
       let shape = Shape(entry.shape)
       return WeightsSource.Item(name, shape) { try source.tensor(shape, of: type, at: start + entry.begin, name) }
     }
-    guard position == size else { throw Failure(.data, expected: "\(position) bytes of elements", found: "\(size)", file: source.name) }
+    guard position == size else {
+      throw Failure(.data, expected: "\(position) bytes of elements", found: "\(size)", file: source.name)
+    }
     return items
   }
 }
@@ -88,7 +103,8 @@ private struct Header: Decodable {
       shape = try container.decode([Int].self, forKey: .shape)
       let offsets = try container.decode([Int].self, forKey: .offsets)
       guard offsets.count == 2, offsets[0] >= 0, offsets[1] >= 0 else {
-        throw DecodingError.dataCorruptedError(forKey: .offsets, in: container, debugDescription: "expected two offsets, found \(offsets.count)")
+        throw DecodingError.dataCorruptedError(
+          forKey: .offsets, in: container, debugDescription: "expected two offsets, found \(offsets.count)")
       }
       begin = offsets[0]
       end = offsets[1]
@@ -113,7 +129,9 @@ private struct Header: Decodable {
     var metadata: [(key: String, value: String)] = []
     for key in container.allKeys.sorted(by: { $0.stringValue < $1.stringValue }) {
       if key.stringValue == "__metadata__" {
-        metadata = try container.decode([String: String].self, forKey: key).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        metadata = try container.decode([String: String].self, forKey: key).sorted { $0.key < $1.key }.map {
+          ($0.key, $0.value)
+        }
       } else {
         entries.append((key.stringValue, try container.decode(Entry.self, forKey: key)))
       }
@@ -126,7 +144,9 @@ private struct Header: Decodable {
 extension DecodingError {
   private var context: Context? {
     switch self {
-    case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context), .dataCorrupted(let context): context
+    case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context),
+      .dataCorrupted(let context):
+      context
     @unknown default: nil
     }
   }

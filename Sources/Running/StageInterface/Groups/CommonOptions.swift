@@ -61,7 +61,9 @@ public struct DamagedImageOptions: ParsableArguments, Sendable {
   @Flag(
     .flag(
       "skip-damaged", default: false, isRecorded: false,
-      "Leave out images that cannot be read, say how many, and name them in the completion file, instead of stopping at the first."))
+      "Leave out images that cannot be read, say how many, and name them in the completion file, instead of stopping "
+        + "at the first."
+    ))
   public var skipsDamaged: Bool
 
   public init() {}

@@ -104,8 +104,8 @@ public struct TrainingOptions<Stage: TrainingStage>: ParsableArguments, Sendable
     .number(
       "clip-norm", 0...1e9, default: 0,
       """
-      Scale the gradients of an update where their common norm exceeds this; the log gets the norm before. 0: no limit, \
-      no norm.
+      Scale the gradients of an update where their common norm exceeds this; the log gets the norm before. 0: no \
+      limit, no norm.
       """))
   public var clipNorm: Double
 

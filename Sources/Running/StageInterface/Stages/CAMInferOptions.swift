@@ -57,7 +57,8 @@ public struct CAMInferOptions: StageOptions {
 
   @Option(
     .number(
-      "background-power", NumberRange(above: 0, to: 1024), default: .depends("\(SeedDefaults.backgroundPower) without --background-threshold"),
+      "background-power", NumberRange(above: 0, to: 1024),
+      default: .depends("\(SeedDefaults.backgroundPower) without --background-threshold"),
       "Masks: background where (1 - max CAM)^POWER beats every class (alpha; PSA's is 16)."))
   public var backgroundPower: Double?
   @Option(

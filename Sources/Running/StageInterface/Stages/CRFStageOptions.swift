@@ -5,8 +5,8 @@ public struct CRFStageOptions: StageOptions {
     "crf",
     "Sharpen score maps or masks along image edges with a fully connected CRF (mean field, permutohedral lattice).",
     details: """
-      Without a manifest it works on plain folders: every mask or .npy of a folder and its subfolders with the photograph \
-      of the same name, such as
+      Without a manifest it works on plain folders: every mask or .npy of a folder and its subfolders with the \
+      photograph of the same name, such as
 
         crf --images photographs --masks masks --out refined
       """,

@@ -44,7 +44,10 @@ public struct EvaluateOptions: StageOptions {
   @Option(.split("val", "Split of the manifest to score.")) public var split: String
   @Option(.shard) public var shard: Shard
 
-  @Option(.choice("variant", default: .value(.masks), "Which masks of a step's folder; masks are those of a plain folder of PNG masks too."))
+  @Option(
+    .choice(
+      "variant", default: .value(.masks),
+      "Which masks of a step's folder; masks are those of a plain folder of PNG masks too."))
   public var variant: Variant
   @Option(.text("name", default: "", "What the masks are called in the printed report."))
   public var name: String

@@ -8,9 +8,9 @@ public struct ImportVOCOptions: StageOptions {
       compared with the published ones.
 
       Own images: import-voc --images photographs --labels labels.tsv --out manifests. The table has the columns id, \
-      labels and, if wanted, split; labels are class names, "none" where an image shows no class, "-" where that is not \
-      known. Without --labels all images are to be segmented: import-voc --images new --classes manifests/manifest.yaml \
-      --out new-manifest, then the split unlabelled.
+      labels and, if wanted, split; labels are class names, "none" where an image shows no class, "-" where that is \
+      not known. Without --labels all images are to be segmented: import-voc --images new --classes \
+      manifests/manifest.yaml --out new-manifest, then the split unlabelled.
 
       Later stages get the folder of --root or --images as --data.
       """,

@@ -42,8 +42,8 @@ public struct ImportWeightsOptions: StageOptions {
     .text(
       "key", default: "",
       """
-      Where in a PyTorch file the weights are: a key, keys with / between, or / for the top. Without it the key that is \
-      meant without doubt.
+      Where in a PyTorch file the weights are: a key, keys with / between, or / for the top. Without it the key that \
+      is meant without doubt.
       """))
   public var key: String
   @Option(

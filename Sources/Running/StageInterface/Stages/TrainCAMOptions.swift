@@ -4,7 +4,8 @@ import MethodChoices
 public struct TrainCAMOptions: StageOptions, TrainingStage {
   public static let stage = StageHeader(
     "train-cam", "Train the image-level classifier whose last layer gives class activation maps (PSA).",
-    example: "--manifest data-manifests/voc-animals.yaml --data DIR --weights imagenet.h5 --backbone squeezenet --out cam",
+    example:
+      "--manifest data-manifests/voc-animals.yaml --data DIR --weights imagenet.h5 --backbone squeezenet --out cam",
     output: .weights)
   public static let training = TrainingDefaults(epochs: 15, batch: 16, resize: 256...512, learningRate: 0.01)
 
