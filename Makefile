@@ -9,7 +9,7 @@ PROGRAMS := $(BUILD)/release
 BUILT    := $(BUILD)/programs.stamp
 
 # What a command line may set.
-KNOWN := PIPELINE DATA WEIGHTS OUT THREADS SET FORCE STEP V DEEP ROUNDS AS FILTER RUNS ONLY BENCH_OPTIONS RESULTS SSDD_MARCH INSTALL
+KNOWN := PIPELINE DATA WEIGHTS OUT THREADS SET FORCE STEP V DEEP ROUNDS SEEDS KERNELS AS FILTER RUNS ONLY BENCH_OPTIONS RESULTS SSDD_MARCH INSTALL
 
 # Only a command line sets these: an OUT or DATA that happens to be in the environment is none of ours.
 given      = $(filter command line,$(origin $(1)))
@@ -35,7 +35,7 @@ $(error make knows no variable: $(or $(meant),$(unknown)); known are $(KNOWN))
 endif
 
 # Goals of this file. Every other goal is a step of the pipeline (or a file that a step makes); `pipeline` refuses steps with these names.
-OWN_GOALS := adopt all bench bench-docs bench-peers build check clean-orphans clean-outputs compare document dot explain format help lint packages report same sanitize show status steps test torture verify
+OWN_GOALS := adopt all bench bench-docs bench-peers build check clean-orphans clean-outputs compare document dot explain format help lint packages report robust same sanitize show status steps test torture verify
 # `make explain psa` is `make explain STEP=psa`.
 STEPS     := $(filter-out $(OWN_GOALS),$(MAKECMDGOALS))
 NAME      := $(basename $(notdir $(PIPELINE)))
@@ -138,6 +138,10 @@ compare: $(BUILT)
 torture: $(BUILT)
 	@.ci/torture $(PROGRAMS) $(call quote,$(or $(ROUNDS),20))
 
+# The quickstart for several seeds under the kernels of two processors: do its scores come out in the paper's order?
+robust: $(BUILT)
+	@.ci/robust $(PROGRAMS) $(call quote,$(if $(call given,OUT),$(OUT),runs)/robust) $(call quote,$(or $(SEEDS),1 2 3 4 5)) $(call quote,$(or $(KERNELS),SkylakeX Haswell))
+
 # Tests run the built programs too. FILTER=Name runs the suites whose names match.
 test:
 	@.ci/packages
@@ -231,6 +235,7 @@ help:
 	@echo 'make bench            check, then time our engine (ONLY=NAME, THREADS=N, BENCH_OPTIONS=...)'
 	@echo 'make bench-peers      the same in turn with PyTorch, pydensecrf, numpy and Pillow'
 	@echo 'make torture ROUNDS=N kill makes at random moments, compare with an undisturbed run'
+	@echo 'make robust           the quickstart for SEEDS="1 2 3 4 5" under KERNELS="SkylakeX Haswell": is the order of its rows the same in all?'
 	@echo 'make build | test | lint | format | packages'
 	@echo 'make clean-outputs    remove the outputs of the pipeline'
 	@echo

@@ -71,13 +71,13 @@ struct InputFolder {
     let masks = (0..<batch).map { Self.mask("mask \(side) \($0)", width: out, height: out, border: false) }
     try Data(masks.flatMap(\.labels)).write(to: URL(fileURLWithPath: masksPath(side: side)))
     let scenes = SyntheticScenes(width: out, height: out)
-    let thumbnails = (0..<batch).map { scenes.scene(split: "bench", index: $0).image }
+    let thumbnails = (0..<batch).map { scenes.scene(.init("bench", batch), index: $0).image }
     try Data(thumbnails.flatMap(\.pixels)).write(to: URL(fileURLWithPath: thumbnailsPath(side: side)))
   }
 
   /// A scene, and scores in 25 x 25 squares over it.
   func writeField(_ width: Int, _ height: Int, labels: Int) throws {
-    try SyntheticScenes(width: width, height: height).scene(split: "bench", index: 0).image.writePNG(
+    try SyntheticScenes(width: width, height: height).scene(.init("bench", 1), index: 0).image.writePNG(
       to: imagePath(width, height))
     let columns = (width + 24) / 25
     let cells = columns * ((height + 24) / 25)

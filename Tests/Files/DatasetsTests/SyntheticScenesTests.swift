@@ -7,27 +7,27 @@ import Testing
 @Suite struct SyntheticScenesTests {
   /// The pixels of one scene and one mask: the same on every machine.
   @Test func knownPixels() {
-    let scene = SyntheticScenes(width: 160, height: 120, seed: 1).scene(split: "train", index: 2)
+    let scene = SyntheticScenes(width: 160, height: 120, seed: 1).scene(.init("train", 1000), index: 2)
     #expect(
-      SHA256.hexadecimal(of: scene.image.pixels) == "2807d5d02c727b1f805e0a62b8dd744e7ec3b614b01305f1c248d354924b9313")
+      SHA256.hexadecimal(of: scene.image.pixels) == "65cca8a661e07214907e8cfdeeadede295000afa2e935c0c54fb4f0bfb441af1")
     #expect(
-      SHA256.hexadecimal(of: scene.mask.labels) == "0726c1c0d4e4881578ff47e8b561220ab5a61fbc8fb54707377ea96519c32a96")
+      SHA256.hexadecimal(of: scene.mask.labels) == "b5c9438fe9957ccbfb33053188673441fc2860b4ac0ec1998b98495459746603")
   }
 
   @Test func dependOnSeedSplitAndIndexAlone() {
     let scenes = SyntheticScenes(width: 64, height: 48, seed: 5)
-    let scene = scenes.scene(split: "train", index: 3)
-    #expect(scene == SyntheticScenes(width: 64, height: 48, seed: 5, splits: []).scene(split: "train", index: 3))
-    #expect(scene != scenes.scene(split: "val", index: 3))
-    #expect(scene != scenes.scene(split: "train", index: 8))
-    #expect(scene != SyntheticScenes(width: 64, height: 48, seed: 6).scene(split: "train", index: 3))
+    let scene = scenes.scene(.init("train", 1000), index: 3)
+    #expect(scene == SyntheticScenes(width: 64, height: 48, seed: 5, splits: []).scene(.init("train", 1000), index: 3))
+    #expect(scene != scenes.scene(.init("val", 1000), index: 3))
+    #expect(scene != scenes.scene(.init("train", 1000), index: 8))
+    #expect(scene != SyntheticScenes(width: 64, height: 48, seed: 6).scene(.init("train", 1000), index: 3))
   }
 
   @Test func showWhatTheyPromise() throws {
     let scenes = SyntheticScenes(width: 96, height: 72)
     var (pixels, byCount, total) = ([Int](repeating: 0, count: 256), [Int](repeating: 0, count: 6), 0)
     for index in 0..<60 {
-      let scene = scenes.scene(split: "train", index: index)
+      let scene = scenes.scene(.init("train", 1000), index: index)
       #expect(scene.labels.contains(index % 5 + 1))
       #expect((1...3).contains(scene.labels.count))
       byCount[scene.labels.count] += 1
@@ -42,10 +42,41 @@ import Testing
     #expect(pixels[6..<255].allSatisfy { $0 == 0 })
   }
 
+  /// A class must not be told by its surroundings: pairs share a background, and empty scenes have it too.
+  @Test func backgroundsAreSharedByPairsAndByEmptyScenes() {
+    let scenes = SyntheticScenes(width: 96, height: 72, seed: 3)
+    let split = SyntheticScenes.Split("train", 12, emptyCount: 3)
+    for index in 12..<15 {
+      let scene = scenes.scene(split, index: index)
+      #expect(scene.labels.isEmpty)
+      #expect(scene.mask.labels.allSatisfy { $0 == 0 })
+    }
+    // Clutter, light and the camera differ, so backgrounds are compared by the hue of their mean.
+    let hues = (0..<15).map { Self.meanHue(of: scenes.scene(split, index: $0)) }
+    func distance(_ a: Int, _ b: Int) -> Float {
+      let difference = hues[a] - hues[b]
+      return abs(difference.x) + abs(difference.y) + abs(difference.z)
+    }
+    let same = (0..<3).map { distance(2 * $0, 2 * $0 + 1) + distance(2 * $0, 12 + $0) }
+    let others = (0..<3).map { distance(2 * $0, 2 * $0 + 3) + distance(2 * $0, 12 + ($0 + 1) % 3) }
+    let (sumOfSame, sumOfOthers): (Float, Float) = (same.reduce(0, +), others.reduce(0, +))
+    #expect(sumOfSame < 0.5 * sumOfOthers)
+  }
+
+  /// The mean colour of the background, divided by its brightness.
+  private static func meanHue(of scene: Scene) -> SIMD3<Float> {
+    var sum = SIMD3<Float>.zero
+    for i in scene.mask.labels.indices where scene.mask.labels[i] == 0 {
+      let pixel = scene.image.pixels[(3 * i)..<(3 * i + 3)].map { Float($0) }
+      sum += SIMD3(pixel[0], pixel[1], pixel[2])
+    }
+    return sum / sum.sum()
+  }
+
   /// Contours are lines: no void pixel has only void around it.
   @Test func contoursAreThin() {
     for index in 0..<10 {
-      let mask = SyntheticScenes().scene(split: "val", index: index).mask
+      let mask = SyntheticScenes().scene(.init("val", 1000), index: index).mask
       for y in 0..<mask.height {
         for x in 0..<mask.width where mask[x, y] == 255 {
           let around = (max(y - 1, 0)...min(y + 1, mask.height - 1)).flatMap { v in
@@ -68,7 +99,7 @@ import Testing
     let items = try manifest.items(split: "val")
     #expect(items.map(\.id) == ["val-0000", "val-0001", "val-0002"])
     #expect(try manifest.verifyDigests(masks: true) == 20)
-    let expected = scenes.scene(split: "val", index: 1)
+    let expected = scenes.scene(.init("val", 1000), index: 1)
     #expect(try RGBImage(contentsOf: items[1].imagePath) == expected.image)
     #expect(try EvaluationMasks(manifest).mask(of: items[1]) == expected.mask)
     #expect(items[1].labels == expected.labels)

@@ -13,6 +13,8 @@ public struct Scene: Sendable, Equatable {
 /// How a scene is composed: everything is drawn from one generator, in a fixed order.
 struct SceneComposer {
   private var generator: SeededGenerator
+  /// Draws the background, apart from what stands on it, so that two scenes can share one.
+  private var backgroundGenerator: SeededGenerator
   private let width: Int
   private let height: Int
   private let unit: Float
@@ -20,8 +22,11 @@ struct SceneComposer {
   private let light: Light
   private let isCloseUp: Bool
 
-  init(generator: SeededGenerator, width: Int, height: Int, isCloseUp: Bool = false) {
+  init(
+    generator: SeededGenerator, background: SeededGenerator, width: Int, height: Int, isCloseUp: Bool = false
+  ) {
     self.generator = generator
+    backgroundGenerator = background
     self.width = width
     self.height = height
     self.isCloseUp = isCloseUp
@@ -38,12 +43,13 @@ struct SceneComposer {
     var depth: Float
   }
 
-  /// - Parameter first: a class that must be there, so that classes are balanced over a data set.
-  mutating func compose(first: SceneClass) -> Scene {
-    let background = Background(&generator)
+  /// - Parameter first: a class that must be there, so that classes are balanced over a data set; nil for a scene
+  ///   without objects.
+  mutating func compose(first: SceneClass?) -> Scene {
+    let background = Background(&backgroundGenerator)
     var ground = paint(background)
     for _ in 0..<generator.integer(0...5) { addClutter(to: &ground, background.colours) }
-    let cast = drawCast(first: first)
+    let cast = first.map { drawCast(first: $0) } ?? []
     let passes = Int((background.blur * unit / 120).rounded())
     ground.blur(passes: passes)
     var canvas = ground

@@ -52,7 +52,7 @@ enum SceneClass: Int, CaseIterable, Sendable {
     let yellow = near(Colour(0.96, 0.8, 0.18), 0.07, &generator)
     let black = Colour(0.07, 0.06, 0.08)
     blueprint.add(
-      .ellipse(centre: Point(0.42, 0), radii: Point(0.25, width * 0.86)),
+      .ellipse(centre: Point(0.36, 0), radii: Point(0.32, width * 0.92)),
       Material(a: yellow, b: black, pattern: .spots(frequency: 2.4, radius: 0.36), gloss: 0.3), hallmark: true)
     blueprint.add(
       .ellipse(centre: Point(0.7, 0), radii: Point(0.16, 0.22)),
@@ -146,10 +146,10 @@ enum SceneClass: Int, CaseIterable, Sendable {
     blueprint.add(.bar(a: Point(0, -0.97), b: Point(0, 0.45), ra: 0.016, rb: 0.016), thread)
     blueprint.add(.bar(a: Point(-half, cross.y), b: Point(half, cross.y), ra: 0.016, rb: 0.016), thread)
     blueprint.add(
-      .ellipse(centre: cross, radii: Point(repeating: generator.uniform(0.24...0.3))),
+      .ellipse(centre: cross, radii: Point(repeating: generator.uniform(0.3...0.36))),
       Material(
         a: near(Colour(0.1, 0.25, 0.75), 0.06, &generator), b: Colour(0.97, 0.96, 0.94),
-        pattern: .rings(count: generator.uniform(3.4...4.4)), gloss: 0.05),
+        pattern: .rings(count: generator.uniform(2.4...2.9)), gloss: 0.05),
       hallmark: true)
     return blueprint
   }

@@ -14,13 +14,19 @@ public struct SyntheticScenes: Sendable, Equatable {
   /// A part of the data set.
   public struct Split: Sendable, Equatable {
     public let name: String
+    /// Scenes with objects.
     public let count: Int
+    /// Further scenes that show no object, before the backgrounds of the first scenes with objects. Without them every
+    /// picture shows some class, and a classifier may learn one class as "none of the others": its activation maps then
+    /// cover the background.
+    public let emptyCount: Int
     /// One object that fills the picture instead of a scene: what a classifier that starts from nothing learns first.
     public let isCloseUp: Bool
 
-    public init(_ name: String, _ count: Int, isCloseUp: Bool = false) {
+    public init(_ name: String, _ count: Int, emptyCount: Int = 0, isCloseUp: Bool = false) {
       self.name = name
       self.count = count
+      self.emptyCount = emptyCount
       self.isCloseUp = isCloseUp
     }
   }
@@ -62,13 +68,20 @@ public struct SyntheticScenes: Sendable, Equatable {
     "\(split)-" + String(repeating: "0", count: max(0, 4 - String(index).count)) + String(index)
   }
 
-  /// One scene. The class that it shows for certain is that of `index` modulo 5, so that every split has all of them.
+  /// One scene of a split. Of its scenes with objects number k shows class k modulo 5 for certain, so that every split
+  /// has all classes; those from `split.count` on are empty.
   ///
-  /// - Parameter isCloseUp: show that one object alone, as large as the picture.
-  public func scene(split: String, index: Int, isCloseUp: Bool = false) -> Scene {
-    let generator = SeededGenerator(seed: seed, "scene", split, String(index), "\(width)x\(height)")
-    var composer = SceneComposer(generator: generator, width: width, height: height, isCloseUp: isCloseUp)
-    return composer.compose(first: SceneClass.allCases[index % SceneClass.allCases.count])
+  /// Scenes 2k and 2k + 1 show different objects before the same background, and empty scene k shows nothing before it:
+  /// a class that its surroundings tell would teach a classifier the surroundings.
+  public func scene(_ split: Split, index: Int) -> Scene {
+    let size = "\(width)x\(height)"
+    let isEmpty = index >= split.count
+    let place = isEmpty ? index - split.count : index / 2
+    var composer = SceneComposer(
+      generator: SeededGenerator(seed: seed, "scene", split.name, String(index), size),
+      background: SeededGenerator(seed: seed, "background", split.name, String(place), size),
+      width: width, height: height, isCloseUp: split.isCloseUp)
+    return composer.compose(first: isEmpty ? nil : SceneClass.allCases[index % SceneClass.allCases.count])
   }
 
   /// Writes `images/ID.png`, `masks/ID.png`, `items.tsv` and, last, `manifest.yaml` into `folder`; returns the
@@ -86,7 +99,9 @@ public struct SyntheticScenes: Sendable, Equatable {
         throw Failure(.usage, "the split \"\(split.name)\" \(problem)")
       }
     }
-    let jobs = splits.flatMap { split in (0..<max(split.count, 0)).map { (split: split, index: $0) } }
+    let jobs = splits.flatMap { split in
+      (0..<max(split.count + split.emptyCount, 0)).map { (split: split, index: $0) }
+    }
     guard !jobs.isEmpty else { throw Failure(.usage, "no scenes: all splits are empty") }
     let table = try Self.classTable()
     for part in ["images", "masks"] { try AtomicFile.createFolder("\(folder)/\(part)") }
@@ -109,7 +124,7 @@ public struct SyntheticScenes: Sendable, Equatable {
   }
 
   private func write(split: Split, index: Int, table: ClassTable, to folder: String) throws -> ManifestWriter.Row {
-    let scene = scene(split: split.name, index: index, isCloseUp: split.isCloseUp)
+    let scene = scene(split, index: index)
     let id = Self.id(split: split.name, index: index)
     var row = ManifestWriter.Row(id: id, split: split.name, labels: scene.labels.map { table.names[$0] })
     let image = try scene.image.pngBytes(file: "\(folder)/images/\(id).png")

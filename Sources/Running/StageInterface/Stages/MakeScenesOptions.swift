@@ -5,7 +5,7 @@ public struct MakeScenesOptions: StageOptions {
     "make-scenes", "Make a small data set of generated scenes with image-level labels and truth masks.",
     details: "A seed gives the same bytes on every machine.",
     example: "--train 400 --val 100 --seed 1 --out runs/scenes",
-    output: StageOutput([.scenes], .file("manifest.yaml")), manifest: .never)
+    output: StageOutput([.scenes], .file("manifest.yaml")), manifest: .never, algorithmVersion: 2)
 
   @OptionGroup(title: "Running") public var common: CommonOptions
 
@@ -13,6 +13,11 @@ public struct MakeScenesOptions: StageOptions {
   public var train: Int
   @Option(.integer("val", 1...1_000_000, unit: "scenes", default: 100, "Number of held-out scenes."))
   public var val: Int
+  @Option(
+    .integer(
+      "empty", 0...1_000_000, unit: "scenes", default: 0,
+      "Number of further training scenes that show no object, before backgrounds that scenes with objects have too. Without them every picture shows some class, and a classifier may learn one class as none of the others."))
+  public var empty: Int
   @Option(
     .integer(
       "close-ups", 0...1_000_000, unit: "pictures", default: 0,
