@@ -16,7 +16,8 @@ public struct MakeScenesOptions: StageOptions {
   @Option(
     .integer(
       "empty", 0...1_000_000, unit: "scenes", default: 0,
-      "Number of further training scenes that show no object, before backgrounds that scenes with objects have too. Without them every picture shows some class, and a classifier may learn one class as none of the others."))
+      "Number of further training scenes that show no object, before backgrounds that others have too: where every "
+        + "picture shows some class, a classifier may learn one class as none of the others."))
   public var empty: Int
   @Option(
     .integer(
