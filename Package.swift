@@ -73,10 +73,11 @@ let package = Package(
     // Values, files' and threads' ground
     library("Ground/Foundations"),
     library("Ground/MethodChoices"),
+    library("Ground/LabelMasks", ["Foundations"]),
     library("Ground/Threads"),
 
     // Tensors and networks
-    library("Engine/Tensors", ["Foundations"], numeric: true),
+    library("Engine/Tensors", ["LabelMasks", "Foundations"], numeric: true),
     library(
       "Engine/CPUBackend", ["Tensors", "Threads", "CKernels", "COpenBLAS"], numeric: true,
       pages: ["Winograd/README.md"]),
@@ -85,16 +86,18 @@ let package = Package(
     // What is read and written
     library("Files/StepFiles", ["Foundations"]),
     library("Files/YAMLText", ["Foundations", yams]),
-    library("Files/Imaging", ["Foundations", "CImageCodecs"], numeric: true),
+    library("Files/Imaging", ["LabelMasks", "Foundations", "CImageCodecs"], numeric: true),
     library("Files/TensorStore", ["StepFiles", "Tensors", "CHDF5", "CZlib", "Foundations"], numeric: true),
     library("Files/Datasets", ["Imaging", "Tensors", "Threads", "YAMLText"], numeric: true),
+    library("Files/Scenes", ["Datasets", "Imaging", "Threads"], numeric: true),
+    library("Files/DataImport", ["Datasets", "Imaging", "Threads"]),
 
     // The paper
     library("Method/DenseCRF", ["MethodChoices", "Tensors", "Threads", "Foundations"], numeric: true),
     library("Method/Models", ["MethodChoices", "NeuralNet"]),
-    library("Method/PSA", ["MethodChoices", "NeuralNet", "Imaging", "Models", "Threads"], numeric: true),
-    library("Method/SSDD", ["MethodChoices", "NeuralNet", "DenseCRF", "Models"], numeric: true),
-    library("Method/Evaluation", ["Imaging"], numeric: true),
+    library("Method/PSA", ["MethodChoices", "NeuralNet", "Datasets", "Imaging", "Models", "Threads"], numeric: true),
+    library("Method/SSDD", ["MethodChoices", "NeuralNet", "Datasets", "Imaging", "DenseCRF", "Models"], numeric: true),
+    library("Method/Evaluation", ["Imaging", "StepFiles"], numeric: true),
 
     // What a stage is, and what runs it
     library("Running/StageInterface", ["MethodChoices", "StepFiles", arguments]),
@@ -113,8 +116,8 @@ let package = Package(
     program("Looking/report", ["Reporting", arguments]),
 
     // Stages
-    stage("make-scenes", []),
-    stage("import-voc", []),
+    stage("make-scenes", ["Scenes"]),
+    stage("import-voc", ["DataImport"]),
     stage("import-weights", []),
     stage("export-weights", []),
     stage("train-cam", []),
@@ -134,7 +137,8 @@ let package = Package(
     .executableTarget(
       name: "bench",
       dependencies: [
-        "CKernels", "COpenBLAS", "CPUBackend", "Datasets", "DenseCRF", "Evaluation", "Models", "PSA", "SSDD", arguments,
+        "CKernels", "COpenBLAS", "CPUBackend", "Datasets", "DenseCRF", "Evaluation", "Models", "PSA", "SSDD", "Scenes",
+        arguments,
       ],
       path: "Benchmarks/bench",
       swiftSettings: kernelSettings),
@@ -151,6 +155,7 @@ let package = Package(
       path: "Tests/CompareOutputs"),
     .executableTarget(name: "stand-in", dependencies: ["Recipes"], path: "Tests/StandIn"),
     tests("Ground/Foundations", ["StageInterface"]),
+    tests("Ground/LabelMasks"),
     tests("Ground/Threads"),
     tests("Engine/Tensors"),
     tests("Engine/CPUBackend", ["CKernels"]),
@@ -160,6 +165,8 @@ let package = Package(
     tests("Files/Imaging"),
     tests("Files/TensorStore", ["CHDF5"]),
     tests("Files/Datasets"),
+    tests("Files/Scenes"),
+    tests("Files/DataImport"),
     tests("Method/DenseCRF"),
     tests("Method/Models", ["CPUBackend"], resources: [.copy("Fixtures")]),
     tests("Method/PSA", ["CPUBackend"]),
@@ -175,7 +182,7 @@ let package = Package(
     .testTarget(
       name: "StageTests",
       dependencies: [
-        "CPUBackend", "TensorStore", "Imaging", "DenseCRF", "Datasets", "Models", "NeuralNet", "TestSupport",
+        "CPUBackend", "TensorStore", "Imaging", "DenseCRF", "Datasets", "Models", "NeuralNet", "PSA", "TestSupport",
       ],
       path: "Tests/StageTests"),
   ]

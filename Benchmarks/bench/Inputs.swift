@@ -1,7 +1,9 @@
 import Datasets
+import Scenes
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 import NeuralNet
 import Tensors
 

@@ -1,6 +1,7 @@
 import Evaluation
 import Foundations
 import Imaging
+import LabelMasks
 import Threads
 
 extension Case {

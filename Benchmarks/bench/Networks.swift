@@ -1,5 +1,6 @@
 import CPUBackend
 import Foundations
+import LabelMasks
 import Models
 import NeuralNet
 import SSDD
@@ -143,9 +144,9 @@ private final class StepWork: Workload {
     return parameters
   }
 
-  private static func masks(_ folder: InputFolder, side: Int, batch: Int) throws -> LabelBatch {
+  private static func masks(_ folder: InputFolder, side: Int, batch: Int) throws -> LabelMask {
     let out = side / 4
-    return LabelBatch(
+    return LabelMask(
       batch: batch, height: out, width: out,
       labels: Array(try folder.bytes(folder.masksPath(side: side)).prefix(batch * out * out)))
   }

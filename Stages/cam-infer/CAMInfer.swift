@@ -2,6 +2,7 @@ import ArgumentParser
 import Datasets
 import Foundations
 import Imaging
+import LabelMasks
 import Models
 import NeuralNet
 import PSA
@@ -17,22 +18,23 @@ struct CAMInfer: Stage {
   func execute(_ run: StageRun) throws {
     let data = try run.data(options.data, split: options.split)
     let (weights, maps) = (options.inputs.weights, options.maps)
-    let activations = try ActivationMaps(
-      weights: weights, options: maps, classes: data.classes, kernels: run.inferenceKernels(memory: maps.memory))
+    let activations = try ActivationMaps(weights: weights, options: maps, classes: data.classes)
+    let memory = InferenceMemory(limit: maps.memory, modules: [activations.network], threads: run.threads)
+    let kernels = run.inferenceKernels(memory: maps.memory)
     let provenance = try run.provenance(inputs: [("weights", weights)])
     try run.writeMaps(data, hasMaps: true, writesNumpy: options.writesNumpy ?? false, provenance: provenance) { item in
       let image = try item.image()
       guard item.labels?.isEmpty != true else {
-        return .backgroundAlone(width: image.width, height: image.height, classes: data.classes)
+        return .backgroundAlone(width: image.width, height: image.height)
       }
-      let scores = try activations.scores(of: image, labels: item.labels ?? [])
-      let background =
+      let labels = item.labels ?? []
+      let scores = try memory.scores(by: activations, of: image, labels: labels, kernels: kernels)
+      let decided =
         options.backgroundPower.map { withBackground(scores, alpha: Float($0)) }
         ?? withConstantBackground(scores, threshold: Float(options.backgroundThreshold))
       return MapResult(
-        scores: ScoreMap(
-          scores: scores, labels: data.classes.values(of: item.labels ?? []), height: image.height, width: image.width),
-        masks: [("masks", LabelMask(ofScores: background, labels: item.presentClasses))])
+        scores: .init(ClassScores(values: scores, labels: labels), size: (image.width, image.height)),
+        masks: [("masks", kernels.argMax(ClassScores(values: decided, labels: item.presentClasses)))])
     }
   }
 }

@@ -3,6 +3,7 @@ import Datasets
 import DenseCRF
 import Foundations
 import Imaging
+import LabelMasks
 import PSA
 import SSDD
 import StageInterface
@@ -38,14 +39,14 @@ struct CRF: Stage {
         cache: cache)
       let softened = tempered(map.values, temperature: Float(options.crf.temperature))
       let refined = try field.infer(probabilities: softened)
+      // The mask that is scored is the one that is learned: later steps decide from the scores as they are stored.
+      let stored = ClassScores(values: refined.inHalfPrecision, labels: map.labels)
       return MapResult(
-        scores: ScoreMap(
-          scores: refined, labels: data.classes.values(of: map.labels), height: image.height, width: image.width),
-        masks: [("masks", LabelMask(ofScores: refined, labels: map.labels))])
+        scores: .init(stored, size: (image.width, image.height)), masks: [("masks", run.kernels.argMax(stored))])
     }
   }
 
-  private func addBackground(to map: inout SeedScores.Scores) throws {
+  private func addBackground(to map: inout ClassScores) throws {
     // An image without classes has background alone, whatever the others need.
     if map.labels == [0] { return }
     let (hasBackground, scores) = (map.labels.contains(0), options.inputs.scores)
@@ -63,6 +64,6 @@ struct CRF: Stage {
         item: "--background-power")
     }
     let values = withBackground(map.values, alpha: Float(options.backgroundPower))
-    map = SeedScores.Scores(values: values, labels: [0] + map.labels)
+    map = ClassScores(values: values, labels: [0] + map.labels)
   }
 }

@@ -6,6 +6,7 @@ import Foundations
 import Imaging
 import StageInterface
 import StageKit
+import StepFiles
 import Threads
 
 @main
@@ -47,8 +48,8 @@ struct Evaluate: Stage {
       run.log.info("\(items.count) masks in \(run.out)/\(tree.folder)")
     }
     guard run.shard.count > 1 else { return try finish(report, split: options.split, run) }
-    let part = EvaluationPart(shard: run.shard.index, shards: run.shard.count, split: options.split, report: report)
-    EvaluationPart.removeOtherDivisions(than: run.shard.count, in: run.out)
+    let part = EvaluationPart(run.shard, split: options.split, report: report)
+    try StepFolder(run.out).removeOtherDivisions(than: run.shard.count)
     try AtomicFile.write(try part.json(), to: "\(run.out)/\(part.fileName)")
   }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DataImport
 import Datasets
 import Foundation
 import Foundations

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Datasets
+import Scenes
 import Foundations
 import StageInterface
 import StageKit

@@ -2,6 +2,7 @@ import ArgumentParser
 import Datasets
 import Foundations
 import Imaging
+import LabelMasks
 import Models
 import NeuralNet
 import PSA
@@ -21,10 +22,13 @@ struct PSAInfer: Stage {
     let data = try run.data(options.data, split: options.split)
     let network = try loadNetwork(classes: data.classes)
     let activations = try camWeights.map {
-      try ActivationMaps(weights: $0, options: maps, classes: data.classes, kernels: kernels)
+      try ActivationMaps(weights: $0, options: maps, classes: data.classes)
     }
     let memory = InferenceMemory(limit: maps.memory, modules: [network], threads: run.threads)
-    let stored = try scores.map {
+    let mapMemory = activations.map {
+      InferenceMemory(limit: maps.memory, modules: [$0.network], threads: run.threads)
+    }
+    let seeds = try scores.map {
       try SeedScores($0, for: data.items, classes: data.classes, kernels: kernels, foreign: .objectsOnly)
     }
     let parameters = SeedParameters(
@@ -38,8 +42,8 @@ struct PSAInfer: Stage {
       try memory.check(image) { _ = network.features(of: image.networkInput, kernels: $0) }
       let labels = item.labels ?? []
       let cam: Tensor
-      if let stored {
-        let map = try stored.scores(of: item, width: image.width, height: image.height)
+      if let seeds {
+        let map = try seeds.scores(of: item, width: image.width, height: image.height)
         guard map.labels == (labels.isEmpty ? [0] : labels) else {
           throw Failure(
             .data, "expected maps of the image's classes \(labels), without background, found \(map.labels)",
@@ -47,8 +51,8 @@ struct PSAInfer: Stage {
         }
         // Of an image without classes the map is one of background.
         cam = labels.isEmpty ? Tensor(zeros: [0, image.height, image.width]) : map.values
-      } else if let activations {
-        cam = try activations.scores(of: image, labels: labels)
+      } else if let activations, let mapMemory {
+        cam = try mapMemory.scores(by: activations, of: image, labels: labels, kernels: kernels)
       } else {
         throw Failure(.usage, "give either --scores or --cam-weights")
       }
@@ -56,13 +60,13 @@ struct PSAInfer: Stage {
       let cells = try walkedCells(
         withBackground(cam, alpha: backgroundPower), features: features, parameters: parameters, kernels: kernels,
         threads: run.threads)
+      // The mask that is scored is the one that is learned: later steps decide from the cells as they are stored.
+      let stored = ClassScores(values: cells.inHalfPrecision, labels: item.presentClasses)
       let full = upsampledScores(
-        cells, height: image.height, width: image.width, stride: parameters.stride, kernels: kernels)
-      let values = data.classes.values(of: item.presentClasses)
+        stored.values, height: image.height, width: image.width, stride: parameters.stride, kernels: kernels)
       return MapResult(
-        scores: ScoreMap(
-          scores: cells, labels: values, height: image.height, width: image.width, stride: parameters.stride),
-        masks: [("masks", LabelMask(ofScores: full, labels: item.presentClasses))])
+        scores: .init(stored, size: (image.width, image.height), stride: parameters.stride),
+        masks: [("masks", kernels.argMax(ClassScores(values: full, labels: stored.labels)))])
     }
   }
 

@@ -2,6 +2,8 @@ import ArgumentParser
 import Datasets
 import Foundations
 import Imaging
+import Imaging
+import MethodChoices
 import Models
 import NeuralNet
 import SSDD
@@ -24,11 +26,8 @@ struct SSDDMerge: Stage {
     let file = try NetworkFile(weights, accepting: [.staticDifference])
     try file.requireClasses(data.classes)
     // What the DD-Net's output means was decided when it was trained.
-    if let target = file.tensors.attributes["difference_target"]?.asString.flatMap(
-      SSDDParameters.DifferenceTarget.init(rawValue:))
-    {
-      parameters.differenceTarget = target
-    }
+    let target = file.tensors.attributes["difference_target"]?.asString
+    parameters.differenceTarget = target.flatMap(DifferenceTarget.init) ?? parameters.differenceTarget
     let network = try SSDDModel(file.modelSpecification(), stage: .static)
     try load(file.tensors.entries, into: network, file: weights)
     let merge = SeedMerge(model: network, parameters: parameters)
@@ -38,15 +37,15 @@ struct SSDDMerge: Stage {
     let provenance = try run.provenance(inputs: [("weights", weights), ("knowledge", knowledge), ("advice", advice)])
     try run.writeMaps(data, hasMaps: true, provenance: provenance) { item in
       let image = try item.image()
-      func scores(_ source: SeedScores) throws -> SeedScores.Scores {
+      func scores(_ source: SeedScores) throws -> ClassScores {
         try source.scores(of: item, width: image.width, height: image.height)
       }
-      let merged = try merge.run(
+      let merged = merge.merge(
         image: image.networkInput, knowledge: try scores(knowledgeScores), advice: try scores(adviceScores),
         present: try PresentLabels([item.labels ?? []], classes: data.classes.count), kernels: kernels)
       return MapResult(
         maps: [("knowledge", merged.knowledgeDifference), ("advice", merged.adviceDifference)],
-        masks: [("masks", LabelMask(width: image.width, height: image.height, labels: merged.mask.labels))],
+        masks: [("masks", merged.mask)],
         attributes: [
           ("bad_sample", AttributeValue(merged.isBad ? 1 : 0)), ("advice_share", AttributeValue(merged.adviceShare)),
         ])

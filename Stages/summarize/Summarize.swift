@@ -4,6 +4,7 @@ import Evaluation
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 import StageInterface
 import StageKit
 

@@ -42,7 +42,12 @@ struct TrainAffinity: Stage {
       AffinityStep(network: network, pairs: pairs), seed: run.seed, optimizer: training.optimizer(groups), plan: plan,
       memory: training.memory,
       rate: { schedule.rate(step: $0.step, of: plan.steps) },
-      prepare: { try AffinitySample(images.sample($0, epoch: $1), low: lowScores, high: highScores, kernels: single) })
+      prepare: {
+        let sample = try images.sample($0, epoch: $1)
+        return try AffinitySample(
+          sample, low: lowScores.scores(following: sample), high: highScores.scores(following: sample),
+          kernels: single)
+      })
     job.watch = { samples, position, kernels in
       try watch.note(position, kernels: kernels, isTarget: samples.contains { $0.hasLabels })
     }

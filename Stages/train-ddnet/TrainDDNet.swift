@@ -47,7 +47,12 @@ struct TrainDDNet: Stage {
       plan: plan,
       memory: training.memory,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
-      prepare: { try StaticSample(images.sample($0, epoch: $1), knowledge: knowledgeScores, advice: adviceScores) })
+      prepare: {
+        let sample = try images.sample($0, epoch: $1)
+        return StaticSample(
+          sample, knowledge: try knowledgeScores.scores(following: sample),
+          advice: try adviceScores.scores(following: sample), kernels: run.kernels)
+      })
     try run.train(
       job, kind: .staticDifference, specification: specification.json, data: data,
       inputs: [("weights", weights), ("knowledge", knowledge), ("advice", advice)],

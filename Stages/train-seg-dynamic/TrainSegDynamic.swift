@@ -36,7 +36,10 @@ struct TrainSegDynamic: Stage {
     var job = TrainingJob<DynamicSample>(
       step, seed: run.seed, optimizer: training.optimizer(groups), plan: plan, memory: training.memory,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
-      prepare: { try DynamicSample(images.sample($0, epoch: $1), seeds: masks) })
+      prepare: {
+        let sample = try images.sample($0, epoch: $1)
+        return DynamicSample(sample, seeds: try masks.mask(following: sample))
+      })
     let inner = try innerMasks(data, masks, policy, plan, run)
     job.epochEnded = { try inner?.write(after: $0, of: step, kernels: $1) }
     try run.train(

@@ -38,7 +38,10 @@ struct TrainSeg: Stage {
       SegmentationStep(model: network), seed: run.seed, optimizer: training.optimizer(groups), plan: plan,
       memory: training.memory,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
-      prepare: { try SegmentationSample(images.sample($0, epoch: $1), seeds: masks) })
+      prepare: {
+        let sample = try images.sample($0, epoch: $1)
+        return SegmentationSample(sample, mask: try masks.mask(following: sample))
+      })
     try run.train(
       job, kind: .segmentation, specification: specification.json, data: data,
       inputs: [("weights", weights), ("seeds", seeds)])

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 import TensorStore
 
 /// Two folders of outputs, compared by what they hold: `make same AS=DIR` after a change that must change nothing.

@@ -1,9 +1,10 @@
 import Foundation
 import Imaging
+import LabelMasks
 import Models
 import TensorStore
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 extension StageSuites {

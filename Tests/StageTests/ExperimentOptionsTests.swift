@@ -1,8 +1,9 @@
 import Foundation
 import Imaging
+import LabelMasks
 import TensorStore
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 extension StageSuites {

@@ -1,9 +1,10 @@
 import DenseCRF
 import Foundation
 import Imaging
+import LabelMasks
 import TensorStore
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 extension StageSuites {

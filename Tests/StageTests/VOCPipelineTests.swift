@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import LabelMasks
 import TestSupport
 import Testing
 

@@ -1,9 +1,10 @@
 import Foundation
+import LabelMasks
 @_spi(HostMemory) import Tensors
 
 // Channels that may win: of the classes of a batch, those that an image's labels name.
 extension CPUKernels {
-  public func argMax(_ scores: Tensor, among candidates: [[Int]]) -> LabelBatch {
+  public func argMax(_ scores: Tensor, among candidates: [[Int]]) -> LabelMask {
     let (batch, channels, height, width) = scores.shape.image
     requireCandidates(candidates, scores.shape)
     let area = height * width
@@ -20,7 +21,7 @@ extension CPUKernels {
         }
       }
     }
-    return LabelBatch(batch: batch, height: height, width: width, labels: labels)
+    return LabelMask(batch: batch, height: height, width: width, labels: labels)
   }
 
   public func adding(_ addend: Float, to x: Tensor, among candidates: [[Int]]) -> Tensor {

@@ -1,8 +1,9 @@
+import LabelMasks
 import Threads
 @_spi(HostMemory) import Tensors
 
 extension CPUKernels {
-  public func addLabelled(_ x: Tensor, table: Tensor, labels: LabelBatch) -> Tensor {
+  public func addLabelled(_ x: Tensor, table: Tensor, labels: LabelMask) -> Tensor {
     let (batch, channels, area) = x.shape.planes
     let columns = labels.columns(of: table.shape, channels: channels)
     precondition(
@@ -12,7 +13,7 @@ extension CPUKernels {
         table.read { table in
           overLabelledPlanes(labels, batch * channels) { plane, labels, lookup in
             lookup.update(from: table + plane % channels * columns, count: columns)
-            lookup[Int(LabelBatch.void)] = table[plane % channels * columns + columns - 1]
+            lookup[Int(LabelMask.void)] = table[plane % channels * columns + columns - 1]
             let (source, target) = (source + plane * area, target + plane * area)
             let labels = labels + plane / channels * area
             for i in 0..<area { target[i] = source[i] + lookup[Int(labels[i])] }
@@ -22,7 +23,7 @@ extension CPUKernels {
     }
   }
 
-  public func labelSums(_ x: Tensor, labels: LabelBatch, table shape: Shape) -> Tensor {
+  public func labelSums(_ x: Tensor, labels: LabelMask, table shape: Shape) -> Tensor {
     let (batch, channels, area) = x.shape.planes
     precondition(
       batch == labels.batch && area == labels.height * labels.width, "\(labels.labels.count) labels for \(x.shape)")
@@ -39,7 +40,7 @@ extension CPUKernels {
               for i in 0..<area { sums[4 &* Int(labels[i]) &+ (i & 3)] += Double(source[i]) }
             }
             for column in 0..<columns {
-              let four = sums + 4 * (column == columns - 1 ? Int(LabelBatch.void) : column)
+              let four = sums + 4 * (column == columns - 1 ? Int(LabelMask.void) : column)
               target[channel * columns + column] = Float((four[0] + four[1]) + (four[2] + four[3]))
             }
           }
@@ -50,7 +51,7 @@ extension CPUKernels {
 
   /// Calls `body(plane, labels, memory)` for every plane; the memory is 2048 floats of undefined contents.
   private func overLabelledPlanes(
-    _ labels: LabelBatch, _ count: Int, _ body: (Int, UnsafePointer<UInt8>, UnsafeMutablePointer<Float>) -> Void
+    _ labels: LabelMask, _ count: Int, _ body: (Int, UnsafePointer<UInt8>, UnsafeMutablePointer<Float>) -> Void
   ) {
     labels.labels.withUnsafeBufferPointer { labels in
       guard let labels = labels.baseAddress else { return }
@@ -65,7 +66,7 @@ extension CPUKernels {
   }
 }
 
-extension LabelBatch {
+extension LabelMask {
   /// The number of columns of a table of values by channel and label, of which the last is for void. Precondition: it
   /// has one for every label here.
   fileprivate func columns(of table: Shape, channels: Int) -> Int {

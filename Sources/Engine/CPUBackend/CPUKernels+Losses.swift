@@ -1,4 +1,5 @@
 import Foundation
+import LabelMasks
 import Threads
 @_spi(HostMemory) import Tensors
 
@@ -6,7 +7,7 @@ import Threads
 extension CPUKernels {
   // MARK: Cross entropy over labels
 
-  public func crossEntropySum(_ logits: Tensor, labels: LabelBatch, ignoring void: UInt8) -> Double {
+  public func crossEntropySum(_ logits: Tensor, labels: LabelMask, ignoring void: UInt8) -> Double {
     var sum = 0.0
     logSoftmax(logits).read { logs in
       forEachLabel(labels, of: logits.shape, ignoring: void) { sum -= Double(logs[$0]) }
@@ -15,7 +16,7 @@ extension CPUKernels {
   }
 
   public func crossEntropyGradient(
-    _ logits: Tensor, labels: LabelBatch, ignoring void: UInt8, factor: Float
+    _ logits: Tensor, labels: LabelMask, ignoring void: UInt8, factor: Float
   ) -> Tensor {
     let (batch, classes, area) = logits.shape.planes
     let factors = labels.labels.map { $0 == void ? 0 : factor }
@@ -33,7 +34,7 @@ extension CPUKernels {
   }
 
   /// The position in batch x classes x height x width of every labelled pixel's class.
-  private func forEachLabel(_ labels: LabelBatch, of shape: Shape, ignoring void: UInt8, _ body: (Int) -> Void) {
+  private func forEachLabel(_ labels: LabelMask, of shape: Shape, ignoring void: UInt8, _ body: (Int) -> Void) {
     let (batch, classes, area) = shape.planes
     precondition(
       batch == labels.batch && area == labels.height * labels.width, "\(labels.labels.count) labels for \(shape)")

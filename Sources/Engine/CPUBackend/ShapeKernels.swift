@@ -1,4 +1,5 @@
 import Foundations
+import LabelMasks
 @_spi(HostMemory) import Tensors
 
 /// Kernels that go through the motions: results have the shapes that `CPUKernels` gives and no numbers, all 0 as long
@@ -111,8 +112,8 @@ struct ShapeKernels: Kernels {
     channels.map { blank(Shape([x.shape[0], $0] + x.shape.dimensions.dropFirst(2))) }
   }
 
-  func addLabelled(_ x: Tensor, table: Tensor, labels: LabelBatch) -> Tensor { blank(x.shape) }
-  func labelSums(_ x: Tensor, labels: LabelBatch, table: Shape) -> Tensor { blank(table) }
+  func addLabelled(_ x: Tensor, table: Tensor, labels: LabelMask) -> Tensor { blank(x.shape) }
+  func labelSums(_ x: Tensor, labels: LabelMask, table: Shape) -> Tensor { blank(table) }
   func flipHorizontally(_ x: Tensor) -> Tensor { blank(x.shape) }
 
   func matrixProduct(_ a: Tensor, _ b: Tensor, transposeA: Bool, transposeB: Bool) -> Tensor {
@@ -120,11 +121,11 @@ struct ShapeKernels: Kernels {
   }
 
   /// Holds the logarithms of the softmax meanwhile.
-  func crossEntropySum(_ logits: Tensor, labels: LabelBatch, ignoring void: UInt8) -> Double {
+  func crossEntropySum(_ logits: Tensor, labels: LabelMask, ignoring void: UInt8) -> Double {
     withExtendedLifetime(blank(logits.shape)) { 0 }
   }
 
-  func crossEntropyGradient(_ logits: Tensor, labels: LabelBatch, ignoring void: UInt8, factor: Float) -> Tensor {
+  func crossEntropyGradient(_ logits: Tensor, labels: LabelMask, ignoring void: UInt8, factor: Float) -> Tensor {
     blank(logits.shape)
   }
 
@@ -145,10 +146,10 @@ struct ShapeKernels: Kernels {
   func firstNonFinite(_ x: Tensor) -> Float? { nil }
 
   /// The first candidate everywhere.
-  func argMax(_ scores: Tensor, among candidates: [[Int]]) -> LabelBatch {
+  func argMax(_ scores: Tensor, among candidates: [[Int]]) -> LabelMask {
     let (batch, _, height, width) = scores.shape.image
     let labels = candidates.flatMap { [UInt8](repeating: UInt8($0[0]), count: height * width) }
-    return LabelBatch(batch: batch, height: height, width: width, labels: labels)
+    return LabelMask(batch: batch, height: height, width: width, labels: labels)
   }
 
   func adding(_ addend: Float, to x: Tensor, among candidates: [[Int]]) -> Tensor { blank(x.shape) }

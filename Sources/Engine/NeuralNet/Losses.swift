@@ -1,3 +1,4 @@
+import LabelMasks
 import Tensors
 
 // Every loss is a sum over elements divided by a denominator. The denominator counts the elements of the tensors given,
@@ -17,7 +18,7 @@ import Tensors
 ///   - denominator: d; by default the number of pixels with a label. Of a whole batch: `labelledPixels`.
 /// - Returns: a scalar.
 public func crossEntropy(
-  _ logits: Variable, _ labels: LabelBatch, ignoring void: UInt8 = LabelBatch.void, denominator: Int? = nil
+  _ logits: Variable, _ labels: LabelMask, ignoring void: UInt8 = LabelMask.void, denominator: Int? = nil
 ) -> Variable {
   let shape = logits.shape
   precondition(
@@ -31,7 +32,7 @@ public func crossEntropy(
 }
 
 /// Number of pixels that cross entropy counts: the denominator of a whole batch.
-public func labelledPixels(_ labels: LabelBatch, ignoring void: UInt8 = LabelBatch.void) -> Int {
+public func labelledPixels(_ labels: LabelMask, ignoring void: UInt8 = LabelMask.void) -> Int {
   labels.labels.reduce(0) { $0 + ($1 == void ? 0 : 1) }
 }
 
@@ -100,6 +101,6 @@ func weightedBinaryCrossEntropy(_ logits: Variable, _ targets: Tensor, weights: 
   }
 }
 
-extension LabelBatch {
+extension LabelMask {
   fileprivate var size: String { "\(batch)x\(height)x\(width)" }
 }

@@ -1,4 +1,5 @@
 import Foundations
+import LabelMasks
 import Tensors
 
 /// One update of a network, in three phases, so that a batch may be spread over micro-batches and over processes:
@@ -67,7 +68,7 @@ extension StepCounts {
 public struct LabelledPixels: StepCounts {
   public let count: Int
 
-  public init(_ labels: LabelBatch) { count = labelledPixels(labels) }
+  public init(_ labels: LabelMask) { count = labelledPixels(labels) }
   public init(numbers: [Int]) { count = numbers[0] }
   public var numbers: [Int] { [count] }
 }

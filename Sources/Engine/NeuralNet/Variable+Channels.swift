@@ -1,4 +1,5 @@
 import Foundations
+import LabelMasks
 import Tensors
 
 extension Variable {
@@ -18,7 +19,7 @@ extension Variable {
   /// This variable plus, at each pixel, the column of `table` that belongs to its label: x[n,c,i,j] + table[0,c,0,l].
   ///
   /// - Parameter table: (1, channels, 1, labels + 1), the last column for void pixels.
-  public func adding(_ table: Variable, at labels: LabelBatch) -> Variable {
+  public func adding(_ table: Variable, at labels: LabelMask) -> Variable {
     let (kernels, shape, wantsTable) = (context.kernels, table.shape, table.wantsGradient)
     return context.operation(kernels.addLabelled(value, table: table.value, labels: labels), from: [self, table]) {
       upstream in

@@ -1,4 +1,5 @@
 import Foundations
+import LabelMasks
 
 /// Everything numeric that networks do. The one seam between networks and machines: another implementation (a GPU)
 /// replaces `CPUKernels`.
@@ -120,10 +121,10 @@ public protocol Kernels: Sendable {
   func split(_ x: Tensor, channels: [Int]) -> [Tensor]
   /// x[n,c,i,j] + table[c,l], l the label of pixel (i,j) of sample n. `table` is 1 x channels x 1 x labels + 1: its
   /// last column is for void pixels.
-  func addLabelled(_ x: Tensor, table: Tensor, labels: LabelBatch) -> Tensor
+  func addLabelled(_ x: Tensor, table: Tensor, labels: LabelMask) -> Tensor
   /// Its gradient by the table, of that shape: the sum of x[n,c,...] over the pixels of each label, in double
   /// precision.
-  func labelSums(_ x: Tensor, labels: LabelBatch, table: Shape) -> Tensor
+  func labelSums(_ x: Tensor, labels: LabelMask, table: Shape) -> Tensor
   /// Columns in reverse order (the last axis); its own gradient.
   func flipHorizontally(_ x: Tensor) -> Tensor
   /// op(a) op(b), op transposing on request: matrices, rank 2.
@@ -135,9 +136,9 @@ public protocol Kernels: Sendable {
   ///
   /// `logits` are batch x classes x height x width; labels are below the number of classes or `void` (precondition),
   /// which is left out.
-  func crossEntropySum(_ logits: Tensor, labels: LabelBatch, ignoring void: UInt8) -> Double
+  func crossEntropySum(_ logits: Tensor, labels: LabelMask, ignoring void: UInt8) -> Double
   /// factor times the gradient of `crossEntropySum`: factor (softmax - one-hot) at pixels with a label, else 0.
-  func crossEntropyGradient(_ logits: Tensor, labels: LabelBatch, ignoring void: UInt8, factor: Float) -> Tensor
+  func crossEntropyGradient(_ logits: Tensor, labels: LabelMask, ignoring void: UInt8, factor: Float) -> Tensor
   /// Sum of w (max(x, 0) - t x + log(1 + exp(-|x|))), in double precision: minus the logarithm of the logistic
   /// function of x where the target t is 1, of its complement where it is 0. Finite for finite x. Without `weights` w
   /// is 1; elements of weight 0 count nothing, whatever x.
@@ -164,7 +165,7 @@ public protocol Kernels: Sendable {
   ///
   /// `scores` are batch x channels x height x width; candidates are channel indices, one list per sample, none empty
   /// (precondition).
-  func argMax(_ scores: Tensor, among candidates: [[Int]]) -> LabelBatch
+  func argMax(_ scores: Tensor, among candidates: [[Int]]) -> LabelMask
   /// x + addend in the sample's candidate channels, 0 in the others.
   func adding(_ addend: Float, to x: Tensor, among candidates: [[Int]]) -> Tensor
   /// The softmax of x / temperature over the sample's candidate channels alone, 0 in the others. Precondition:

@@ -1,4 +1,5 @@
 import Imaging
+import LabelMasks
 
 extension Augmentation {
   /// The way back of `labels`: a mask at the output size (side x side), at the size of the image that the augmentation

@@ -1,4 +1,5 @@
 import Imaging
+import LabelMasks
 import Tensors
 
 /// One drawn augmentation: resize, mirror, change of colours, crop. A value that is applied alike to an image and to

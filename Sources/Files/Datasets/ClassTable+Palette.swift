@@ -1,5 +1,6 @@
 import Foundations
 import Imaging
+import LabelMasks
 
 extension ClassTable {
   /// Refuses a mask whose palette says that a value means another class than the manifest says.

@@ -1,5 +1,6 @@
 import Foundations
 import Imaging
+import LabelMasks
 
 /// The classes of a data set: names, the values that stand for them in mask files, and their colours.
 ///

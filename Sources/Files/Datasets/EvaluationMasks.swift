@@ -1,6 +1,7 @@
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 
 /// Truth masks, for scoring only.
 ///

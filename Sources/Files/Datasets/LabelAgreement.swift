@@ -1,4 +1,5 @@
 import Imaging
+import LabelMasks
 
 /// How masks and image-level labels agree, counted image by image.
 ///

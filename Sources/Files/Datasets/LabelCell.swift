@@ -1,17 +1,17 @@
 import Foundations
 
 /// The cell of a table that says what an image shows: class names, `none` or `-`.
-enum LabelCell {
+package enum LabelCell {
   /// Says that an image shows no class.
-  static let none = "none"
+  package static let none = "none"
   /// Says that it is not known what an image shows.
-  static let unknown = "-"
+  package static let unknown = "-"
 
   /// The names in a cell, each once: empty for `none`, nil for `-`.
   ///
   /// - Parameter byCommas: names are separated by commas alone, because some hold spaces; else by commas and spaces.
   /// - Throws: `Failure(.data)` for an empty cell, a name that occurs twice, and `none` or `-` beside a name.
-  static func names(_ cell: Substring, byCommas: Bool) throws -> [String]? {
+  package static func names(_ cell: Substring, byCommas: Bool) throws -> [String]? {
     let (comma, space) = (UInt8(ascii: ","), UInt8(ascii: " "))
     let parts = cell.utf8.split { $0 == comma || (!byCommas && $0 == space) }.map { trimmed($0) }.filter { !$0.isEmpty }
     if parts.isEmpty {
@@ -32,7 +32,7 @@ enum LabelCell {
   }
 
   /// The cell that reads back as `names`.
-  static func text(_ names: [String]?, byCommas: Bool) -> String {
+  package static func text(_ names: [String]?, byCommas: Bool) -> String {
     guard let names else { return unknown }
     return names.isEmpty ? none : names.joined(separator: byCommas ? ", " : " ")
   }

@@ -52,7 +52,7 @@ private struct YAMLReader {
   let file: String
 
   func failure(_ message: String, at node: Node) -> Failure {
-    Failure(.data, message, file: file, item: node.mark.map { "line \($0.line), column \($0.column)" })
+    Failure(.data, message, file: file, item: node.mark.map(Self.place))
   }
 
   func compose(_ text: String) throws -> Node {
@@ -61,23 +61,12 @@ private struct YAMLReader {
       return node
     } catch let failure as Failure {
       throw failure.of(file: file)
-    } catch let error as YamlError {
-      throw failure(error)
+    } catch let problem as YAMLProblem {
+      throw Failure(.data, problem.message, file: file, item: problem.mark.map(Self.place))
     }
   }
 
-  private func failure(_ error: YamlError) -> Failure {
-    switch error {
-    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-      .composer(_, let problem, let mark, _):
-      return Failure(.data, "not valid YAML: \(problem)", file: file, item: "line \(mark.line), column \(mark.column)")
-    case .duplicatedKeysInMapping(let duplicates, let context):
-      let names = duplicates.sorted().joined(separator: ", ")
-      return Failure(.data, "key given twice: \(names)", file: file, item: "mapping at line \(context.mark.line)")
-    default:
-      return Failure(.data, "not valid YAML: \(error)", file: file)
-    }
-  }
+  private static func place(_ mark: Mark) -> String { "line \(mark.line), column \(mark.column)" }
 
   /// The pairs of a mapping in their order; every key must be one of `keys`.
   func mapping(_ node: Node, keys: [String], required: [String]) throws -> [(key: String, node: Node)] {
@@ -119,9 +108,7 @@ private struct YAMLReader {
   func byte(_ node: Node, _ key: String) throws -> UInt8 {
     guard let text = node.scalar?.string, let value = UInt8(text) else {
       throw failure(
-        "expected an integer of 0...255 for \"\(key)\", found "
-          + "\(node.scalar.map { "\"\($0.string)\"" } ?? "a list or mapping")",
-        at: node)
+        "expected an integer of 0...255 for \"\(key)\", found \(node.found)", at: node)
     }
     return value
   }

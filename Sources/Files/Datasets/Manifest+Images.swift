@@ -1,5 +1,6 @@
 import Foundations
 import Imaging
+import LabelMasks
 
 extension Manifest.Item {
   /// Reads the image, turned as the manifest says: the only way of all programs to a photograph.
@@ -28,4 +29,9 @@ extension Manifest.Item {
       .data, LabelMask.sizeMessage("the image", found, "the manifest's row", (size[0], size[1])), file: imagePath,
       item: id)
   }
+}
+
+extension Manifest.Item {
+  /// The classes that the image may contain: background (0), then its labels.
+  public var presentClasses: [Int] { [0] + (labels ?? []) }
 }

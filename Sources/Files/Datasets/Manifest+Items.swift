@@ -13,8 +13,6 @@ struct ItemTable {
   private let path: String
   private let dataRoot: String
   private let separatesByCommas: Bool
-  /// Position in a row of each of `columns`, nil where the table lacks it.
-  private var position: [Int?] = []
 
   init(header: ManifestHeader, path: String, dataRoot: String) throws {
     self.header = header
@@ -35,77 +33,39 @@ struct ItemTable {
   }
 
   private mutating func read(_ text: String) throws {
-    var lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
-      line.last == UInt8(ascii: "\r") ? line.dropLast() : line
-    }
-    while lines.last?.isEmpty == true { lines.removeLast() }
-    guard let first = lines.first else {
-      throw Failure(.data, expected: "a line of column names", found: "an empty file", file: path)
-    }
-    let names = Self.cells(first)
-    try readColumns(names)
+    let table = try TabTable(text, known: Self.columns, required: Self.required, file: path)
     var lineOfID: [String: Int] = [:]
-    lineOfID.reserveCapacity(lines.count)
-    items.reserveCapacity(lines.count)
-    for (number, line) in lines.enumerated().dropFirst() where !line.isEmpty {
-      let cells = Self.cells(line)
-      guard cells.count == names.count else {
-        throw failure("expected \(names.count) columns separated by tabs, found \(cells.count)", line: number + 1)
-      }
-      let item = try item(cells, line: number + 1)
-      if let earlier = lineOfID.updateValue(number + 1, forKey: item.id) {
-        throw failure("id \(item.id) occurs twice, first in line \(earlier)", line: number + 1)
+    lineOfID.reserveCapacity(table.rows.count)
+    items.reserveCapacity(table.rows.count)
+    for row in table.rows {
+      let item = try item(row)
+      if let earlier = lineOfID.updateValue(row.line, forKey: item.id) {
+        throw failure("id \(item.id) occurs twice, first in line \(earlier)", line: row.line)
       }
       items.append(item)
     }
     if items.isEmpty { throw Failure(.data, "the table holds no item", file: path) }
   }
 
-  private static func cells(_ line: Substring.UTF8View) -> [Substring] {
-    line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false).map { Substring($0) }
-  }
-
   private func failure(_ message: String, line: Int) -> Failure {
     Failure(.data, message, file: path, item: "line \(line)")
   }
 
-  private mutating func readColumns(_ names: [Substring]) throws {
-    position = Self.columns.map { column in names.firstIndex { $0 == column } }
-    for (index, name) in names.enumerated() {
-      guard Self.columns.contains(String(name)) else {
-        let hint = nearestName(to: String(name), among: Self.columns).map { "; did you mean \"\($0)\"?" } ?? ""
-        throw failure(
-          "unknown column \"\(SafeName.shown(name))\"\(hint) (known: \(Self.columns.joined(separator: ", ")))", line: 1)
-      }
-      if names[..<index].contains(name) { throw failure("column \"\(name)\" is given twice", line: 1) }
-    }
-    for name in Self.required where !names.contains(where: { $0 == name }) {
-      throw failure("the column \"\(name)\" is missing", line: 1)
-    }
-  }
-
-  /// The cell of a column; nil where the table lacks the column or the cell is empty.
-  private func cell(_ column: Int, _ cells: [Substring]) -> Substring? {
-    position[column].flatMap { cells[$0].isEmpty ? nil : cells[$0] }
-  }
-
-  private func item(_ cells: [Substring], line: Int) throws -> Manifest.Item {
-    let id = String(cell(0, cells) ?? "")
+  private func item(_ row: TabTable.Row) throws -> Manifest.Item {
+    let (id, line) = (String(row["id"] ?? ""), row.line)
     if let problem = SafeName.problem(with: id) {
       throw failure(
         "the id \"\(SafeName.shown(id))\" \(problem); a file of any name can stand in the column \"image\"", line: line)
     }
-    let split = String(cell(1, cells) ?? "")
+    let split = String(row["split"] ?? "")
     if let problem = SafeName.problem(with: split) {
       throw failure("the split \"\(SafeName.shown(split))\" of \(id) \(problem)", line: line)
     }
-    let mask = try filePath(cell(4, cells), header.mask, id, line)
     return Manifest.Item(
-      id: id, split: split, imagePath: try filePath(cell(3, cells), header.image, id, line) ?? "",
-      labels: try labels(cell(2, cells), id, line),
-      size: try size(cells, id, line), orientation: header.orientation, maskPath: mask,
-      imageDigest: try digest(5, cells, id, line),
-      maskDigest: try digest(6, cells, id, line))
+      id: id, split: split, imagePath: try filePath(row["image"], header.image, id, line) ?? "",
+      labels: try labels(row["labels"], id, line), size: try size(row, id), orientation: header.orientation,
+      maskPath: try filePath(row["mask"], header.mask, id, line), imageDigest: try digest("image_sha256", row, id),
+      maskDigest: try digest("mask_sha256", row, id))
   }
 
   private func filePath(_ cell: Substring?, _ template: String?, _ id: String, _ line: Int) throws -> String? {
@@ -143,22 +103,22 @@ struct ItemTable {
     return labels.sorted()
   }
 
-  private func size(_ cells: [Substring], _ id: String, _ line: Int) throws -> [Int]? {
-    let texts = [cell(7, cells), cell(8, cells)]
+  private func size(_ row: TabTable.Row, _ id: String) throws -> [Int]? {
+    let texts = [row["width"], row["height"]]
     if texts.allSatisfy({ $0 == nil }) { return nil }
     return try texts.map { text in
       guard let value = text.flatMap({ Int($0) }), value > 0, value <= 65_535 else {
-        throw failure("\(id): expected width and height of 1...65535, found \"\(text ?? "")\"", line: line)
+        throw failure("\(id): expected width and height of 1...65535, found \"\(text ?? "")\"", line: row.line)
       }
       return value
     }
   }
 
-  private func digest(_ column: Int, _ cells: [Substring], _ id: String, _ line: Int) throws -> String? {
-    guard let text = cell(column, cells) else { return nil }
+  private func digest(_ column: String, _ row: TabTable.Row, _ id: String) throws -> String? {
+    guard let text = row[column] else { return nil }
     guard isDigest(text) else {
       throw failure(
-        "\(id): expected 64 lower-case hexadecimal digits in \(Self.columns[column]), found \"\(text)\"", line: line)
+        "\(id): expected 64 lower-case hexadecimal digits in \(column), found \"\(text)\"", line: row.line)
     }
     return String(text)
   }

@@ -98,15 +98,6 @@ public struct ManifestWriter {
   private static func quoted(_ text: String) -> String {
     let isReserved = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].contains(text.lowercased())
     if SafeName.problem(with: text) == nil, text.first?.isLetter == true, !isReserved { return text }
-    let escaped = text.unicodeScalars.map { scalar -> String in
-      switch scalar {
-      case "\"": "\\\""
-      case "\\": "\\\\"
-      case "\n": "\\n"
-      case "\t": "\\t"
-      default: scalar.value < 32 || scalar.value == 127 ? String(format: "\\u%04x", Int(scalar.value)) : String(scalar)
-      }
-    }
-    return "\"\(escaped.joined())\""
+    return jsonString(text)
   }
 }

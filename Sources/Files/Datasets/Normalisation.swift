@@ -45,3 +45,8 @@ public struct Normalisation: Sendable, Equatable {
     return Tensor([3, height, width], values)
   }
 }
+
+extension RGBImage {
+  /// The image as the input of a network: (1, 3, height, width), normalised.
+  public var networkInput: Tensor { Normalisation.standard.tensor(self).reshaped([1, 3, height, width]) }
+}

@@ -1,6 +1,7 @@
 import CImageCodecs
 import Foundation
 import Foundations
+import LabelMasks
 
 /// The seam to the C codecs: nothing else in the module sees their types.
 enum Codec {

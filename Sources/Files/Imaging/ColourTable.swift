@@ -1,5 +1,6 @@
 import Foundation
 import Foundations
+import LabelMasks
 
 /// Which colour stands for which label in masks that were saved as RGB.
 public struct ColourTable: Sendable {

@@ -1,3 +1,5 @@
+import LabelMasks
+
 extension RGBImage {
   /// The mask's colours over the image: `opacity` of colour and the rest of image, rounded. Pixels whose label is in
   /// `transparent` keep the image. Precondition: equal sizes and an opacity in 0...1.

@@ -1,4 +1,5 @@
 import Foundations
+import LabelMasks
 
 /// What an image file's header says, read without decoding pixels.
 public struct ImageHeader: Sendable {

@@ -1,3 +1,5 @@
+import LabelMasks
+
 /// Moving pixels without changing them, for one and three bytes a pixel.
 enum Geometry {
   static func flipped(_ source: [UInt8], width: Int, height: Int, channels: Int) -> [UInt8] {

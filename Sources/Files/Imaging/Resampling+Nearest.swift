@@ -1,3 +1,5 @@
+import LabelMasks
+
 /// Nearest neighbour with OpenCV's coordinates: source index floor(i * source / target), not the centre of the cell.
 enum Nearest {
   static func indices(from source: Int, to target: Int) -> [Int] {

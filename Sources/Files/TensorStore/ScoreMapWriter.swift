@@ -27,6 +27,11 @@ public struct ScoreMap: Sendable {
   }
 }
 
+extension Tensor {
+  /// The values rounded to half precision, as a file of maps holds them.
+  public var inHalfPrecision: Tensor { Tensor(shape, values.map { Float(Float16($0)) }) }
+}
+
 /// One shard's maps: `part-I-of-N.h5`, I from 1 to N.
 public typealias MapPart = Part
 

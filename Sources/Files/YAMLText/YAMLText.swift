@@ -5,11 +5,49 @@ import Yams
 /// The tree of a YAML text, nil for an empty one.
 ///
 /// - Throws: `Failure(.data)` for a text that stands for more than 100,000 values once its aliases are followed, or
-///   that has more than 64 levels;
-///   `YamlError` for one that is not YAML.
+///   that has more than 64 levels; `YAMLProblem` for one that is not YAML.
 public func composeYAML(_ text: String) throws -> Node? {
   try YAMLSize(of: text).check()
-  return try Yams.compose(yaml: text)
+  do { return try Yams.compose(yaml: text) } catch let error as YamlError { throw YAMLProblem(error) }
+}
+
+/// What keeps a text from being YAML, and where: the one form in which readers of pipelines and manifests tell it.
+public struct YAMLProblem: Error {
+  /// `not YAML: did not find expected ',' or ']'`, `expected each key once, found "a" twice`.
+  public let message: String
+  /// Nil where the parser does not say.
+  public let mark: Mark?
+
+  init(_ error: YamlError) {
+    switch error {
+    case .scanner(let context, let problem, let place, _), .parser(let context, let problem, let place, _),
+      .composer(let context, let problem, let place, _):
+      (message, mark) = ("not YAML: \(problem)\(context.map { " \($0.text)" } ?? "")", place)
+    case .duplicatedKeysInMapping(let duplicates, let context):
+      let names = duplicates.sorted().map { "\"\($0)\"" }.joined(separator: ", ")
+      (message, mark) = ("expected each key once, found \(names) twice", context.mark)
+    default:
+      (message, mark) = ("not YAML: \(error)", nil)
+    }
+  }
+}
+
+extension Node {
+  /// Whether nothing stands here: an empty value, `~` or `null`.
+  public var isNull: Bool {
+    guard let scalar else { return false }
+    return scalar.style == .plain && ["", "~", "null"].contains(scalar.string)
+  }
+
+  /// What a message says that it found: `a list`, `"3"`.
+  public var found: String {
+    switch self {
+    case .scalar(let scalar): isNull ? "nothing" : "\"\(scalar.string)\""
+    case .mapping: "a mapping"
+    case .sequence: "a list"
+    case .alias: "an alias"
+    }
+  }
 }
 
 /// How much a YAML text stands for, counted event by event without making anything of it.

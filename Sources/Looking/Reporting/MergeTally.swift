@@ -2,6 +2,7 @@ import CPUBackend
 import Evaluation
 import Foundation
 import Imaging
+import LabelMasks
 import SSDD
 import Tensors
 
@@ -124,10 +125,7 @@ struct MergeTally: Sendable {
     }
     let (dK, dA) = (enlarged(image.knowledgeDifference), enlarged(image.adviceDifference))
     let isExchanged = parameters.seedDecision == .asCode
-    func batch(_ mask: LabelMask) -> LabelBatch {
-      LabelBatch(batch: 1, height: height, width: width, labels: mask.labels)
-    }
-    let (knowledge, advice) = (batch(image.knowledge), batch(image.advice))
+    let (knowledge, advice) = (image.knowledge, image.advice)
     var bias = parameters.seedBias
     bias.difference = 0
     let present = try PresentLabels([image.labels], classes: classes)

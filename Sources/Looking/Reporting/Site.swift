@@ -2,6 +2,7 @@ import Evaluation
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 
 /// The report as files: pages that open from disk, and the same content as JSON, CSV, Markdown, SVG and PNG under
 /// `data/`.

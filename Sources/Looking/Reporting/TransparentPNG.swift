@@ -1,4 +1,5 @@
 import Imaging
+import LabelMasks
 
 /// Palette PNGs of which one value lets shine through what lies under them: a mask over its photograph, without a file
 /// for each pair.

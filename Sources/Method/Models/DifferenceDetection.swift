@@ -1,3 +1,4 @@
+import LabelMasks
 import MethodChoices
 import NeuralNet
 import Tensors
@@ -69,14 +70,14 @@ public final class DDNet: Module {
   /// The mask branch c has one value a class and one for void, so what the bottleneck's first layers make of it is a
   /// table; what they make of the features is the same for every mask. Batch norm by batch statistics sees all pixels
   /// and has no such table.
-  public func callAsFunction(features: Variable, masks: [LabelBatch]) -> [Variable] {
+  public func callAsFunction(features: Variable, masks: [LabelMask]) -> [Variable] {
     let (context, classes, channels) = (features.context, conv1c.weight.shape[1], features.shape[1])
     if bn1c.isByBatch(context) {
       return masks.map { self(features: features, mask: context.constant($0.oneHot(classes: classes))) }
     }
     let shared = residual.projections(of: features, inputs: 0..<channels)
-    let row = LabelBatch(
-      batch: 1, height: 1, width: classes + 1, labels: (0..<classes).map { UInt8($0) } + [LabelBatch.void])
+    let row = LabelMask(
+      batch: 1, height: 1, width: classes + 1, labels: (0..<classes).map { UInt8($0) } + [LabelMask.void])
     let c = bn1c(conv1c(context.constant(row.oneHot(classes: classes))), relu: true)
     let table = residual.projections(of: c, inputs: channels..<channels + c.shape[1])
     return masks.map { mask in

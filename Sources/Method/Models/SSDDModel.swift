@@ -1,3 +1,4 @@
+import LabelMasks
 import NeuralNet
 import Tensors
 
@@ -14,7 +15,7 @@ public struct DifferenceDetector {
   ///   - lowLevel: e^l at OUT; detached likewise.
   ///   - masks: (N, h, w) each.
   /// - Returns: (N, 1, h, w) for each mask.
-  public func logits(highLevel: Variable, lowLevel: Variable, masks: [LabelBatch]) -> [Variable] {
+  public func logits(highLevel: Variable, lowLevel: Variable, masks: [LabelMask]) -> [Variable] {
     let features = head(highLevel: highLevel.detached(), lowLevel: lowLevel.detached())
     return net(features: features, masks: masks)
   }

@@ -1,3 +1,4 @@
+import LabelMasks
 import NeuralNet
 import Tensors
 
@@ -11,24 +12,24 @@ import Tensors
 /// - Parameters:
 ///   - low, high: (1 + classes, h, w) scores with the background first, of equal shape; see `pooledScores`.
 /// - Returns: indices of the channels, 255 for void.
-public func affinityLabels(low: Tensor, high: Tensor) -> LabelBatch {
+public func affinityLabels(low: Tensor, high: Tensor, kernels: any Kernels) -> LabelMask {
   let shape = low.shape
   precondition(
     shape.rank == 3 && shape[0] >= 1 && high.shape == shape, "scores of the shapes \(shape) and \(high.shape)")
   let area = shape[1] * shape[2]
-  var labels = [UInt8](repeating: LabelBatch.void, count: area)
-  let (low, high) = (low.values, high.values)
-  func best(_ scores: [Float], _ cell: Int) -> (label: Int, score: Float) {
-    var best = (label: 0, score: scores[cell])
-    for c in 1..<max(shape[0], 1) where scores[c * area + cell] > best.score { best = (c, scores[c * area + cell]) }
-    return best
+  let channels = Array(0..<shape[0])
+  func decided(_ scores: Tensor) -> (labels: [UInt8], best: [Float]) {
+    let labels = kernels.argMax(ClassScores(values: scores, labels: channels)).labels
+    let values = scores.values
+    return (labels, labels.indices.map { values[Int(labels[$0]) * area + $0] })
   }
-  for cell in 0..<area {
-    let (class1, score1) = best(low, cell), (class2, score2) = best(high, cell)
-    if max(score1, score2) < 1e-5 { continue }
-    if class2 == 0 { labels[cell] = 0 } else if class1 != 0 { labels[cell] = UInt8(class1) }
+  let (low, high) = (decided(low), decided(high))
+  let labels = (0..<area).map { cell -> UInt8 in
+    if max(low.best[cell], high.best[cell]) < 1e-5 { return LabelMask.void }
+    if high.labels[cell] == 0 { return 0 }
+    return low.labels[cell] != 0 ? low.labels[cell] : LabelMask.void
   }
-  return LabelBatch(batch: 1, height: shape[1], width: shape[2], labels: labels)
+  return LabelMask(batch: 1, height: shape[1], width: shape[2], labels: labels)
 }
 
 /// What each pair of cells should be, and how many pairs there are of each kind.
@@ -58,7 +59,7 @@ public struct AffinityTargets: Sendable {
   public let counts: Counts
 
   /// Pairs with a void cell are of no kind.
-  public init(_ labels: LabelBatch, pairs: AffinityPairs = AffinityPairs()) {
+  public init(_ labels: LabelMask, pairs: AffinityPairs = AffinityPairs()) {
     let (rows, columns) = pairs.starts(height: labels.height, width: labels.width)
     var kinds: [UInt8] = []
     kinds.reserveCapacity(labels.batch * pairs.offsets.count * rows.count * columns.count)
@@ -77,7 +78,7 @@ public struct AffinityTargets: Sendable {
   }
 
   private static func kind(_ a: UInt8, _ b: UInt8) -> UInt8 {
-    if a == LabelBatch.void || b == LabelBatch.void { return 0 }
+    if a == LabelMask.void || b == LabelMask.void { return 0 }
     return a != b ? 3 : a == 0 ? 1 : 2
   }
 }

@@ -1,3 +1,6 @@
+import Datasets
+import Foundations
+import LabelMasks
 import Models
 import NeuralNet
 import Tensors
@@ -7,15 +10,31 @@ public struct AffinitySample: Sendable {
   /// (3, crop, crop), normalised.
   public let input: Tensor
   /// (1, crop / 8, crop / 8): 255 where neither CRF is confident.
-  public let labels: LabelBatch
+  public let labels: LabelMask
 
-  public init(input: Tensor, labels: LabelBatch) {
+  public init(input: Tensor, labels: LabelMask) {
     self.input = input
     self.labels = labels
   }
 
+  /// Both score maps of the image follow its augmentation, are averaged to stride 8, and decide together.
+  ///
+  /// - Throws: `Failure(.data)` where they are not of the same classes with the background first.
+  public init(_ sample: TrainingSample, low: ClassScores, high: ClassScores, kernels: any Kernels) throws {
+    guard low.labels == high.labels, low.labels.first == 0 else {
+      throw Failure(
+        .data, expected: "the same classes with background first in --low and --high",
+        found: "\(low.labels) and \(high.labels)", item: sample.item.id)
+    }
+    func cells(_ scores: ClassScores) -> Tensor {
+      pooledScores(sample.augmentation.scores(scores.values), kernels: kernels)
+    }
+    self.init(
+      input: sample.input, labels: affinityLabels(low: cells(low), high: cells(high), kernels: kernels))
+  }
+
   /// Whether any cell has a label: without one there is no pair to learn from.
-  public var hasLabels: Bool { labels.labels.contains { $0 != LabelBatch.void } }
+  public var hasLabels: Bool { labels.labels.contains { $0 != LabelMask.void } }
 }
 
 /// A batch of images with the labels of their cells.
@@ -23,9 +42,9 @@ public struct AffinityBatch: SampleBatch, Sendable {
   /// Normalised, (N, 3, 8h, 8w).
   public let images: Tensor
   /// (N, h, w).
-  public let labels: LabelBatch
+  public let labels: LabelMask
 
-  public init(images: Tensor, labels: LabelBatch) {
+  public init(images: Tensor, labels: LabelMask) {
     precondition(
       images.shape == [labels.batch, 3, 8 * labels.height, 8 * labels.width],
       "images are \(images.shape), labels \(labels.batch)x\(labels.height)x\(labels.width): a cell is 8 pixels a side")
@@ -77,7 +96,7 @@ public struct AffinityStep: TrainingStep {
     sums.add("loss_fg", Double(loss.foreground.value.item))
     sums.add("loss_neg", Double(loss.negative.value.item))
     let cells = batch.labels.labels
-    sums.add("void_share", Double(cells.count { $0 == LabelBatch.void }), of: Double(cells.count))
+    sums.add("void_share", Double(cells.count { $0 == LabelMask.void }), of: Double(cells.count))
     loss.total.backward()
   }
 

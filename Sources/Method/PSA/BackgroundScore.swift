@@ -20,3 +20,11 @@ public func withBackground(_ scores: Tensor, alpha: Float) -> Tensor {
   }
   return Tensor([classes + 1, height, width], background + values)
 }
+
+/// Scores with a constant background in front: background wins where no class reaches `threshold`.
+///
+/// (k, H, W) to (1 + k, H, W).
+public func withConstantBackground(_ scores: Tensor, threshold: Float) -> Tensor {
+  let (height, width) = (scores.shape[1], scores.shape[2])
+  return Tensor.stacked([Tensor(repeating: threshold, [1, height, width]), scores])
+}

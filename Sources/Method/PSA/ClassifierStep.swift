@@ -1,3 +1,4 @@
+import Datasets
 import Models
 import NeuralNet
 import Tensors
@@ -13,6 +14,8 @@ public struct ClassifierSample: Sendable {
     self.input = input
     self.labels = labels
   }
+
+  public init(_ sample: TrainingSample) { self.init(input: sample.input, labels: sample.item.labels ?? []) }
 }
 
 /// A batch of images with image-level targets.

@@ -1,3 +1,4 @@
+import LabelMasks
 import Models
 import NeuralNet
 import Tensors
@@ -25,13 +26,13 @@ struct DifferenceTerms {
   }
 
   /// Sum over the good samples of each sample's loss.
-  func sum(_ logits: Variable, difference: LabelBatch, flags: ClassFlags) -> Variable {
+  func sum(_ logits: Variable, difference: LabelMask, flags: ClassFlags) -> Variable {
     differenceLoss(
       logits, target(difference), form: parameters.lossForm, including: flags.badSamples.map { !$0 }, denominator: 1)
   }
 
   /// The loss over all pixels of a micro-batch at once, bad samples included, times its number of samples.
-  func wholeBatch(_ logits: Variable, difference: LabelBatch) -> Variable {
+  func wholeBatch(_ logits: Variable, difference: LabelMask) -> Variable {
     batchDifferenceLoss(logits, target(difference), form: parameters.lossForm) * Float(difference.batch)
   }
 
@@ -44,10 +45,10 @@ struct DifferenceTerms {
     }
   }
 
-  private func target(_ difference: LabelBatch) -> Tensor {
+  private func target(_ difference: LabelMask) -> Tensor {
     let isEqual = parameters.differenceTarget == .equal
     let values = difference.labels.map { label -> Float in
-      label == LabelBatch.void ? -1 : (label == 1) == isEqual ? 0 : 1
+      label == LabelMask.void ? -1 : (label == 1) == isEqual ? 0 : 1
     }
     return Tensor([difference.batch, 1, difference.height, difference.width], values)
   }

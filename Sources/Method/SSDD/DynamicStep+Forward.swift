@@ -1,3 +1,4 @@
+import LabelMasks
 import Models
 import NeuralNet
 import Synchronization
@@ -26,9 +27,9 @@ extension DynamicStep {
     let pA1 = try refinedByCRF(
       softmax(main.value, among: present, temperature: parameters.trainingTemperature, kernels: kernels), batch,
       offset: x.context.sampleOffset)
-    let mK1 = argMax(pK1, among: present, kernels: kernels).voided(by: seeds)
-    let mA1 = argMax(pA1, among: present, kernels: kernels).voided(by: seeds)
-    let mSub = argMax(presentProbabilities(sub, present), among: present, kernels: kernels).voided(by: seeds)
+    let mK1 = kernels.argMax(pK1, among: present.samples).voided(by: seeds)
+    let mA1 = kernels.argMax(pA1, among: present.samples).voided(by: seeds)
+    let mSub = kernels.argMax(presentProbabilities(sub, present), among: present.samples).voided(by: seeds)
 
     // m^D1 = SSDD(e(x), m^K1, m^A1; theta_d1)
     let firstDifferences = model.first.logits(
@@ -63,7 +64,7 @@ extension DynamicStep {
   }
 
   private func merge(
-    _ knowledge: LabelBatch, _ advice: LabelBatch, _ logits: [Variable], _ present: PresentLabels,
+    _ knowledge: LabelMask, _ advice: LabelMask, _ logits: [Variable], _ present: PresentLabels,
     _ terms: DifferenceTerms
   ) -> MergedMasks {
     let d = logits.map(terms.differenceProbabilities)

@@ -1,3 +1,4 @@
+import LabelMasks
 import Models
 import NeuralNet
 import Tensors
@@ -25,7 +26,7 @@ extension DynamicStep {
     }
   }
 
-  func losses(_ forward: Forward, _ seeds: LabelBatch, _ labelled: Int, _ terms: DifferenceTerms, isWarmingUp: Bool)
+  func losses(_ forward: Forward, _ seeds: LabelMask, _ labelled: Int, _ terms: DifferenceTerms, isWarmingUp: Bool)
     -> Losses
   {
     let (mD1, mD2) = (forward.first.refined, forward.second.refined)
@@ -62,7 +63,7 @@ extension StepSums {
     add("samples_second", Double(wholeBatch ? second.batch : second.badSamples.count { !$0 }))
   }
 
-  mutating func add(masksOf forward: DynamicStep.Forward, _ seeds: LabelBatch) {
+  mutating func add(masksOf forward: DynamicStep.Forward, _ seeds: LabelMask) {
     addForeground("d0", seeds)
     addForeground("k1", forward.knowledge)
     addForeground("a1", forward.advice)

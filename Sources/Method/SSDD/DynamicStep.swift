@@ -1,5 +1,7 @@
+import Datasets
 import DenseCRF
 import Foundations
+import LabelMasks
 import Models
 import NeuralNet
 import Tensors
@@ -11,15 +13,21 @@ public struct DynamicSample: Sendable {
   /// The image at OUT, h * w * 3 bytes of RGB: what the CRF in the loop sees.
   public let thumbnail: [UInt8]
   /// m^D0, (1, h, w); void where the crop goes beyond the image.
-  public let seeds: LabelBatch
+  public let seeds: LabelMask
   /// Image-level labels as class indices.
   public let labels: [Int]
 
-  public init(input: Tensor, thumbnail: [UInt8], seeds: LabelBatch, labels: [Int]) {
+  public init(input: Tensor, thumbnail: [UInt8], seeds: LabelMask, labels: [Int]) {
     self.input = input
     self.thumbnail = thumbnail
     self.seeds = seeds
     self.labels = labels
+  }
+
+  /// - Parameter seeds: m^D0 of the sample, at OUT.
+  public init(_ sample: TrainingSample, seeds: LabelMask) {
+    self.init(
+      input: sample.input, thumbnail: sample.small.pixels, seeds: seeds, labels: sample.item.labels ?? [])
   }
 }
 
@@ -30,10 +38,10 @@ public struct DynamicBatch: SampleBatch, Sendable {
   /// The images at OUT, h * w * 3 bytes of RGB each: what the CRF sees.
   public let thumbnails: [[UInt8]]
   /// m^D0, (N, h, w); void where a crop goes beyond the image.
-  public let seeds: LabelBatch
+  public let seeds: LabelMask
   public let present: PresentLabels
 
-  public init(images: Tensor, thumbnails: [[UInt8]], seeds: LabelBatch, present: PresentLabels) {
+  public init(images: Tensor, thumbnails: [[UInt8]], seeds: LabelMask, present: PresentLabels) {
     requireOutputSize(images, seeds)
     precondition(
       thumbnails.count == seeds.batch && thumbnails.allSatisfy { $0.count == 3 * seeds.height * seeds.width },
@@ -57,18 +65,18 @@ public struct DynamicBatch: SampleBatch, Sendable {
 /// The masks that the dynamic stage makes from a batch, each (N, h, w) and void where the seeds are.
 public struct DynamicMasks: Sendable {
   /// m^K1, of the main head.
-  public let knowledge: LabelBatch
+  public let knowledge: LabelMask
   /// m^A1, its CRF.
-  public let advice: LabelBatch
+  public let advice: LabelMask
   /// m^D1.
-  public let firstRefinement: LabelBatch
+  public let firstRefinement: LabelMask
   /// m^D2, what the main head learns.
-  public let secondRefinement: LabelBatch
+  public let secondRefinement: LabelMask
   /// m^sub, of the sub head.
-  public let sub: LabelBatch
+  public let sub: LabelMask
 
   /// All five by the names that the log has for them.
-  public var named: [(name: String, mask: LabelBatch)] {
+  public var named: [(name: String, mask: LabelMask)] {
     [("k1", knowledge), ("a1", advice), ("d1", firstRefinement), ("d2", secondRefinement), ("sub", sub)]
   }
 }
@@ -140,9 +148,9 @@ public struct DynamicStep: TrainingStep {
     /// Logits: of m^K1 and m^A1, then of m^D0 and m^D1.
     package let firstDifferences: [Variable]
     package let secondDifferences: [Variable]
-    package let knowledge: LabelBatch
-    package let advice: LabelBatch
-    package let subMask: LabelBatch
+    package let knowledge: LabelMask
+    package let advice: LabelMask
+    package let subMask: LabelMask
     /// (N, classes, h, w), 0 for absent classes.
     package let refinedProbabilities: Tensor
     /// m^D1 and m^D2 with their flags.

@@ -1,13 +1,14 @@
+import LabelMasks
 import Tensors
 
 /// M^{K,A}: 1 where two masks differ, 0 where they are equal, void where either is void (the complement of Eq. 1 as
 /// printed).
-public func differenceMask(_ first: LabelBatch, _ second: LabelBatch) -> LabelBatch {
+public func differenceMask(_ first: LabelMask, _ second: LabelMask) -> LabelMask {
   requireSameSize(first, second)
   var result = first
   for i in first.labels.indices {
     let (a, b) = (first.labels[i], second.labels[i])
-    result.labels[i] = a == LabelBatch.void || b == LabelBatch.void ? LabelBatch.void : a == b ? 0 : 1
+    result.labels[i] = a == LabelMask.void || b == LabelMask.void ? LabelMask.void : a == b ? 0 : 1
   }
   return result
 }
@@ -50,7 +51,7 @@ public struct ClassFlags: Sendable, Equatable {
 ///   - present: the classes that can be flagged.
 ///   - absentClassIsBad: whether a class that neither mask contains (0 / 1) is flagged.
 public func ignoreFlags(
-  knowledge: LabelBatch, advice: LabelBatch, present: PresentLabels, threshold: Float = 0.5,
+  knowledge: LabelMask, advice: LabelMask, present: PresentLabels, threshold: Float = 0.5,
   absentClassIsBad: Bool = true
 ) -> ClassFlags {
   requireSameSize(knowledge, advice)
@@ -76,12 +77,12 @@ public func ignoreFlags(
 ///
 /// - Parameter confidence: (N, 1, h, w).
 public func addClassWeights(
-  _ confidence: Tensor, knowledge: LabelBatch, advice: LabelBatch, flags: ClassFlags, bias: MergeBias
+  _ confidence: Tensor, knowledge: LabelMask, advice: LabelMask, flags: ClassFlags, bias: MergeBias
 ) -> Tensor {
   requireSameSize(knowledge, advice)
   precondition(flags.batch == knowledge.batch, "flags of \(flags.batch) samples for \(knowledge.batch) masks")
   let area = knowledge.height * knowledge.width
-  func isFlagged(_ label: UInt8, _ i: Int) -> Bool { label != LabelBatch.void && flags[i / area, Int(label)] }
+  func isFlagged(_ label: UInt8, _ i: Int) -> Bool { label != LabelMask.void && flags[i / area, Int(label)] }
   var w = confidence.values
   for i in w.indices {
     let (k, a) = (knowledge.labels[i], advice.labels[i])
@@ -102,7 +103,7 @@ public func addClassWeights(
 ///   - flags: of the class guard.
 /// - Returns: (N, 1, h, w).
 public func confidence(
-  knowledge: LabelBatch, advice: LabelBatch, knowledgeDifference: Tensor, adviceDifference: Tensor, bias: MergeBias,
+  knowledge: LabelMask, advice: LabelMask, knowledgeDifference: Tensor, adviceDifference: Tensor, bias: MergeBias,
   flags: ClassFlags
 ) -> Tensor {
   let (dK, dA) = (knowledgeDifference.values, adviceDifference.values)
@@ -115,14 +116,14 @@ public func confidence(
 }
 
 /// m^D of Eq. 4: the advice where w >= 0, else the knowledge; void where either is void.
-public func refine(knowledge: LabelBatch, advice: LabelBatch, confidence: Tensor) -> LabelBatch {
+public func refine(knowledge: LabelMask, advice: LabelMask, confidence: Tensor) -> LabelMask {
   requireSameSize(knowledge, advice)
   let w = confidence.values
   var result = knowledge
   for i in w.indices {
-    if advice.labels[i] == LabelBatch.void {
-      result.labels[i] = LabelBatch.void
-    } else if w[i] >= 0, knowledge.labels[i] != LabelBatch.void {
+    if advice.labels[i] == LabelMask.void {
+      result.labels[i] = LabelMask.void
+    } else if w[i] >= 0, knowledge.labels[i] != LabelMask.void {
       result.labels[i] = advice.labels[i]
     }
   }
@@ -135,11 +136,11 @@ public struct MergedMasks: Sendable {
   /// w, (N, 1, h, w).
   public let confidence: Tensor
   /// m^D.
-  public let refined: LabelBatch
+  public let refined: LabelMask
 
   /// d maps as in `confidence(knowledge:advice:...)`.
   public init(
-    knowledge: LabelBatch, advice: LabelBatch, knowledgeDifference: Tensor, adviceDifference: Tensor,
+    knowledge: LabelMask, advice: LabelMask, knowledgeDifference: Tensor, adviceDifference: Tensor,
     present: PresentLabels,
     bias: MergeBias, parameters: SSDDParameters
   ) {
@@ -155,7 +156,7 @@ public struct MergedMasks: Sendable {
 
   /// m^D0 from stored d maps, decided as `parameters.seedDecision` says, with `parameters.seedBias`.
   public init(
-    seedsFrom knowledge: LabelBatch, advice: LabelBatch, knowledgeDifference: Tensor, adviceDifference: Tensor,
+    seedsFrom knowledge: LabelMask, advice: LabelMask, knowledgeDifference: Tensor, adviceDifference: Tensor,
     present: PresentLabels,
     parameters: SSDDParameters
   ) {
@@ -169,31 +170,31 @@ public struct MergedMasks: Sendable {
 }
 
 /// Share of pixels with a foreground class among those that are not void; 0 if all are.
-public func foregroundShare(_ masks: LabelBatch) -> Double {
+public func foregroundShare(_ masks: LabelMask) -> Double {
   let (foreground, valid) = foregroundCounts(masks)
   return Double(foreground) / Double(max(1, valid))
 }
 
-func foregroundCounts(_ masks: LabelBatch) -> (foreground: Int, valid: Int) {
+func foregroundCounts(_ masks: LabelMask) -> (foreground: Int, valid: Int) {
   masks.labels.reduce(into: (foreground: 0, valid: 0)) { counts, label in
-    guard label != LabelBatch.void else { return }
+    guard label != LabelMask.void else { return }
     counts.valid += 1
     if label > 0 { counts.foreground += 1 }
   }
 }
 
 /// Pixels of each class in each sample, batch * classes numbers.
-private func pixelCounts(_ masks: LabelBatch, classes: Int) -> [Int] {
+private func pixelCounts(_ masks: LabelMask, classes: Int) -> [Int] {
   var counts = [Int](repeating: 0, count: masks.batch * classes)
   let area = masks.height * masks.width
-  for (i, label) in masks.labels.enumerated() where label != LabelBatch.void {
+  for (i, label) in masks.labels.enumerated() where label != LabelMask.void {
     precondition(label < classes, "label \(label) with \(classes) classes")
     counts[i / area * classes + Int(label)] += 1
   }
   return counts
 }
 
-private func requireSameSize(_ first: LabelBatch, _ second: LabelBatch) {
+private func requireSameSize(_ first: LabelMask, _ second: LabelMask) {
   precondition(
     first.batch == second.batch && first.height == second.height && first.width == second.width,
     "masks of \(first.batch)x\(first.height)x\(first.width) and \(second.batch)x\(second.height)x\(second.width)")

@@ -1,5 +1,6 @@
 import Foundation
 import Foundations
+import LabelMasks
 import Tensors
 
 /// The image-level labels of a batch: for each sample the classes that may occur in its mask, background (0) always
@@ -81,42 +82,12 @@ public func tempered(_ probabilities: Tensor, temperature: Float) -> Tensor {
   return Tensor(probabilities.shape, values)
 }
 
-/// The present class of the highest score at each pixel; of equal scores the lowest class wins.
-///
-/// - Parameters:
-///   - scores: (N, classes, h, w).
-///   - present: N samples.
-public func argMax(_ scores: Tensor, among present: PresentLabels, kernels: any Kernels) -> LabelBatch {
-  present.requireClasses(of: scores)
-  return kernels.argMax(scores, among: present.samples)
-}
-
 extension PresentLabels {
   /// Precondition: the tensor is (N, classes, h, w) for N samples.
   fileprivate func requireClasses(of tensor: Tensor) {
     let (batch, classes, _) = planes(tensor)
     precondition(batch == count && classes == self.classes, "labels of \(count) samples for \(tensor.shape)")
   }
-}
-
-/// The label of the highest of k score maps at each pixel; of equal scores the first map wins.
-///
-/// - Parameters:
-///   - scores: (k, h, w).
-///   - labels: the class of each map, background among them.
-public func argMax(_ scores: Tensor, labels: [Int]) -> LabelBatch {
-  precondition(
-    scores.shape.rank == 3 && scores.shape[0] == labels.count && !labels.isEmpty,
-    "\(labels.count) labels for \(scores.shape)")
-  let (height, width) = (scores.shape[1], scores.shape[2])
-  let area = height * width
-  let source = scores.values
-  let best = (0..<area).map { i -> UInt8 in
-    var first = 0
-    for k in 1..<max(1, labels.count) where source[k * area + i] > source[first * area + i] { first = k }
-    return UInt8(labels[first])
-  }
-  return LabelBatch(batch: 1, height: height, width: width, labels: best)
 }
 
 func planes(_ tensor: Tensor) -> (batch: Int, channels: Int, area: Int) {

@@ -2,23 +2,11 @@ import DenseCRF
 import MethodChoices
 import NeuralNet
 
-public typealias Preset = MethodChoices.Preset
-
-/// Every parameter of the method that text and code give differently, and the constants of the two training stages.
+/// What the rules of both training stages and of the merge go by, in single precision where kernels take it.
 ///
-/// A value type: stages set single members after choosing a preset. docs/fidelity.md says what each is about.
-public struct SSDDParameters: Codable, Hashable, Sendable {
-  public typealias TermAveraging = MethodChoices.TermAveraging
-  public typealias DifferenceTarget = MethodChoices.DifferenceTarget
-  public typealias AdviceTarget = MethodChoices.AdviceTarget
-  public typealias SeedDecision = MethodChoices.SeedDecision
-  public typealias SecondModuleLoss = MethodChoices.SecondModuleLoss
-  public typealias DifferenceStorage = MethodChoices.DifferenceStorage
-  public typealias ThumbnailRounding = MethodChoices.ThumbnailRounding
-  public typealias SpreadUnit = MethodChoices.SpreadUnit
-  public typealias TrainingResize = MethodChoices.TrainingResize
-  public typealias ScaleFusion = MethodChoices.ScaleFusion
-
+/// A value type: stages set single members after choosing a preset. `MethodDefaults` has the values, with those that
+/// only options take; docs/fidelity.md says what each is about.
+public struct SSDDParameters: Hashable, Sendable {
   /// How the DD loss of one mask weighs its pixels.
   public var lossForm: DifferenceLossForm
   public var termAveraging: TermAveraging
@@ -27,17 +15,8 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
   public var seedDecision: SeedDecision
   public var secondModuleLoss: SecondModuleLoss
   public var differenceStorage: DifferenceStorage
-  public var trainingResize: TrainingResize
-  public var scaleFusion: ScaleFusion
   public var thumbnailRounding: ThumbnailRounding
   public var spreadUnit: SpreadUnit
-  /// Of SGD. The reference names 0.9 but builds its optimiser anew at every step, so that nothing accumulates.
-  public var momentum: Double
-  public var staticEpochs: Int
-  /// Length of the static stage's learning rate schedule where it is longer than the epochs run (the reference's
-  /// checkpoint 10 of 16).
-  public var staticScheduleEpochs: Int
-  public var dynamicEpochs: Int
   /// Whether a listed class that neither mask contains makes a bad sample.
   public var absentClassIsBad: Bool
   /// Channel dropout of the trunk while training.
@@ -53,12 +32,6 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
   public var scoreFloor: Float
   /// alpha of L_sub: the weight of m^D0.
   public var subMix: Float
-  public var staticBatch: Int
-  public var dynamicBatch: Int
-  /// Of the trunk; heads and DD-Nets take `headMultiplier` times as much.
-  public var learningRate: Double
-  public var headMultiplier: Float
-  public var weightDecay: Float
   /// The cosine ramp reaches zero after this many times the epochs.
   public var scheduleStretch: Double
   /// Mean-field iterations inside training.
@@ -83,15 +56,6 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
     scoreFloor = Float(shared.scoreFloor)
     scheduleStretch = shared.scheduleStretch
     trainingTemperature = Float(shared.trainingTemperature)
-    trainingResize = shared.trainingResize
-    scaleFusion = shared.scaleFusion
-    momentum = shared.momentum
-    (staticEpochs, dynamicEpochs) = (shared.staticEpochs, shared.dynamicEpochs)
-    staticScheduleEpochs = shared.staticScheduleEpochs
-    (staticBatch, dynamicBatch) = (shared.staticBatch, shared.dynamicBatch)
-    learningRate = shared.learningRate
-    headMultiplier = Float(shared.headMultiplier)
-    weightDecay = Float(shared.weightDecay)
     channelDropout = shared.channelDropout
     seedBias = MergeBias(difference: Float(shared.seedBias.difference), background: Float(shared.seedBias.background))
     trainingBias = MergeBias(
@@ -116,7 +80,7 @@ public struct SSDDParameters: Codable, Hashable, Sendable {
 }
 
 /// bias_u of Eq. 3.
-public struct MergeBias: Codable, Hashable, Sendable {
+public struct MergeBias: Hashable, Sendable {
   /// dd_bias: added everywhere; positive values favour the advice.
   public var difference: Float
   /// bg_bias: subtracted where the knowledge is background, added where the advice is: it favours background.

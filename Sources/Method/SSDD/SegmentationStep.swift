@@ -1,4 +1,6 @@
+import Datasets
 import Foundations
+import LabelMasks
 import Models
 import NeuralNet
 import Tensors
@@ -8,12 +10,15 @@ public struct SegmentationSample: Sendable {
   /// (3, 4h, 4w), normalised.
   public let input: Tensor
   /// (1, h, w); void pixels count in no loss.
-  public let mask: LabelBatch
+  public let mask: LabelMask
 
-  public init(input: Tensor, mask: LabelBatch) {
+  public init(input: Tensor, mask: LabelMask) {
     self.input = input
     self.mask = mask
   }
+
+  /// - Parameter mask: of the sample, at OUT.
+  public init(_ sample: TrainingSample, mask: LabelMask) { self.init(input: sample.input, mask: mask) }
 }
 
 /// A batch of images with masks at a quarter of their size.
@@ -21,9 +26,9 @@ public struct SegmentationBatch: SampleBatch, Sendable {
   /// Normalised, (N, 3, 4h, 4w).
   public let images: Tensor
   /// (N, h, w); void pixels count in no loss.
-  public let masks: LabelBatch
+  public let masks: LabelMask
 
-  public init(images: Tensor, masks: LabelBatch) {
+  public init(images: Tensor, masks: LabelMask) {
     requireOutputSize(images, masks)
     self.images = images
     self.masks = masks
@@ -65,7 +70,7 @@ public struct SegmentationStep: TrainingStep {
     let loss = try crossEntropy(logits, batch.masks, denominator: counts.count).requireFinite(what: "loss")
     sums.add("loss", Double(loss.value.item))
     sums.addForeground("target", batch.masks)
-    sums.addForeground("prediction", argMax(logits.value, kernels: context.kernels).voided(by: batch.masks))
+    sums.addForeground("prediction", context.kernels.argMax(logits.value).voided(by: batch.masks))
     loss.backward()
   }
 
@@ -74,24 +79,8 @@ public struct SegmentationStep: TrainingStep {
   }
 }
 
-/// The class of the highest score at each pixel, all classes admitted; of equal scores the lowest class wins. (N,
-/// classes, h, w).
-public func argMax(_ scores: Tensor, kernels: any Kernels) -> LabelBatch {
-  let (batch, classes, _) = planes(scores)
-  return kernels.argMax(scores, among: Array(repeating: Array(0..<classes), count: batch))
-}
-
-extension LabelBatch {
-  /// The same labels, void where `other` is.
-  func voided(by other: LabelBatch) -> LabelBatch {
-    var result = self
-    for i in labels.indices where other.labels[i] == LabelBatch.void { result.labels[i] = LabelBatch.void }
-    return result
-  }
-}
-
 /// Precondition: the masks have a quarter of the images' size, which is a multiple of 8.
-func requireOutputSize(_ images: Tensor, _ masks: LabelBatch) {
+func requireOutputSize(_ images: Tensor, _ masks: LabelMask) {
   let expected: Shape = [masks.batch, 3, 4 * masks.height, 4 * masks.width]
   precondition(
     images.shape == expected && masks.height % 2 == 0 && masks.width % 2 == 0,

@@ -1,3 +1,5 @@
+import Datasets
+import LabelMasks
 import Models
 import NeuralNet
 import Tensors
@@ -7,17 +9,30 @@ public struct StaticSample: Sendable {
   /// (3, 4h, 4w), normalised.
   public let input: Tensor
   /// m^K0, (1, h, w); void where the crop goes beyond the image.
-  public let knowledge: LabelBatch
+  public let knowledge: LabelMask
   /// m^A0, likewise.
-  public let advice: LabelBatch
+  public let advice: LabelMask
   /// Image-level labels as class indices.
   public let labels: [Int]
 
-  public init(input: Tensor, knowledge: LabelBatch, advice: LabelBatch, labels: [Int]) {
+  public init(input: Tensor, knowledge: LabelMask, advice: LabelMask, labels: [Int]) {
     self.input = input
     self.knowledge = knowledge
     self.advice = advice
     self.labels = labels
+  }
+
+  /// The scores of both follow the augmentation of the image and are brought to OUT, where the highest class is taken.
+  ///
+  /// - Parameters:
+  ///   - knowledge, advice: scores of the image at its size, of the classes that its labels name.
+  public init(_ sample: TrainingSample, knowledge: ClassScores, advice: ClassScores, kernels: any Kernels) {
+    func mask(_ scores: ClassScores) -> LabelMask {
+      let drawn = ClassScores(values: sample.augmentation.scores(scores.values), labels: scores.labels)
+      return kernels.argMax(drawn).voided(by: sample.augmentation.coverage)
+    }
+    self.init(
+      input: sample.input, knowledge: mask(knowledge), advice: mask(advice), labels: sample.item.labels ?? [])
   }
 }
 
@@ -26,12 +41,12 @@ public struct StaticBatch: SampleBatch, Sendable {
   /// Normalised, (N, 3, 4h, 4w).
   public let images: Tensor
   /// m^K0, (N, h, w); void where a crop goes beyond the image.
-  public let knowledge: LabelBatch
+  public let knowledge: LabelMask
   /// m^A0, likewise.
-  public let advice: LabelBatch
+  public let advice: LabelMask
   public let present: PresentLabels
 
-  public init(images: Tensor, knowledge: LabelBatch, advice: LabelBatch, present: PresentLabels) {
+  public init(images: Tensor, knowledge: LabelMask, advice: LabelMask, present: PresentLabels) {
     requireOutputSize(images, knowledge)
     requireOutputSize(images, advice)
     precondition(
@@ -115,7 +130,7 @@ public struct StaticStep: TrainingStep {
     sums.addForeground("k0", batch.knowledge)
     sums.addForeground("a0", batch.advice)
     sums.addForeground("d0", forward.merged.refined)
-    sums.addForeground("main", argMax(forward.logits.value, kernels: context.kernels).voided(by: batch.knowledge))
+    sums.addForeground("main", context.kernels.argMax(forward.logits.value).voided(by: batch.knowledge))
     sums.addDiffering("k0_a0", difference)
     sums.addBad("first", forward.merged.flags)
   }

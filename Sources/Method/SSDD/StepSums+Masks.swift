@@ -1,3 +1,4 @@
+import LabelMasks
 import NeuralNet
 import Tensors
 
@@ -5,13 +6,13 @@ import Tensors
 /// bad samples show a collapse long before a score does.
 extension StepSums {
   /// Share of pixels of foreground: `foreground_NAME`.
-  mutating func addForeground(_ name: String, _ masks: LabelBatch) {
+  mutating func addForeground(_ name: String, _ masks: LabelMask) {
     let (foreground, valid) = foregroundCounts(masks)
     add("foreground_\(name)", Double(foreground), of: Double(valid))
   }
 
   /// Share of pixels that differ, of a difference mask: `differing_NAME`.
-  mutating func addDiffering(_ name: String, _ difference: LabelBatch) {
+  mutating func addDiffering(_ name: String, _ difference: LabelMask) {
     let (different, valid) = foregroundCounts(difference)
     add("differing_\(name)", Double(different), of: Double(valid))
   }

@@ -1,4 +1,5 @@
 import StageInterface
+import YAMLText
 import Yams
 
 /// One axis of a step's matrix: a parameter and the values that it takes.
@@ -56,7 +57,7 @@ extension PipelineReader {
     guard let items = node.sequence, !items.isEmpty else {
       yaml.report(
         "matrix: expected a list of values for \(parameter.name), found "
-          + "\(node.sequence == nil ? yaml.kind(of: node) : "an empty list")",
+          + "\(node.sequence == nil ? node.found : "an empty list")",
         at: node)
       return nil
     }

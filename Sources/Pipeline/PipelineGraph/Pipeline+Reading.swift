@@ -89,8 +89,8 @@ struct PipelineReader {
     var declared = Pipeline.standardVariables
     for (key, name, value) in yaml.pairs(node, "variables") {
       declared.append(name)
-      guard SafeText.isName(name) else {
-        yaml.report("a variable's name has letters, digits and \"_\" only, found \"\(name)\"", at: key)
+      if let problem = SafeName.problem(with: name) {
+        yaml.report("the variable's name \"\(name)\" \(problem)", at: key)
         continue
       }
       if let text = yaml.text(value, "a text for \(name)"), given[name] == nil { yaml.variables[name] = text }
@@ -107,9 +107,8 @@ struct PipelineReader {
       yaml.report(
         "name: expected the file's own name \"\(stem)\", since outputs are kept under it, found \"\(name)\"", at: node)
     }
-    if !SafeText.isName(stem) {
-      yaml.report(
-        "a pipeline file's name has letters, digits, \".\", \"_\" and \"-\" only, found \"\(stem)\"", at: node)
+    if let problem = SafeName.problem(with: stem) {
+      yaml.report("the name of a pipeline's file, \"\(stem)\", \(problem)", at: node)
     }
   }
 
@@ -192,16 +191,13 @@ struct PipelineReader {
     stepNames = pairs.map(\.name)
     var result: [(name: String, key: Node, fields: Node)] = []
     for (key, name, fields) in pairs {
-      if !SafeText.isName(name) {
-        yaml.report(
-          "a step's name has letters, digits, \".\", \"_\" and \"-\" only and starts with a letter or digit, found "
-            + "\"\(name)\"",
-          at: key)
+      if let problem = SafeName.problem(with: name) {
+        yaml.report("the step's name \"\(name)\" \(problem)", at: key)
       } else if Pipeline.reservedNames.contains(name) {
         yaml.report("a step cannot be named \"\(name)\": `make \(name)` does something else", at: key)
       }
       guard let mapping = fields.mapping else {
-        yaml.report("step \(name): expected `{stage: ...}`, found \(yaml.kind(of: fields))", at: fields)
+        yaml.report("step \(name): expected `{stage: ...}`, found \(fields.found)", at: fields)
         continue
       }
       guard let stageNode = mapping["stage"] else {

@@ -1,14 +1,6 @@
 /// What may reach a make rule, a shell and a file name. Everything else is refused when the pipeline is read, not
 /// escaped later.
 enum SafeText {
-  /// Names of pipelines and steps: ASCII letters, digits, `.`, `_`, `-`, first a letter or digit.
-  static func isName(_ text: String) -> Bool {
-    guard let first = text.utf8.first, isAlphanumeric(first) else { return false }
-    return text.utf8.allSatisfy {
-      isAlphanumeric($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-")
-    }
-  }
-
   /// The letters of a name, and `+`, anywhere.
   static func isPartOfName(_ text: String) -> Bool {
     !text.isEmpty && text.utf8.allSatisfy { isAlphanumeric($0) || "._+-".utf8.contains($0) }

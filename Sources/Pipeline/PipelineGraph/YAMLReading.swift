@@ -30,11 +30,11 @@ struct YAMLReading {
         throw self.problem(.configuration, "expected a pipeline, found an empty file")
       }
       guard let mapping = node.mapping else {
-        throw self.problem(.configuration, "expected keys such as `steps:`, found \(kind(of: node))", at: node)
+        throw self.problem(.configuration, "expected keys such as `steps:`, found \(node.found)", at: node)
       }
       return mapping
-    } catch let error as YamlError {
-      throw syntaxProblem(error)
+    } catch let problem as YAMLProblem {
+      throw syntaxProblem(problem, in: text)
     } catch let failure as Failure {
       throw problem(.configuration, "\(failure)")
     }
@@ -76,27 +76,12 @@ struct YAMLReading {
     ])
   }
 
-  private func syntaxProblem(_ error: YamlError) -> PipelineProblems {
-    let mark: Mark?
-    let message: String
-    switch error {
-    case .scanner(let context, let problem, let place, _), .parser(let context, let problem, let place, _),
-      .composer(let context, let problem, let place, _):
-      mark = place
-      let hint = "; a `${NAME}` between braces needs quotes: \"${NAME}\""
-      let line =
-        (try? String(contentsOfFile: file, encoding: .utf8))?.components(separatedBy: "\n").dropFirst(place.line - 1)
-        .first ?? ""
-      message = "not YAML: \(problem)\(context.map { " \($0.text)" } ?? "")\(line.contains("${") ? hint : "")"
-    case .duplicatedKeysInMapping(let duplicates, let context):
-      mark = context.mark
-      message = "expected each key once, found \(duplicates.sorted().map { "\"\($0)\"" }.joined(separator: ", ")) twice"
-    default:
-      mark = nil
-      message = "not YAML: \(error)"
-    }
+  private func syntaxProblem(_ problem: YAMLProblem, in text: String) -> PipelineProblems {
+    let line = problem.mark.flatMap { text.components(separatedBy: "\n").dropFirst($0.line - 1).first } ?? ""
+    let hint = line.contains("${") ? "; a `${NAME}` between braces needs quotes: \"${NAME}\"" : ""
+    let (row, column) = (problem.mark?.line ?? 0, problem.mark?.column ?? 0)
     return PipelineProblems(diagnostics: [
-      Diagnostic(kind: .configuration, file: file, line: mark?.line ?? 0, column: mark?.column ?? 0, message: message)
+      Diagnostic(kind: .configuration, file: file, line: row, column: column, message: problem.message + hint)
     ])
   }
 
@@ -104,9 +89,9 @@ struct YAMLReading {
 
   /// The pairs of a mapping; nothing for an empty value; reports anything else.
   mutating func pairs(_ node: Node?, _ what: String) -> [(key: Node, name: String, value: Node)] {
-    guard let node, !isNull(node) else { return [] }
+    guard let node, !node.isNull else { return [] }
     guard let mapping = node.mapping else {
-      report("expected \(what) as `name: value` pairs, found \(kind(of: node))", at: node)
+      report("expected \(what) as `name: value` pairs, found \(node.found)", at: node)
       return []
     }
     return pairs(mapping)
@@ -118,7 +103,7 @@ struct YAMLReading {
       if let name = key.scalar?.string {
         result.append((key, name, value))
       } else {
-        report("expected a name, found \(kind(of: key))", at: key)
+        report("expected a name, found \(key.found)", at: key)
       }
     }
     return result
@@ -126,8 +111,8 @@ struct YAMLReading {
 
   /// A scalar with its variables replaced; reports anything else and variables that are not set.
   mutating func text(_ node: Node, _ what: String) -> String? {
-    guard let scalar = node.scalar, !isNull(node) else {
-      report("expected \(what), found \(kind(of: node))", at: node)
+    guard let scalar = node.scalar, !node.isNull else {
+      report("expected \(what), found \(node.found)", at: node)
       return nil
     }
     return substituted(scalar.string, at: node)
@@ -186,20 +171,6 @@ struct YAMLReading {
       return nil
     }
     return text
-  }
-
-  func isNull(_ node: Node) -> Bool {
-    guard let scalar = node.scalar else { return false }
-    return scalar.style == .plain && ["", "~", "null"].contains(scalar.string)
-  }
-
-  func kind(of node: Node) -> String {
-    switch node {
-    case .scalar(let scalar): isNull(node) ? "nothing" : "\"\(scalar.string)\""
-    case .mapping: "a mapping"
-    case .sequence: "a list"
-    case .alias: "an alias"
-    }
   }
 
   // MARK: Variables

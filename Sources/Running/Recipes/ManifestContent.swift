@@ -44,28 +44,16 @@ public final class ManifestContent {
     guard let table = candidates.lazy.compactMap({ FileManager.default.contents(atPath: $0) }).first else {
       throw Failure(.noInput, "no table of items: neither \(candidates[0]) nor \(candidates[1]) exists", file: path)
     }
-    rows = Self.rows(Array(table))
+    rows = Self.rows(String(decoding: table, as: UTF8.self))
   }
 
-  private static func rows(_ bytes: [UInt8]) -> [Row] {
-    let lines = bytes.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
-    func cells(_ line: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
-      line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
-    }
-    guard let header = lines.first.map({ cells($0).map { String(decoding: $0, as: UTF8.self) } }) else { return [] }
-    let places = ["id", "split", "labels", "image", "mask", "image_sha256", "mask_sha256"].map {
-      header.firstIndex(of: $0)
-    }
-    return lines.dropFirst().map { line in
-      let cells = cells(line)
-      func cell(_ column: Int) -> String? {
-        guard let place = places[column], place < cells.count, !cells[place].isEmpty else { return nil }
-        return String(decoding: cells[place], as: UTF8.self)
-      }
+  private static func rows(_ text: String) -> [Row] {
+    let rows = (try? TabTable(text))?.rows ?? []
+    return rows.map { row in
+      func cell(_ column: String) -> String? { row[column].map { String($0) } }
       return Row(
-        id: cell(0) ?? "", split: cell(1) ?? "", labels: cell(2) ?? "", image: cell(3), mask: cell(4),
-        imageDigest: cell(5),
-        maskDigest: cell(6))
+        id: cell("id") ?? "", split: cell("split") ?? "", labels: cell("labels") ?? "", image: cell("image"),
+        mask: cell("mask"), imageDigest: cell("image_sha256"), maskDigest: cell("mask_sha256"))
     }
   }
 

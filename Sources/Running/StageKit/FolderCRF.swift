@@ -2,6 +2,7 @@ import Datasets
 import DenseCRF
 import Foundations
 import Imaging
+import LabelMasks
 import PSA
 import StageInterface
 import TensorStore
@@ -61,7 +62,7 @@ public struct FolderCRF: Sendable {
           width: image.width, height: image.height, rgb: image.pixels, parameters: parameters, threads: run.threads,
           cache: cache)
         let refined = try field.infer(probabilities: start.probabilities)
-        let mask = LabelMask(ofScores: refined, labels: start.labels.map { Int($0) })
+        let mask = run.kernels.argMax(ClassScores(values: refined, labels: start.labels.map { Int($0) }))
         if writesScores { try NumpyScores.write(refined, to: "\(run.out)/\(name).npy") }
         try mask.write(to: "\(run.out)/\(name).png", palette: start.palette, text: provenance.pairs)
       } catch let failure as Failure { throw failure.of(file: input) }

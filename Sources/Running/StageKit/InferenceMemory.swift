@@ -2,18 +2,10 @@ import CPUBackend
 import Foundations
 import Imaging
 import NeuralNet
+import PSA
+import SSDD
 import StageInterface
 import Tensors
-
-/// What goes through a network at a time: (N, 3, H, W), and which of the N are mirror images.
-typealias NetworkPass = (input: Tensor, isMirrored: [Bool])
-
-/// An image and, with `flip`, its mirror image: in one batch, or one after the other.
-func networkPasses(_ input: Tensor, flip: Bool, isTogether: Bool, kernels: any Kernels) -> [NetworkPass] {
-  guard flip else { return [(input, [false])] }
-  let mirrored = kernels.flipHorizontally(input)
-  return isTogether ? [(Tensor.stacked([input, mirrored]), [false, true])] : [(input, [false]), (mirrored, [true])]
-}
 
 /// Whether an image and its mirror image go through a network together, decided once for each size of image.
 public final class InferenceMemory {
@@ -61,5 +53,31 @@ public final class InferenceMemory {
   /// - Throws: `Failure(.usage)` where what `pass` does for this image does not fit.
   public func check(_ image: RGBImage, _ pass: (any Kernels) throws -> Void) throws {
     _ = try fitsTogether(image) { try pass($1) }
+  }
+}
+
+extension InferenceMemory {
+  /// `ActivationMaps.scores` within the memory.
+  ///
+  /// - Throws: `Failure(.usage)` where the image is too large for it.
+  public func scores(
+    by maps: ActivationMaps, of image: RGBImage, labels: [Int], kernels: CPUKernels
+  ) throws -> Tensor {
+    let isTogether = try fitsTogether(image) {
+      try maps.rehearse(image, labels: labels, isTogether: $0, kernels: $1)
+    }
+    return try maps.scores(of: image, labels: labels, isTogether: isTogether, kernels: kernels)
+  }
+
+  /// `MultiScaleSegmentation.probabilities` within the memory.
+  ///
+  /// - Throws: `Failure(.usage)` where the image is too large for it.
+  public func probabilities(
+    by segmentation: MultiScaleSegmentation, of image: RGBImage, classes: [Int]
+  ) throws -> Tensor {
+    let isTogether = try fitsTogether(image) {
+      try segmentation.rehearse(image, classes: classes, isTogether: $0, kernels: $1)
+    }
+    return try segmentation.probabilities(of: image, classes: classes, isTogether: isTogether)
   }
 }

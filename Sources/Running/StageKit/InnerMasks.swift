@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 import NeuralNet
 import SSDD
 import Tensors
@@ -53,12 +54,11 @@ public struct InnerMasks {
     let images = TrainingImages(data.items, policy: policy, seed: 0)
     for start in stride(from: 0, to: data.items.count, by: batch) {
       let drawn = try (start..<min(start + batch, data.items.count)).map { try images.sample($0, epoch: 0) }
-      let samples = try drawn.map { try DynamicSample($0, seeds: seeds) }
+      let samples = try drawn.map { DynamicSample($0, seeds: try seeds.mask(following: $0)) }
       let masks = try step.masks(of: step.batch(samples), kernels: kernels)
       for (n, sample) in drawn.enumerated() {
         for (name, mask) in masks.named {
-          let out = LabelMask(width: mask.width, height: mask.height, labels: mask.batch(n..<n + 1).labels)
-          let values = data.classes.values(ofIndices: sample.augmentation.restored(out))
+          let values = data.classes.values(ofIndices: sample.augmentation.restored(mask.batch(n..<n + 1)))
           try values.write(to: "\(place)/\(name)/\(sample.item.id).png", palette: data.classes.palette)
         }
       }

@@ -30,17 +30,32 @@ struct FinishedItem: Codable {
   }
 }
 
-extension MapResult {
+/// The maps of an image as the file has them, with mask values in place of class indices.
+struct StoredMaps {
+  var scores: ScoreMap?
+  var maps: [(name: String, tensor: Tensor)] = []
+  var attributes: [(name: String, value: AttributeValue)] = []
+
+  /// Nothing yet, of an image with these attributes.
+  init(attributes: [(name: String, value: AttributeValue)]) { self.attributes = attributes }
+
+  init(_ result: MapResult, classes: ClassTable) {
+    scores = result.scores.map {
+      ScoreMap(
+        scores: $0.of.values, labels: classes.values(of: $0.of.labels), height: $0.height, width: $0.width,
+        stride: $0.stride)
+    }
+    (maps, attributes) = (result.maps, result.attributes)
+  }
+
   /// Digest of the image's id and of everything computed for it. What made it, and how it is stored, is not in it.
-  func content(of id: String) -> String {
+  func content(of id: String, masks: [(folder: String, mask: LabelMask)]) -> String {
     var digest = SHA256()
     func add(_ text: String) { digest.update("\(text)\n".utf8) }
     add(id)
     if let scores {
-      add(
-        "scores \(scores.scores.shape) labels \(scores.labels) size \(scores.height) \(scores.width) stride "
-          + "\(scores.stride)"
-      )
+      let (size, stride) = ("size \(scores.height) \(scores.width)", "stride \(scores.stride)")
+      add("scores \(scores.scores.shape) labels \(scores.labels) \(size) \(stride)")
       digest.update(scores.scores.values)
     }
     for (name, tensor) in maps {
@@ -53,6 +68,12 @@ extension MapResult {
     }
     for (name, value) in attributes { add("\(name) \(value)") }
     return digest.hexadecimal()
+  }
+
+  func write(to writer: ScoreMapWriter, id: String) throws {
+    if let scores { try writer.append(id, scores) }
+    for (name, tensor) in maps { try writer.append(id, tensor, named: name) }
+    for (name, value) in attributes { try writer.setAttribute(name, value, of: id) }
   }
 }
 
@@ -84,9 +105,9 @@ struct MapItems {
   private func digest(_ path: String) -> String? { try? SHA256.hexadecimal(ofFile: path) }
 
   /// Keeps a finished image.
-  func keep(_ item: FinishedItem, _ result: MapResult?, of id: String) throws {
-    if hasMaps, let result {
-      try ScoreMapWriter.write(to: mapsFolder(id), part: Self.part) { try result.writeMaps(of: id, to: $0) }
+  func keep(_ item: FinishedItem, _ maps: StoredMaps?, of id: String) throws {
+    if hasMaps, let maps {
+      try ScoreMapWriter.write(to: mapsFolder(id), part: Self.part) { try maps.write(to: $0, id: id) }
     }
     try AtomicFile.write(Array(try JSONEncoder().encode(item)), to: recordPath(id))
   }
@@ -94,22 +115,14 @@ struct MapItems {
   /// Copies the maps of an image that an earlier run finished.
   func copyMaps(of id: String, _ item: FinishedItem, to writer: ScoreMapWriter) throws {
     let reader = try ScoreMapReader("\(mapsFolder(id))/\(Self.part.fileName)")
-    var result = MapResult(masks: [], attributes: item.attributes.map { (name: $0.name, value: $0.value) })
+    var stored = StoredMaps(attributes: item.attributes.map { (name: $0.name, value: $0.value) })
     for name in try reader.mapNames(id) {
       if name == "scores" {
-        result.scores = try reader.scores(id)
+        stored.scores = try reader.scores(id)
       } else {
-        result.maps.append((name, try reader.map(id, named: name)))
+        stored.maps.append((name, try reader.map(id, named: name)))
       }
     }
-    try result.writeMaps(of: id, to: writer)
-  }
-}
-
-extension MapResult {
-  func writeMaps(of id: String, to writer: ScoreMapWriter) throws {
-    if let scores { try writer.append(id, scores) }
-    for (name, tensor) in maps { try writer.append(id, tensor, named: name) }
-    for (name, value) in attributes { try writer.setAttribute(name, value, of: id) }
+    try stored.write(to: writer, id: id)
   }
 }

@@ -1,6 +1,9 @@
+import Datasets
 import Foundations
 import Models
 import NeuralNet
+import PSA
+import StageInterface
 
 extension NetworkFile {
   /// The architecture that the file declares.
@@ -29,5 +32,18 @@ extension NetworkFile {
     try load(
       trunk, into: model, prefix: prefix, missing: .prefixes(["seg_", "dd", "fc8", "f8_", "f9"]), unexpected: .none,
       file: path)
+  }
+}
+
+extension ActivationMaps {
+  /// - Parameter weights: a classifier's weights file.
+  /// - Throws: `Failure(.data)` where it was trained for other classes than `classes`.
+  public init(weights: String, options: ActivationMapOptions, classes: ClassTable) throws {
+    let file = try NetworkFile(weights, accepting: [.classifier])
+    try file.requireClasses(classes)
+    let network = CAMClassifier(
+      backbone: try file.modelSpecification().backbone.build(), classes: classes.objectCount)
+    try load(file.tensors.entries, into: network, file: weights)
+    self.init(network: network, scales: options.scales.values, flip: options.flip)
   }
 }

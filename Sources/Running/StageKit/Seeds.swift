@@ -3,6 +3,7 @@ import Datasets
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 import PSA
 import StageInterface
 import StepFiles
@@ -12,17 +13,6 @@ import Threads
 
 /// Score maps of an earlier step, read image by image as class indices at the image's size.
 public struct SeedScores: Sendable {
-  /// Scores of an image: (k, H, W) and the class index of each channel.
-  public struct Scores: Sendable {
-    public var values: Tensor
-    public var labels: [Int]
-
-    public init(values: Tensor, labels: [Int]) {
-      self.values = values
-      self.labels = labels
-    }
-  }
-
   private enum Source: Sendable {
     case parts(ScoreMapReader)
     case arrays(NumpyFolder)
@@ -57,18 +47,19 @@ public struct SeedScores: Sendable {
   }
 
   /// The scores of an image at its full size: a coarse map is enlarged by its stride (bilinear) and cropped.
-  public func scores(of item: Manifest.Item, width: Int, height: Int) throws -> Scores {
+  public func scores(of item: Manifest.Item, width: Int, height: Int) throws -> ClassScores {
     switch source {
     case .parts(let reader): return try scores(of: item, width: width, height: height, in: reader)
     case .arrays(let folder):
       let scores = try folder.scores(of: item, width: width, height: height, classes: classes)
-      return Scores(
+      return ClassScores(
         values: upsampledScores(scores.values, height: height, width: width, stride: scores.stride, kernels: kernels),
         labels: scores.labels)
     }
   }
 
-  private func scores(of item: Manifest.Item, width: Int, height: Int, in reader: ScoreMapReader) throws -> Scores {
+  private func scores(of item: Manifest.Item, width: Int, height: Int, in reader: ScoreMapReader) throws -> ClassScores
+  {
     // The size is compared before the map is read: it bounds the memory that reading may take.
     let size = try reader.imageSize(of: item.id)
     guard size == (height, width) else {
@@ -96,7 +87,7 @@ public struct SeedScores: Sendable {
     do { labels = try classes.indices(of: map.labels, item: item.id) } catch let failure as Failure {
       throw failure.of(file: reader.path)
     }
-    return Scores(
+    return ClassScores(
       values: upsampledScores(map.scores, height: height, width: width, stride: map.stride, kernels: kernels),
       labels: labels)
   }

@@ -42,13 +42,3 @@ extension OptionalDataSetOptions {
     return manifest
   }
 }
-
-extension Manifest.Item {
-  /// The classes that the image may contain: background (0), then its labels.
-  public var presentClasses: [Int] { [0] + (labels ?? []) }
-}
-
-extension RGBImage {
-  /// The image as the input of a network: (1, 3, height, width), normalised.
-  public var networkInput: Tensor { Normalisation.standard.tensor(self).reshaped([1, 3, height, width]) }
-}

@@ -2,14 +2,32 @@ import Datasets
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 import StepFiles
 import TensorStore
 import Tensors
 
-/// What a map stage computes for one image.
+/// What a map stage computes for one image: class indices throughout; mask values appear where files are written.
 public struct MapResult: Sendable {
-  /// Scores per class, labels as mask values; nil where the stage writes none.
-  public var scores: ScoreMap?
+  /// Scores per class with the size of the image and the pixels per cell.
+  public struct Scores: Sendable {
+    public let of: ClassScores
+    public let height: Int
+    public let width: Int
+    public let stride: Int
+
+    /// - Parameters:
+    ///   - size: of the image, in pixels.
+    ///   - stride: pixels of the image per cell of the scores, along each axis.
+    public init(_ scores: ClassScores, size: (width: Int, height: Int), stride: Int = 1) {
+      of = scores
+      (width, height) = size
+      self.stride = stride
+    }
+  }
+
+  /// Nil where the stage writes none.
+  public var scores: Scores?
   /// Further maps by name: `knowledge`, `advice`.
   public var maps: [(name: String, tensor: Tensor)]
   /// Masks of class indices, by folder: `masks`, `masks-crf`.
@@ -18,7 +36,7 @@ public struct MapResult: Sendable {
   public var attributes: [(name: String, value: AttributeValue)]
 
   public init(
-    scores: ScoreMap? = nil, maps: [(name: String, tensor: Tensor)] = [], masks: [(folder: String, mask: LabelMask)],
+    scores: Scores? = nil, maps: [(name: String, tensor: Tensor)] = [], masks: [(folder: String, mask: LabelMask)],
     attributes: [(name: String, value: AttributeValue)] = []
   ) {
     self.scores = scores
@@ -26,17 +44,13 @@ public struct MapResult: Sendable {
     self.masks = masks
     self.attributes = attributes
   }
-}
 
-extension MapResult {
   /// What a map stage gives for an image that shows no class (`none` in the table): a map of the background, 1
   /// everywhere, and its mask.
-  public static func backgroundAlone(width: Int, height: Int, classes: ClassTable) -> MapResult {
-    MapResult(
-      scores: ScoreMap(
-        scores: Tensor(repeating: 1, [1, height, width]), labels: classes.values(of: [0]), height: height,
-        width: width),
-      masks: [("masks", LabelMask(width: width, height: height))])
+  public static func backgroundAlone(width: Int, height: Int) -> MapResult {
+    let scores = ClassScores(values: Tensor(repeating: 1, [1, height, width]), labels: [0])
+    return MapResult(
+      scores: Scores(scores, size: (width, height)), masks: [("masks", LabelMask(width: width, height: height))])
   }
 }
 
@@ -133,10 +147,12 @@ private struct MapMaking {
     }
     do {
       let files = try writeMasks(result, of: item) + writeArray(result, of: item)
-      if let writer { try result.writeMaps(of: item.id, to: writer) }
+      let stored = StoredMaps(result, classes: data.classes)
+      if let writer { try stored.write(to: writer, id: item.id) }
       let attributes = result.attributes.map { FinishedItem.Attribute(name: $0.name, value: $0.value) }
-      let finished = FinishedItem(content: result.content(of: item.id), files: files, attributes: attributes)
-      try items.keep(finished, result, of: item.id)
+      let content = stored.content(of: item.id, masks: result.masks)
+      let finished = FinishedItem(content: content, files: files, attributes: attributes)
+      try items.keep(finished, stored, of: item.id)
       return finished
     } catch let failure as Failure {
       throw failure.of(item: item.id)
@@ -158,7 +174,7 @@ private struct MapMaking {
     guard writesNumpy, let scores = result.scores else { return [] }
     let name = "npy/\(item.id).npy"
     let path = "\(items.work.path)/\(name)"
-    try NumpyScores.write(try data.classes.dense(scores, item: item.id), to: path)
+    try NumpyScores.write(scores.of.dense(classes: data.classes.count), to: path)
     return [
       FinishedItem.File(name: name, bytes: FileStatus(path)?.size ?? 0, digest: try SHA256.hexadecimal(ofFile: path))
     ]
@@ -186,22 +202,23 @@ private struct MapMaking {
   }
 }
 
+extension ClassScores {
+  /// The scores of every class, (classes, h, w), zero for those that are not among `labels`; without the background
+  /// where that is not among them.
+  func dense(classes: Int) -> Tensor {
+    let first = labels.contains(0) ? 0 : 1
+    let nothing = Tensor(zeros: [1, values.shape[1], values.shape[2]])
+    return Tensor.stacked(
+      (first..<classes).map { index in labels.firstIndex(of: index).map { values.batch($0..<$0 + 1) } ?? nothing })
+  }
+}
+
 extension ClassTable {
   /// Mask values of class indices.
-  public func values(of indices: [Int]) -> [Int] { indices.map { Int(entries[$0].value) } }
-
-  /// The scores of every class, (classes, h, w), zero for those that the map does not have; without the background
-  /// where the map has none.
-  func dense(_ map: ScoreMap, item: String) throws -> Tensor {
-    let indices = try indices(of: map.labels, item: item)
-    let first = indices.contains(0) ? 0 : 1
-    let nothing = Tensor(zeros: [1, map.scores.shape[1], map.scores.shape[2]])
-    return Tensor.stacked(
-      (first..<count).map { index in indices.firstIndex(of: index).map { map.scores.batch($0..<$0 + 1) } ?? nothing })
-  }
+  func values(of indices: [Int]) -> [Int] { indices.map { Int(entries[$0].value) } }
 
   /// Class indices of mask values; `Failure(.data)` for a value without a class.
-  public func indices(of values: [Int], item: String) throws -> [Int] {
+  func indices(of values: [Int], item: String) throws -> [Int] {
     try values.map { value in
       guard (0...255).contains(value), let index = index(ofValue: UInt8(value)), index != Self.voidIndex else {
         throw Failure(.data, expected: "mask values of the class table", found: "\(value)", item: item)

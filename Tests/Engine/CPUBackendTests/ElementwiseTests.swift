@@ -1,5 +1,6 @@
 import CPUBackend
 import Foundation
+import LabelMasks
 import Tensors
 import Testing
 
@@ -52,9 +53,9 @@ struct ElementwiseTests {
     let x = noise(shape, "x")
     let table = noise([1, channels, 1, width], "table")
     let columns = (0..<shape[0] * area).map { $0 * $0 / 3 % width }
-    let labels = LabelBatch(
+    let labels = LabelMask(
       batch: shape[0], height: shape[2], width: shape[3],
-      labels: columns.map { $0 == classes ? LabelBatch.void : UInt8($0) })
+      labels: columns.map { $0 == classes ? LabelMask.void : UInt8($0) })
     var (expected, sums) = (x.values, [Double](repeating: 0, count: table.count))
     for i in expected.indices {
       let (plane, pixel) = i.quotientAndRemainder(dividingBy: area)

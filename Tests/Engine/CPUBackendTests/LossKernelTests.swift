@@ -1,6 +1,7 @@
 import CPUBackend
 import Foundation
 import Foundations
+import LabelMasks
 import Tensors
 import Testing
 
@@ -9,7 +10,7 @@ import Testing
 struct LossKernelTests {
   static let kernels = [CPUKernels(threads: 1), CPUKernels(threads: 3)]
 
-  private let labels = LabelBatch(batch: 2, height: 2, width: 3, labels: [0, 3, 255, 1, 2, 0, 255, 255, 1, 1, 3, 2])
+  private let labels = LabelMask(batch: 2, height: 2, width: 3, labels: [0, 3, 255, 1, 2, 0, 255, 255, 1, 1, 3, 2])
 
   /// softmax of one pixel's channels in double precision.
   private func softmax(_ x: Tensor, _ n: Int, _ y: Int, _ column: Int, among channels: [Int]) -> [Int: Double] {
@@ -24,7 +25,7 @@ struct LossKernelTests {
     var gradient = Tensor(zeros: logits.shape)
     for n in 0..<2 {
       for y in 0..<2 {
-        for x in 0..<3 where labels[n, y, x] != LabelBatch.void {
+        for x in 0..<3 where labels[n, y, x] != LabelMask.void {
           let p = softmax(logits, n, y, x, among: [0, 1, 2, 3]), label = Int(labels[n, y, x])
           sum -= log(p[label] ?? 0)
           for c in 0..<4 { gradient[n, c, y, x] = Float(0.7 * ((p[c] ?? 0) - (c == label ? 1 : 0))) }
@@ -41,7 +42,7 @@ struct LossKernelTests {
   @Test("another index than 255 may be the one that is left out")
   func otherVoid() {
     let logits = noise([1, 2, 1, 2], "logits")
-    let some = LabelBatch(batch: 1, height: 1, width: 2, labels: [0, 1])
+    let some = LabelMask(batch: 1, height: 1, width: 2, labels: [0, 1])
     let kernels = Self.kernels[0]
     let both = kernels.crossEntropySum(logits, labels: some, ignoring: 255)
     let one = kernels.crossEntropySum(logits, labels: some, ignoring: 1)

@@ -1,5 +1,6 @@
 import CPUBackend
 import Foundations
+import LabelMasks
 import Tensors
 import Testing
 
@@ -26,7 +27,7 @@ import Testing
   }
 
   private func lossTensors(_ kernels: any Kernels, _ x: Tensor) -> [Tensor?] {
-    let labels = LabelBatch(repeating: 1, batch: 2, height: 9, width: 7)
+    let labels = LabelMask(repeating: 1, batch: 2, height: 9, width: 7)
     let offsets = [CellPairs.Offset(dy: 0, dx: 1), CellPairs.Offset(dy: 1, dx: 0)]
     let pairs = CellPairs(offsets: offsets, rows: 0..<8, columns: 0..<6, height: 9, width: 7)
     let affinities = kernels.affinities(x, pairs: pairs)

@@ -1,5 +1,6 @@
 import CPUBackend
 import Foundation
+import LabelMasks
 import NeuralNet
 import Tensors
 import TestSupport
@@ -23,7 +24,7 @@ struct GoldenNeuralNetTests {
     #expect(!cases.isEmpty)
     for name in cases {
       let (shape, labels) = try golden.labels("\(name)/target")
-      let target = LabelBatch(batch: shape[0], height: shape[1], width: shape[2], labels: labels)
+      let target = LabelMask(batch: shape[0], height: shape[1], width: shape[2], labels: labels)
       let (value, gradient) = evaluate(try golden.tensor("\(name)/logits")) { crossEntropy($0, target) }
       #expect(try golden.mismatch(gradient, "\(name)/dlogits") == nil)
       if try golden.doubles("\(name)/loss")[0].isNaN {

@@ -1,5 +1,6 @@
 import CPUBackend
 import Foundations
+import LabelMasks
 import NeuralNet
 import Tensors
 
@@ -29,13 +30,13 @@ enum Values {
     Tensor(shape, uniform(shape, name).values.map { $0 < 0 ? 0 : 1 })
   }
 
-  static func labels(batch: Int, height: Int, width: Int, classes: Int, void: Float = 0.2, _ name: String) -> LabelBatch
+  static func labels(batch: Int, height: Int, width: Int, classes: Int, void: Float = 0.2, _ name: String) -> LabelMask
   {
     var generator = SeededGenerator(seed: 13, name)
     let labels = (0..<batch * height * width).map { _ in
-      generator.chance(void) ? LabelBatch.void : UInt8(generator.integer(0...classes - 1))
+      generator.chance(void) ? LabelMask.void : UInt8(generator.integer(0...classes - 1))
     }
-    return LabelBatch(batch: batch, height: height, width: width, labels: labels)
+    return LabelMask(batch: batch, height: height, width: width, labels: labels)
   }
 }
 

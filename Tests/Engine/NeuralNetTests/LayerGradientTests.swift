@@ -1,4 +1,5 @@
 import CPUBackend
+import LabelMasks
 import NeuralNet
 import Tensors
 import Testing
@@ -37,7 +38,7 @@ struct LayerGradientTests {
   @Test func contributions() {
     let layer = Convolution2D(name: "conv", in: 5, out: 3, kernel: 1, bias: false)
     layer.initialise(seed: 3)
-    let labels = LabelBatch(batch: 2, height: 2, width: 3, labels: [0, 1, 255, 1, 0, 0, 255, 255, 0, 1, 1, 0])
+    let labels = LabelMask(batch: 2, height: 2, width: 3, labels: [0, 1, 255, 1, 0, 0, 255, 255, 0, 1, 1, 0])
     let (x, table) = (Values.uniform([2, 2, 2, 3], "x"), Values.uniform([1, 3, 1, 3], "table"))
     let mismatches = GradientCheck().mismatches([x, table], parameters: layer.parameters) { _, inputs in
       layer.contribution(of: inputs[0], inputs: 0..<2).adding(

@@ -1,6 +1,7 @@
 import CPUBackend
 import Foundation
 import Foundations
+import LabelMasks
 import NeuralNet
 import Tensors
 import Testing
@@ -48,7 +49,7 @@ struct LossTests {
 
   @Test func crossEntropyByHand() {
     let logits = Tensor([1, 2, 1, 3], [1, 0, 5, 2, 0, 5])
-    let labels = LabelBatch(batch: 1, height: 1, width: 3, labels: [0, 1, 255])
+    let labels = LabelMask(batch: 1, height: 1, width: 3, labels: [0, 1, 255])
     let (value, gradient) = evaluate(logits) { crossEntropy($0, labels) }
     #expect(abs(value - (log(1 + exp(1.0)) + log(2.0)) / 2) < 1e-6)
     let wrong = Float(1 / (1 + exp(-1.0)) / 2)
@@ -56,7 +57,7 @@ struct LossTests {
   }
 
   @Test func noLabelledPixelGivesZero() {
-    let labels = LabelBatch(repeating: LabelBatch.void, batch: 2, height: 2, width: 2)
+    let labels = LabelMask(repeating: LabelMask.void, batch: 2, height: 2, width: 2)
     let (value, gradient) = evaluate(Values.uniform([2, 3, 2, 2], "x")) { crossEntropy($0, labels) }
     #expect(value == 0 && gradient.values.allSatisfy { $0 == 0 })
   }

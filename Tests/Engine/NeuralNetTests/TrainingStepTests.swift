@@ -1,7 +1,8 @@
 import CPUBackend
+import LabelMasks
 import NeuralNet
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// y = w x + b by least squares, written as a step: its denominator is counted, its log has a share.
@@ -151,7 +152,7 @@ private struct LineStep: TrainingStep {
   }
 
   @Test func countsAddUp() {
-    let labels = LabelBatch(batch: 2, height: 1, width: 3, labels: [0, 255, 1, 2, 255, 255])
+    let labels = LabelMask(batch: 2, height: 1, width: 3, labels: [0, 255, 1, 2, 255, 255])
     #expect(LabelledPixels(labels) == LabelledPixels(labels.batch(0..<1)) + LabelledPixels(labels.batch(1..<2)))
     #expect(LabelledPixels(labels).numbers == [3])
   }

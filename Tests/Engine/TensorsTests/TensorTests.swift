@@ -1,3 +1,4 @@
+import LabelMasks
 import Tensors
 import Testing
 
@@ -44,12 +45,12 @@ struct TensorTests {
 
   @Test("one-hot labels, void is zero")
   func labels() {
-    var batch = LabelBatch(repeating: LabelBatch.void, batch: 2, height: 1, width: 2)
+    var batch = LabelMask(repeating: LabelMask.void, batch: 2, height: 1, width: 2)
     batch[0, 0, 1] = 2
     batch[1, 0, 0] = 0
     let expected = Tensor([2, 3, 1, 2], [0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0])
     #expect(batch.oneHot(classes: 3) == expected)
-    #expect(LabelBatch.stacked([batch.batch(0..<1), batch.batch(1..<2)]) == batch)
+    #expect(LabelMask.stacked([batch.batch(0..<1), batch.batch(1..<2)]) == batch)
   }
 
   @Test("output lengths of convolutions")

@@ -1,6 +1,8 @@
+import TestSupport
 import Datasets
 import Foundations
 import Imaging
+import LabelMasks
 import Tensors
 import Testing
 
@@ -171,7 +173,7 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
   }
 
   @Test func samplesAreOfTheCropsSize() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     try folder.write(
       "id\tsplit\tlabels\twidth\theight\na\tt\tbirch\t20\t16\nb\tt\tbeech birch\t\t\nc\tt\tbeech\t20\t17\n", "items.tsv"
     )

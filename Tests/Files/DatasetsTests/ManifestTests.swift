@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 import TestSupport
 import Testing
 
@@ -19,7 +20,7 @@ import Testing
   static let table = "id\tsplit\tlabels\na1\ttrain\tbirch beech\na2\ttrain\tbeech\nb.1\tval\tbirch\nc-1\tunseen\t-\n"
 
   /// A manifest with one part of the text replaced.
-  private func manifest(_ folder: Folder, replacing old: String = "", with new: String = "", table: String = Self.table)
+  private func manifest(_ folder: TemporaryFolder, replacing old: String = "", with new: String = "", table: String = Self.table)
     throws -> Manifest
   {
     #expect(old.isEmpty || Self.header.contains(old))
@@ -31,7 +32,7 @@ import Testing
   private func expectTableFailure(
     _ table: String, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     for part in parts + ["items.tsv"] {
       expectFailure(.data, part, sourceLocation: sourceLocation) { _ = try manifest(folder, table: table) }
     }
@@ -40,14 +41,14 @@ import Testing
   private func expectHeaderFailure(
     _ old: String, _ new: String, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     for part in parts + ["m.yaml"] {
       expectFailure(.data, part, sourceLocation: sourceLocation) { _ = try manifest(folder, replacing: old, with: new) }
     }
   }
 
   @Test func readsClassesItemsAndPaths() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let manifest = try manifest(folder)
     #expect(manifest.name == "garden")
     #expect(manifest.splits == ["train", "val", "unseen"])
@@ -62,7 +63,7 @@ import Testing
   }
 
   @Test func dataRootIsSeparate() throws {
-    let (folder, data) = (try Folder(), try Folder())
+    let (folder, data) = (try TemporaryFolder(), try TemporaryFolder())
     try data.write(Self.table, "items.tsv")
     let manifest = try Manifest(contentsOf: try folder.write(Self.header, "m.yaml"), dataRoot: data.path)
     #expect(manifest.items[0].imagePath == "\(data.path)/photographs/a1.png")
@@ -89,7 +90,7 @@ import Testing
     try expectHeaderFailure("name: garden", "name: a;b", "line 1", "characters other than")
     try expectHeaderFailure("name: garden", "name: garden\nunlisted: maybe", "line 2", "\"error\" or \"void\"", "maybe")
     try expectHeaderFailure("name: garden", "name: garden\nname: park", "given twice")
-    try expectHeaderFailure("classes:", "classes: [", "not valid YAML", "line")
+    try expectHeaderFailure("classes:", "classes: [", "not YAML", "line")
     try expectHeaderFailure("name: garden", "name: garden\nitems_sha256: 12", "64 lower-case hexadecimal digits")
   }
 
@@ -122,7 +123,7 @@ import Testing
   }
 
   @Test func namesMissingFilesAndSplits() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let manifest = try manifest(folder)
     expectFailure(.noInput, "photographs/a1.png: a1:") { _ = try manifest.items(split: "train") }
     expectFailure(.usage, "no split \"trian\"; did you mean \"train\"?", "train, val, unseen") {
@@ -141,7 +142,7 @@ import Testing
   }
 
   @Test func verifiesDigests() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     try folder.write("pixels", "photographs/a.png")
     try folder.write("truth", "truth/a.png")
     let (image, mask) = (SHA256.hexadecimal(of: Array("pixels".utf8)), SHA256.hexadecimal(of: Array("truth".utf8)))
@@ -163,7 +164,7 @@ import Testing
   }
 
   @Test func writesWhatItReads() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let classes = try ClassTable(
       [
         .init(name: "background", value: 0), .init(name: "no", value: 9, colour: RGB(9, 8, 7)),
@@ -186,7 +187,7 @@ import Testing
   }
 
   @Test func readsLargeTablesFast() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let rows = (0..<10_582).map { "2007_\(100_000 + $0)\ttrain\tbeech birch\n" }
     let table = "id\tsplit\tlabels\n" + rows.joined()
     let start = ContinuousClock.now
@@ -197,7 +198,7 @@ import Testing
 
   @Test func committedManifestsAreValid() throws {
     let root = Golden.packageRoot
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     try folder.write("id\tsplit\tlabels\n2007_000392\ttrain\thorse person\n", "labels.tsv")
     let animals = try Manifest(contentsOf: "\(root)/data-manifests/voc-animals.yaml", dataRoot: folder.path)
     #expect(animals.items[0].labels == [4, 5])
@@ -211,7 +212,7 @@ import Testing
 }
 
 @Suite struct EvaluationMaskTests {
-  private func manifest(_ folder: Folder, unlisted: ClassTable.UnlistedPolicy) throws -> Manifest {
+  private func manifest(_ folder: TemporaryFolder, unlisted: ClassTable.UnlistedPolicy) throws -> Manifest {
     let classes = try ClassTable(
       [.init(name: "background", value: 0), .init(name: "beech", value: 8)], void: 9, unlisted: unlisted)
     let path = try ManifestWriter(name: "m", description: "", classes: classes).write(
@@ -220,7 +221,7 @@ import Testing
   }
 
   @Test func mapsValuesToIndices() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let manifest = try manifest(folder, unlisted: .error)
     let masks = EvaluationMasks(manifest)
     try LabelMask(width: 2, height: 2, labels: [0, 8, 9, 8]).write(
@@ -234,7 +235,7 @@ import Testing
   }
 
   @Test func refusesOrExcusesUnlistedValues() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let strict = try manifest(folder, unlisted: .error)
     try LabelMask(width: 3, height: 2, labels: [0, 8, 9, 8, 0, 15]).write(
       to: "\(folder.path)/masks/a.png", palette: .voc)

@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 import TestSupport
 import Testing
 
@@ -16,13 +17,13 @@ import Testing
     image: photographs/{id}.png
     """
 
-  private func manifest(_ folder: Folder, header: String = Self.header, _ rows: String) throws -> Manifest {
+  private func manifest(_ folder: TemporaryFolder, header: String = Self.header, _ rows: String) throws -> Manifest {
     try folder.write("id\tsplit\tlabels\timage\n" + rows, "items.tsv")
     return try Manifest(contentsOf: try folder.write(header, "m.yaml"))
   }
 
   @Test func commasSeparateNamesWithSpaces() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let manifest = try manifest(
       folder, "a\tt\ttraffic light\t\nb\tt\tBär, traffic light\t\nc\tt\tnone\t\nd\tt\t-\tmy photo/größe 1.png\n")
     #expect(manifest.items.map(\.labels) == [[1], [1, 2], [], nil])
@@ -41,7 +42,7 @@ import Testing
 
   @Test func namesThatDifferInCaseAreTold() throws {
     let manifest = try manifest(
-      try Folder(), header: Self.header.replacing("Bär", with: "Traffic Light"), "a\tt\tTraffic Light\t\n")
+      try TemporaryFolder(), header: Self.header.replacing("Bär", with: "Traffic Light"), "a\tt\tTraffic Light\t\n")
     #expect(
       manifest.warnings == [
         "the classes \"traffic light\" and \"Traffic Light\" differ in upper and lower case only: one class or two?"
@@ -50,7 +51,7 @@ import Testing
   }
 
   @Test func hugeNamesAreRefusedFast() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let huge = String(repeating: "a", count: 5_000_000)
     let start = ContinuousClock.now
     expectFailure(.data, "m.yaml: expected a manifest of at most 1048576 bytes") {
@@ -67,7 +68,7 @@ import Testing
     #expect(ContinuousClock.now - start < .seconds(20))
   }
 
-  private func wide(_ folder: Folder, _ column: String) throws -> String {
+  private func wide(_ folder: TemporaryFolder, _ column: String) throws -> String {
     try folder.write("id\tsplit\tlabels\t\(column)\na\tt\t-\t\n", "t.tsv")
     return ""
   }
@@ -79,7 +80,7 @@ import Testing
   }
 
   @Test func twoTablesAreAnError() throws {
-    let (folder, data) = (try Folder(), try Folder())
+    let (folder, data) = (try TemporaryFolder(), try TemporaryFolder())
     let beside = "id\tsplit\tlabels\na\tt\tBär\n"
     try folder.write(beside, "items.tsv")
     try data.write("id\tsplit\tlabels\nb\tt\tBär\n", "items.tsv")
@@ -102,7 +103,7 @@ import Testing
 @Suite struct DamagedManifestTests {
   /// Damaged manifests and tables are read or refused with `Failure(.data)`, never worse.
   @Test func damagedManifestsDoNoHarm() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let header = """
       name: street
       classes: &classes

@@ -1,5 +1,6 @@
 import Datasets
 import Imaging
+import LabelMasks
 import Testing
 
 @Suite struct RestoringTests {

@@ -1,4 +1,5 @@
 import Imaging
+import LabelMasks
 import Testing
 
 @Suite struct FlipsAndCrops {

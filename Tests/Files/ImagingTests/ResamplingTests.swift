@@ -1,4 +1,5 @@
 import Imaging
+import LabelMasks
 import Testing
 
 private let sizes = [(1, 1), (2, 3), (5, 4), (17, 33), (40, 16), (31, 50)]

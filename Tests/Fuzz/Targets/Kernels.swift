@@ -3,6 +3,7 @@ import Datasets
 import DenseCRF
 import Foundations
 import Imaging
+import LabelMasks
 import PSA
 import Tensors
 

@@ -4,6 +4,7 @@ import Evaluation
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 import PipelineGraph
 import Reporting
 import SSDD
@@ -151,21 +152,17 @@ final class Bench {
     }
     let reader = try ScoreMapReader("\(run)/ssdd")
     for id in Self.ids("train") {
-      func batch(_ mask: LabelMask) -> LabelBatch {
-        LabelBatch(batch: 1, height: Self.height, width: Self.width, labels: mask.labels)
-      }
       func enlarged(_ name: String) throws -> Tensor {
         let map = try reader.map(id, named: name)
         return kernels.resizeBilinear(
           map.reshaped([1, 1, map.shape[0], map.shape[1]]), height: Self.height, width: Self.width)
       }
       let merged = MergedMasks(
-        seedsFrom: batch(Self.mask(id, salt: 1)), advice: batch(Self.mask(id, salt: 2)),
+        seedsFrom: Self.mask(id, salt: 1), advice: Self.mask(id, salt: 2),
         knowledgeDifference: try enlarged("knowledge"),
         adviceDifference: try enlarged("advice"), present: try PresentLabels([[1, 2]], classes: 3),
         parameters: parameters)
-      let mask = LabelMask(width: Self.width, height: Self.height, labels: merged.refined.labels)
-      try mask.write(to: "\(run)/ssdd/masks/\(id).png", palette: .voc)
+      try merged.refined.write(to: "\(run)/ssdd/masks/\(id).png", palette: .voc)
     }
     try complete("ssdd")
   }

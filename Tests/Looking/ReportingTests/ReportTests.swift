@@ -2,6 +2,7 @@ import Evaluation
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 import Reporting
 import Testing
 

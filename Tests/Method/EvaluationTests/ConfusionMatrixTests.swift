@@ -2,6 +2,7 @@ import Evaluation
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 import Testing
 
 private func mask(_ labels: [UInt8]) -> LabelMask { LabelMask(width: labels.count, height: 1, labels: labels) }

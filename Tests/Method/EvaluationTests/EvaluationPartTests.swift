@@ -2,6 +2,8 @@ import Evaluation
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
+import StepFiles
 import TestSupport
 import Testing
 
@@ -23,7 +25,8 @@ import Testing
   private func part(_ shard: Int, of shards: Int = 3, split: String = "val", report: EvaluationReport? = nil) throws
     -> EvaluationPart
   {
-    EvaluationPart(shard: shard, shards: shards, split: split, report: try report ?? self.report(UInt64(shard)))
+    EvaluationPart(
+      Part(index: shard, count: shards), split: split, report: try report ?? self.report(UInt64(shard)))
   }
 
   @Test func partsInAFolderAddUpToTheWhole() throws {
@@ -44,12 +47,12 @@ import Testing
     func failure() -> String? { #expect(throws: Failure.self) { try EvaluationPart.all(in: folder.path) }?.message }
     #expect(failure() == "holds no parts (part-I-of-N.json)")
     for shard in [1, 3] { try AtomicFile.write(try part(shard).json(), to: folder.file(try part(shard).fileName)) }
-    #expect(failure() == "is incomplete: part-2-of-3.json missing")
+    #expect(failure() == "is incomplete: part-2-of-3.json of 3 parts missing")
     try AtomicFile.write(try part(1).json(), to: folder.file("part-2-of-3.json"))
     #expect(failure() == "says that it is part 1 of 3")
     try AtomicFile.write(try part(1, of: 2).json(), to: folder.file("part-1-of-2.json"))
-    #expect(failure() == "holds parts of more than one division (of 2 and of 3); remove the old one")
-    EvaluationPart.removeOtherDivisions(than: 2, in: folder.path)
+    #expect(failure() == "holds parts of more than one set (of 2 and of 3); remove the old one")
+    try StepFolder(folder.path).removeOtherDivisions(than: 2)
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["part-1-of-2.json"])
     try AtomicFile.write("{\"shard\": 1}", to: folder.file("part-1-of-2.json"))
     try AtomicFile.write("[", to: folder.file("part-2-of-2.json"))

@@ -2,6 +2,7 @@ import Evaluation
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 import TestSupport
 import Testing
 
@@ -53,22 +54,25 @@ import Testing
   }
 
   @Test(arguments: [
-    (["part-0-of-0.json"], "/part-0-of-0.json: is no part of a division: expected part-I-of-N.json with I from 1 to N"),
-    (["part-2-of-1.json"], "/part-2-of-1.json: is no part of a division: expected part-I-of-N.json with I from 1 to N"),
+    (["part-0-of-0.json"], "/part-0-of-0.json: is not a part: expected part-I-of-N.json with 1 <= I <= N <= 9999"),
+    (["part-2-of-1.json"], "/part-2-of-1.json: is not a part: expected part-I-of-N.json with 1 <= I <= N <= 9999"),
     (
       ["part-01-of-1.json"],
-      "/part-01-of-1.json: is no part of a division: expected part-I-of-N.json with I from 1 to N"
+      "/part-01-of-1.json: is not a part: expected part-I-of-N.json with 1 <= I <= N <= 9999"
     ),
-    (["part-1-of-99999999999999999999.json"], "is no part of a division: expected part-I-of-N.json with I from 1 to N"),
+    (["part-1-of-99999999999999999999.json"], "is not a part: expected part-I-of-N.json with 1 <= I <= N <= 9999"),
     (
       ["part-1-of-1000000000000.json"],
-      ": is incomplete: part-2-of-1000000000000.json, part-3-of-1000000000000.json, part-4-of-1000000000000.json, "
-        + "part-5-of-1000000000000.json, "
-        + "part-6-of-1000000000000.json and 999999999994 more missing"
+      "/part-1-of-1000000000000.json: is not a part: expected part-I-of-N.json with 1 <= I <= N <= 9999"
+    ),
+    (
+      ["part-1-of-9999.json"],
+      ": is incomplete: part-2-of-9999.json, part-3-of-9999.json, part-4-of-9999.json, part-5-of-9999.json, "
+        + "part-6-of-9999.json and 9993 more of 9999 parts missing"
     ),
     (
       ["part-1-of-2.json", "part-1-of-3.json"],
-      "holds parts of more than one division (of 2 and of 3); remove the old one"
+      "holds parts of more than one set (of 2 and of 3); remove the old one"
     ),
   ])
   func namesOfParts(names: [String], message: String) throws {

@@ -1,4 +1,5 @@
 import CPUBackend
+import LabelMasks
 import Models
 import NeuralNet
 import Tensors
@@ -24,7 +25,7 @@ struct GoldenDDNetTests {
     let xb = context.input(golden.generator.signed("input/ddnet/xb", low))
     #expect(try golden.mismatch(xa.value, "dd/xa", tolerance: 0) == nil)
     let (size, labels) = try golden.labels("dd/mask")
-    let mask = LabelBatch(batch: size[0], height: size[1], width: size[2], labels: labels)
+    let mask = LabelMask(batch: size[0], height: size[1], width: size[2], labels: labels)
     let oneHot = context.input(mask.oneHot(classes: try golden.shape("dd/dmask_onehot")[1]))
 
     // The features between head and net are made an input of their own, to see their gradient.

@@ -1,4 +1,5 @@
 import CPUBackend
+import LabelMasks
 import Models
 import NeuralNet
 import Tensors
@@ -52,7 +53,7 @@ struct GradientTests {
     let both = Both(parameters: head.parameters + net.parameters)
     fillForDifferences(both)
     freeScalesAndShifts(both)
-    let mask = LabelBatch(batch: 1, height: 4, width: 4, labels: [0, 0, 1, 1, 0, 2, 2, 1, 0, 0, 255, 1, 0, 1, 1, 1])
+    let mask = LabelMask(batch: 1, height: 4, width: 4, labels: [0, 0, 1, 1, 0, 2, 2, 1, 0, 0, 255, 1, 0, 1, 1, 1])
     let error = worstError(both) { context in
       let features = head(
         highLevel: context.constant(image([1, 4, 4, 4])), lowLevel: context.constant(image([1, 3, 4, 4])))
@@ -68,7 +69,7 @@ struct GradientTests {
     let net = DDNet(name: "dd0", classes: 4, channels: 6, statistics: statistics)
     fillForDifferences(net)
     let masks = [3, 7].map { step in
-      LabelBatch(batch: 2, height: 5, width: 9, labels: (0..<90).map { $0 % 11 == 10 ? 255 : UInt8($0 / step % 4) })
+      LabelMask(batch: 2, height: 5, width: 9, labels: (0..<90).map { $0 % 11 == 10 ? 255 : UInt8($0 / step % 4) })
     }
     func results(_ logits: (Context, Variable) -> [Variable]) throws -> [String: [Float]] {
       let context = Context(kernels: kernels, mode: .training, dropout: false)

@@ -1,6 +1,7 @@
 import CPUBackend
 import Foundation
 import Foundations
+import LabelMasks
 import NeuralNet
 import PSA
 import Tensors
@@ -67,7 +68,7 @@ private func random(_ shape: Shape, _ name: String, in range: ClosedRange<Float>
   func finiteDifferences(batch: Int, channels: Int, height: Int, width: Int) {
     let features = random([batch, channels, height, width], "finite")
     var generator = SeededGenerator(seed: 2, "labels")
-    let labels = LabelBatch(
+    let labels = LabelMask(
       batch: batch, height: height, width: width,
       labels: (0..<batch * height * width).map { _ in [0, 0, 1, 2, 255][generator.integer(0...4)] })
     let pairs = AffinityPairs(radius: 4)
@@ -100,7 +101,7 @@ private func random(_ shape: Shape, _ name: String, in range: ClosedRange<Float>
   func microBatches() {
     let features = random([3, 4, 8, 10], "micro")
     var generator = SeededGenerator(seed: 9, "labels")
-    let labels = LabelBatch(
+    let labels = LabelMask(
       batch: 3, height: 8, width: 10, labels: (0..<240).map { _ in [0, 1, 255][generator.integer(0...2)] })
     let whole = AffinityTargets(labels)
     func run(_ range: Range<Int>) -> (loss: Float, gradient: [Float]) {
@@ -121,14 +122,14 @@ private func random(_ shape: Shape, _ name: String, in range: ClosedRange<Float>
     let context = Context(kernels: kernels, mode: .training)
     let input = context.input(random([1, 3, 7, 9], "void"))
     let loss = AffinityLoss(
-      affinities(input), AffinityTargets(LabelBatch(repeating: 255, batch: 1, height: 7, width: 9))
+      affinities(input), AffinityTargets(LabelMask(repeating: 255, batch: 1, height: 7, width: 9))
     ).total
     loss.backward()
     #expect(loss.value.item == 0)
     #expect(input.gradient == Tensor(zeros: [1, 3, 7, 9]))
     // A map too small for any pair.
     let small = context.input(random([1, 3, 2, 3], "small"))
-    let none = AffinityLoss(affinities(small), AffinityTargets(LabelBatch(repeating: 0, batch: 1, height: 2, width: 3)))
+    let none = AffinityLoss(affinities(small), AffinityTargets(LabelMask(repeating: 0, batch: 1, height: 2, width: 3)))
       .total
     none.backward()
     #expect(none.value.item == 0)
@@ -141,12 +142,12 @@ private func random(_ shape: Shape, _ name: String, in range: ClosedRange<Float>
     // class 1 by the high.
     let low = Tensor([3, 1, 5], [0.1, 0.9, 0.6, 0, 0.1, 0.8, 0.1, 0.5, 0, 0.2, 0.1, 0, 0, 0, 0.3])
     let high = Tensor([3, 1, 5], [0.1, 0.9, 0.2, 0, 0.1, 0.8, 0.1, 0.5, 0, 0.4, 0.1, 0, 0, 0, 0.3])
-    #expect(affinityLabels(low: low, high: high).labels == [1, 0, 255, 255, 2])
+    #expect(affinityLabels(low: low, high: high, kernels: kernels).labels == [1, 0, 255, 255, 2])
   }
 
   @Test("kinds of pairs")
   func targets() {
-    let labels = LabelBatch(batch: 1, height: 2, width: 4, labels: [0, 0, 1, 255, 0, 1, 1, 2])
+    let labels = LabelMask(batch: 1, height: 2, width: 4, labels: [0, 0, 1, 255, 0, 1, 1, 2])
     let targets = AffinityTargets(labels, pairs: AffinityPairs(radius: 2))
     // Starts: row 0, columns 1 and 2; offsets (0, 1), (1, -1), (1, 0) and (1, 1).
     #expect(targets.background.values == [0, 0, 1, 0, 0, 0, 0, 0])

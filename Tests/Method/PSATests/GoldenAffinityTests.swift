@@ -94,7 +94,8 @@ struct GoldenAffinityTests {
     for name in try golden.cases("train") {
       let stacked = try golden.tensor("\(name)/label_scores_hwc")
       let half = stacked.shape[2] / 2
-      let labels = affinityLabels(low: Self.planes(stacked, 0..<half), high: Self.planes(stacked, half..<2 * half))
+      let labels = affinityLabels(
+        low: Self.planes(stacked, 0..<half), high: Self.planes(stacked, half..<2 * half), kernels: kernels)
       #expect(try golden.mismatch(labels.labels, "\(name)/label") == nil)
       let targets = AffinityTargets(labels)
       let shape = targets.background.shape

@@ -1,9 +1,10 @@
 import CPUBackend
+import LabelMasks
 import Models
 import NeuralNet
 import PSA
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// One iteration of each of PSA's two trainings: micro-batches and processes give the gradients of the whole batch.
@@ -34,7 +35,7 @@ import Testing
     network.initialise(seed: 2)
     // The features of an untrained trunk are so large that every affinity is 0: counts and sums are compared here, the
     // gradients of all processes are 0.
-    var labels = LabelBatch(repeating: 0, batch: 4, height: 8, width: 8)
+    var labels = LabelMask(repeating: 0, batch: 4, height: 8, width: 8)
     for n in 0..<4 {
       for y in 0..<8 {
         for x in 0..<8 { labels[n, y, x] = x + y < 3 * n ? 255 : x > 4 ? UInt8(1 + n % 2) : 0 }

@@ -1,9 +1,10 @@
 import CPUBackend
+import LabelMasks
 import Models
 import NeuralNet
 import SSDD
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// A batch divided over processes gives the gradients and the log of the whole batch: denominators are those of all
@@ -14,8 +15,8 @@ import Testing
 
   /// Blocks that differ from sample to sample, with more void in the first; the last sample's advice (`salt` > 0) lacks
   /// its object, so that the second process has no good sample at all.
-  private static func masks(_ salt: Int) -> LabelBatch {
-    var masks = LabelBatch(repeating: 0, batch: samples, height: side, width: side)
+  private static func masks(_ salt: Int) -> LabelMask {
+    var masks = LabelMask(repeating: 0, batch: samples, height: side, width: side)
     for n in 0..<samples {
       for y in 0..<side {
         for x in 0..<side where (x + salt + n) % 7 < 4 && y > 4 + (x * 5 + salt) % 3 {
@@ -23,7 +24,7 @@ import Testing
         }
       }
     }
-    for y in side - 9..<side { for x in 0..<side { masks[0, y, x] = LabelBatch.void } }
+    for y in side - 9..<side { for x in 0..<side { masks[0, y, x] = LabelMask.void } }
     if salt > 0 { for y in 0..<side { for x in 0..<side { masks[3, y, x] = 0 } } }
     return masks
   }

@@ -1,5 +1,7 @@
 import CPUBackend
 import Foundations
+import LabelMasks
+import MethodChoices
 import Models
 import NeuralNet
 import SSDD
@@ -84,7 +86,7 @@ struct GoldenStepTests {
     #expect(try golden.mismatch(forward.highLevel.value, "seg_head") == nil)
     #expect(try golden.mismatch(forward.logits.value, "seg_main") == nil)
     #expect(try golden.mismatch(probabilities, "seg_prob") == nil)
-    #expect(try golden.mismatch(argMax(probabilities, among: present, kernels: kernels), "seg_mask_main") == nil)
+    #expect(try golden.mismatch(kernels.argMax(probabilities, among: present.samples), "seg_mask_main") == nil)
     for (name, logits) in zip(["dd00", "dd01"], forward.differences) {
       #expect(try golden.mismatch(logits.value, name) == nil)
     }
@@ -92,7 +94,7 @@ struct GoldenStepTests {
     #expect(try golden.mismatch(forward.merged.refined, "refine_mask0") == nil)
   }
 
-  private func checkCRF(_ forward: DynamicStep.Forward, _ advice: LabelBatch, _ golden: GoldenFile) throws {
+  private func checkCRF(_ forward: DynamicStep.Forward, _ advice: LabelMask, _ golden: GoldenFile) throws {
     #expect(try golden.mismatch(forward.refinedProbabilities, "seg_crf") == nil)
     let different = zip(forward.advice.labels, advice.labels).count { $0 != $1 }
     #expect(different <= 2)
@@ -146,7 +148,7 @@ struct GoldenStepTests {
     let rates = try #require(try golden.file.attribute("lr_groups")?.asDoubles)
     let groups = ParameterGroups.segmentation(
       model, headMultiplier: Float(rates[1] / rates[0]), decay: Float(try golden.double("weight_decay")))
-    var optimiser = SGD(groups, momentum: Float(parameters.momentum))
+    var optimiser = SGD(groups, momentum: Float(MethodDefaults(.reference).momentum))
     optimiser.step(rate: Float(rates[0]), kernels: kernels)
     let expectedGroups = try golden.integers("params/group")
     for (name, group) in zip(names, expectedGroups) {
@@ -175,6 +177,6 @@ struct GoldenStepTests {
 }
 
 /// Marginals that are certain of a mask: 1 at each pixel's label.
-private func oneHot(_ mask: LabelBatch, _ labels: [Int], _ shape: Shape) -> Tensor {
+private func oneHot(_ mask: LabelMask, _ labels: [Int], _ shape: Shape) -> Tensor {
   Tensor(shape, labels.flatMap { label in mask.labels.map { Int($0) == label ? 1 : 0 } })
 }

@@ -1,4 +1,5 @@
 import CPUBackend
+import LabelMasks
 import Models
 import NeuralNet
 import SSDD
@@ -40,7 +41,7 @@ import Testing
 
   private func batch(_ test: Case) throws -> StaticBatch {
     let side = test.side / 4
-    let labels = LabelBatch(repeating: 1, batch: test.batch, height: side, width: side)
+    let labels = LabelMask(repeating: 1, batch: test.batch, height: side, width: side)
     return StaticBatch(
       images: GoldenGenerator(seed: 1).signed("x", [test.batch, 3, test.side, test.side]), knowledge: labels,
       advice: labels,

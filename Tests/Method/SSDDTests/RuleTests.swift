@@ -1,5 +1,6 @@
 import CPUBackend
 import Foundations
+import LabelMasks
 import SSDD
 import Tensors
 import Testing
@@ -28,14 +29,14 @@ struct RuleTests {
   }
 
   @Test func backgroundIsNeverFlagged() throws {
-    let all = LabelBatch(repeating: 1, batch: 1, height: 2, width: 4)
-    let none = LabelBatch(repeating: 0, batch: 1, height: 2, width: 4)
+    let all = LabelMask(repeating: 1, batch: 1, height: 2, width: 4)
+    let none = LabelMask(repeating: 0, batch: 1, height: 2, width: 4)
     #expect(!ignoreFlags(knowledge: none, advice: all, present: try present([1])).isBad(0))
     #expect(ignoreFlags(knowledge: all, advice: none, present: try present([1])).badSamples == [true])
   }
 
   @Test func aListedClassInNeitherMaskIsBadUnlessSaidOtherwise() throws {
-    let none = LabelBatch(repeating: 0, batch: 1, height: 2, width: 4)
+    let none = LabelMask(repeating: 0, batch: 1, height: 2, width: 4)
     #expect(ignoreFlags(knowledge: none, advice: none, present: try present([2])).isBad(0))
     #expect(!ignoreFlags(knowledge: none, advice: none, present: try present([2]), absentClassIsBad: false).isBad(0))
   }
@@ -68,16 +69,17 @@ struct RuleTests {
     let soft = softmax(Tensor([1, 3, 1, 2], [0, 1, 1.0986123, 1, 90, -90]), among: try present([1]), kernels: kernels)
       .values
     #expect(zip(soft, [0.25, 0.5, 0.75, 0.5, 0, 0] as [Float]).allSatisfy { abs($0 - $1) < 1e-6 })
-    #expect(argMax(scores, among: try present([1]), kernels: kernels).labels == [0, 0, 0])
-    #expect(argMax(probabilities, among: try present([2]), kernels: kernels).labels == [2, 2, 2])
-    #expect(argMax(probabilities, kernels: kernels).labels == [2, 2, 2])
-    #expect(argMax(probabilities.reshaped([3, 1, 3]), labels: [0, 5, 7]).labels == [7, 7, 7])
+    #expect(kernels.argMax(scores, among: try present([1]).samples).labels == [0, 0, 0])
+    #expect(kernels.argMax(probabilities, among: try present([2]).samples).labels == [2, 2, 2])
+    #expect(kernels.argMax(probabilities).labels == [2, 2, 2])
+    #expect(
+      kernels.argMax(ClassScores(values: probabilities.reshaped([3, 1, 3]), labels: [0, 5, 7])).labels == [7, 7, 7])
     #expect(throws: Failure.self) { try PresentLabels([[3]], classes: 3) }
   }
 
   @Test func sharesLeaveVoidOut() {
     #expect(foregroundShare(advice) == 4.0 / 7)
-    #expect(foregroundShare(LabelBatch(repeating: 255, batch: 1, height: 1, width: 2)) == 0)
+    #expect(foregroundShare(LabelMask(repeating: 255, batch: 1, height: 1, width: 2)) == 0)
   }
 
   @Test func presetsDifferWhereTextAndCodePart() {

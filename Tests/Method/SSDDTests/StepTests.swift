@@ -1,6 +1,8 @@
 import CPUBackend
 import DenseCRF
 import Foundations
+import LabelMasks
+import MethodChoices
 import Models
 import NeuralNet
 import SSDD
@@ -21,8 +23,8 @@ struct StepTests {
   private func images() -> Tensor { GoldenGenerator(seed: 1).signed("images", [samples, 3, 4 * side, 4 * side]) }
 
   /// Blocks of the present classes with ragged edges; `salt` moves them. The last rows of the first sample are void.
-  private func masks(_ salt: Int) -> LabelBatch {
-    var masks = LabelBatch(repeating: 0, batch: samples, height: side, width: side)
+  private func masks(_ salt: Int) -> LabelMask {
+    var masks = LabelMask(repeating: 0, batch: samples, height: side, width: side)
     for n in 0..<samples {
       for y in 0..<side {
         for x in 0..<side where (x + salt + n) % 7 < 4 && y > 4 + (x * 5 + salt) % 3 {
@@ -30,7 +32,7 @@ struct StepTests {
         }
       }
     }
-    for y in side - 4..<side { for x in 0..<side { masks[0, y, x] = LabelBatch.void } }
+    for y in side - 4..<side { for x in 0..<side { masks[0, y, x] = LabelMask.void } }
     // The last sample's advice has lost its object: a bad sample.
     if salt > 0 { for y in 0..<side { for x in 0..<side { masks[3, y, x] = 0 } } }
     return masks
@@ -114,7 +116,7 @@ struct StepTests {
 
   @Test func aBatchOfBadSamplesLeavesTheDetectorWithoutGradients() throws {
     let model = try smallModel(.static)
-    let empty = LabelBatch(repeating: 0, batch: samples, height: side, width: side)
+    let empty = LabelMask(repeating: 0, batch: samples, height: side, width: side)
     let log = try StaticStep(model: model).run(
       StaticBatch(images: images(), knowledge: masks(0), advice: empty, present: try present()), pass(4))
     #expect(log["bad_first"] == 1)
@@ -149,8 +151,8 @@ struct StepTests {
       for mask in [forward.knowledge, forward.advice, forward.subMask, forward.first.refined, forward.second.refined] {
         for n in 0..<samples {
           let labels = Set(mask.batch(n..<n + 1).labels)
-          #expect(labels.isSubset(of: Set(present.samples[n].map { UInt8($0) } + [LabelBatch.void])))
-          #expect(labels.contains(LabelBatch.void) == (n == 0))
+          #expect(labels.isSubset(of: Set(present.samples[n].map { UInt8($0) } + [LabelMask.void])))
+          #expect(labels.contains(LabelMask.void) == (n == 0))
         }
       }
       for (i, label) in forward.second.refined.labels.enumerated() {
@@ -247,7 +249,7 @@ struct StepTests {
   }
 
   @Test func theSecondModulesLossIsAChoiceOfItsOwn() throws {
-    func loss(_ choice: SSDDParameters.SecondModuleLoss) throws -> Double? {
+    func loss(_ choice: SecondModuleLoss) throws -> Double? {
       var parameters = SSDDParameters()
       (parameters.secondModuleLoss, parameters.channelDropout) = (choice, false)
       return try DynamicStep(model: try smallModel(.dynamic), parameters: parameters).run(try dynamicBatch(), pass(4))[
@@ -275,8 +277,8 @@ struct StepTests {
     let model = try smallModel(.static)
     let (height, width) = SeedMerge.outputSize(height: 45, width: 52)
     #expect((height, width) == (12, 14))
-    let knowledge = LabelBatch(repeating: 1, batch: 1, height: height, width: width)
-    let advice = LabelBatch(repeating: 0, batch: 1, height: height, width: width)
+    let knowledge = LabelMask(repeating: 1, batch: 1, height: height, width: width)
+    let advice = LabelMask(repeating: 0, batch: 1, height: height, width: width)
     let x = GoldenGenerator(seed: 4).signed("x", [1, 3, 45, 52])
     let different = SeedMerge(model: model).differences(
       images: x, knowledge: knowledge, advice: advice, kernels: kernels)
@@ -284,5 +286,33 @@ struct StepTests {
     let equal = SeedMerge(model: model, parameters: SSDDParameters(.paper))
       .differences(images: x, knowledge: knowledge, advice: advice, kernels: kernels)
     #expect(zip(different.knowledge.values, equal.knowledge.values).allSatisfy { abs($0 + $1 - 1) < 1e-6 })
+  }
+
+  /// d is computed from masks at OUT and decides between the masks at the image's size.
+  @Test func mergingAnImageIsTheRuleOnItsEnlargedDifferences() throws {
+    let merge = SeedMerge(model: try smallModel(.static))
+    let draw = GoldenGenerator(seed: 4)
+    let x = draw.signed("x", [1, 3, 45, 52])
+    // Channels in another order than the classes: a channel is not a class index.
+    let knowledge = ClassScores(values: draw.signed("k", [3, 45, 52]), labels: [0, 2, 1])
+    let advice = ClassScores(values: draw.signed("a", [3, 45, 52]), labels: [0, 2, 1])
+    let present = try PresentLabels([[1, 2]], classes: 3)
+    let merged = merge.merge(image: x, knowledge: knowledge, advice: advice, present: present, kernels: kernels)
+
+    func atOutput(_ scores: ClassScores) -> LabelMask {
+      let planes = kernels.resizeBilinear(scores.values.reshaped([1, 3, 45, 52]), height: 12, width: 14)
+      return kernels.argMax(ClassScores(values: planes.reshaped([3, 12, 14]), labels: scores.labels))
+    }
+    let d = merge.differences(images: x, knowledge: atOutput(knowledge), advice: atOutput(advice), kernels: kernels)
+    #expect(merged.knowledgeDifference == d.knowledge.reshaped([12, 14]))
+    let (mK, mA) = (kernels.argMax(knowledge), kernels.argMax(advice))
+    func enlarged(_ map: Tensor) -> Tensor { kernels.resizeBilinear(map, height: 45, width: 52) }
+    let rule = MergedMasks(
+      seedsFrom: mK, advice: mA, knowledgeDifference: enlarged(d.knowledge), adviceDifference: enlarged(d.advice),
+      present: present, parameters: SSDDParameters())
+    #expect(merged.mask == rule.refined && merged.isBad == rule.flags.isBad(0))
+    let differing = mK.labels.indices.filter { mK.labels[$0] != mA.labels[$0] }
+    let taken = differing.filter { merged.mask.labels[$0] == mA.labels[$0] }
+    #expect(!differing.isEmpty && merged.adviceShare == Double(taken.count) / Double(differing.count))
   }
 }

@@ -1,14 +1,15 @@
+import LabelMasks
 import Models
 import NeuralNet
 import SSDD
-import TestSupport
 import Tensors
+import TestSupport
 
 extension GoldenFile {
   /// A stored mask (N, h, w).
-  func masks(_ name: String) throws -> LabelBatch {
+  func masks(_ name: String) throws -> LabelMask {
     let (shape, labels) = try labels(name)
-    return LabelBatch(batch: shape[0], height: shape[1], width: shape[2], labels: labels)
+    return LabelMask(batch: shape[0], height: shape[1], width: shape[2], labels: labels)
   }
 
   /// Image-level labels: a 0/1 matrix samples x foreground classes.
@@ -24,7 +25,7 @@ extension GoldenFile {
     return ClassFlags(batch: shape[0], classes: shape[1], flags: try tensor(name).values.map { $0 > 0 })
   }
 
-  func mismatch(_ masks: LabelBatch, _ name: String) throws -> String? {
+  func mismatch(_ masks: LabelMask, _ name: String) throws -> String? {
     try mismatch(masks.labels, shape: [masks.batch, masks.height, masks.width], name, tolerance: 0)
   }
 
@@ -34,8 +35,8 @@ extension GoldenFile {
 }
 
 /// A mask of one sample, row by row.
-func mask(_ rows: [[UInt8]]) -> LabelBatch {
-  LabelBatch(batch: 1, height: rows.count, width: rows[0].count, labels: rows.flatMap { $0 })
+func mask(_ rows: [[UInt8]]) -> LabelMask {
+  LabelMask(batch: 1, height: rows.count, width: rows[0].count, labels: rows.flatMap { $0 })
 }
 
 /// A network small enough for tests: 8-channel ResNet-38 or SqueezeNet, three classes.

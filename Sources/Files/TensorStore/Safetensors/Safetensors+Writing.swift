@@ -12,7 +12,7 @@ extension Safetensors {
     metadata = metadata.filter { !reserved.contains($0.key) } + provenance.pairs.map { (key: $0.0, text: $0.1) }
     var fields: [String] = []
     if !metadata.isEmpty {
-      let pairs = metadata.sorted { $0.key < $1.key }.map { "\(json($0.key)):\(json($0.text))" }
+      let pairs = metadata.sorted { $0.key < $1.key }.map { "\(jsonString($0.key)):\(jsonString($0.text))" }
       fields.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
     }
     var position = 0
@@ -22,7 +22,7 @@ extension Safetensors {
       }
       let end = position + item.shape.count * MemoryLayout<Float>.size
       let shape = item.shape.dimensions.map(String.init).joined(separator: ",")
-      fields.append("\(json(item.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(position),\(end)]}")
+      fields.append("\(jsonString(item.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(position),\(end)]}")
       position = end
     }
     var header = Array("{\(fields.joined(separator: ","))}".utf8)
@@ -35,22 +35,6 @@ extension Safetensors {
       try sink.write(littleEndianBytes(header.count, 8) + header)
       for item in weights.items { try sink.write(try item.read()) }
     }
-  }
-
-  /// A JSON string.
-  private static func json(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case _ where scalar.value < 32:
-        let digits = String(scalar.value, radix: 16)
-        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result + "\""
   }
 }
 

@@ -11,7 +11,7 @@ public struct CRFStageOptions: StageOptions {
         crf --images photographs --masks masks --out refined
       """,
     example: "--manifest M.yaml --data DIR --scores runs/psa --out runs/psa-crf",
-    output: .maps)
+    output: .maps, algorithmVersion: 2)
 
   public struct Inputs: ParsableArguments, Sendable {
     @Option(

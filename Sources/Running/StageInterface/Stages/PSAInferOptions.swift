@@ -10,7 +10,7 @@ public struct PSAInferOptions: StageOptions {
       needs.
       """,
     example: "--manifest M.yaml --data DIR --affinity affinity/weights.h5 --scores runs/cam --out runs/psa",
-    output: .maps)
+    output: .maps, algorithmVersion: 2)
 
   public struct Inputs: ParsableArguments, Sendable {
     @Option(.input("affinity", [.weights], "Affinity network (train-affinity)."))

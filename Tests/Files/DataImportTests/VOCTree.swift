@@ -1,6 +1,9 @@
+import TestSupport
+import DataImport
 import Datasets
 import Foundation
 import Imaging
+import LabelMasks
 
 /// Eight tiny images as VOC 2012 lays out its own: two of train, two of SBD, two of val, two of test.
 struct VOCTree {
@@ -10,7 +13,7 @@ struct VOCTree {
   static let counts = DatasetImport.PublishedCounts(train: 2, trainAug: 4, val: 2, test: 2)
 
   init() throws {
-    folder = try Folder()
+    folder = try TemporaryFolder()
     let ids = ["2007_01", "2007_02", "2008_03", "2008_04", "2009_05", "2009_06", "2010_07", "2010_08"]
     for (index, id) in ids.enumerated() {
       let image = RGBImage(width: 6, height: 4, colour: RGB(UInt8(20 * index), 90, 200))

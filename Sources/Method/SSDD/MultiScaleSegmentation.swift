@@ -1,24 +1,20 @@
-import CPUBackend
 import Datasets
 import Foundations
 import Imaging
 import MethodChoices
 import Models
 import NeuralNet
-import SSDD
-import StageInterface
 import Tensors
 
 /// Inference of a segmentation network at several sizes, mirrored too. `ScaleFusion` says how the passes are made and
 /// joined.
 public struct MultiScaleSegmentation {
-  private let network: SegmentationModel
+  public let network: SegmentationModel
   private var scales: [Double]
   private let flip: Bool
-  private let fusion: SSDDParameters.ScaleFusion
+  private let fusion: ScaleFusion
   private let side: Int
   private var kernels: any Kernels
-  private let memory: InferenceMemory
   /// Whether an image and its mirror image go through the network in one batch.
   private var isTogether = true
 
@@ -26,11 +22,9 @@ public struct MultiScaleSegmentation {
   ///   - scales: sizes relative to the image or to the square.
   ///   - flip: whether each size is seen mirrored too.
   ///   - side: of the square that `.softmaxOfSumSquare` squeezes images to.
-  ///   - memory: what the process may take; nil for no limit.
   public init(
-    network: SegmentationModel, scales: [Double], flip: Bool, fusion: SSDDParameters.ScaleFusion = .meanKeepingRatio,
-    side: Int = 448, kernels: CPUKernels,
-    memory: MemorySize? = nil
+    network: SegmentationModel, scales: [Double], flip: Bool, fusion: ScaleFusion = .meanKeepingRatio,
+    side: Int = 448, kernels: any Kernels
   ) {
     self.network = network
     self.scales = scales
@@ -38,32 +32,34 @@ public struct MultiScaleSegmentation {
     self.fusion = fusion
     self.side = side
     self.kernels = kernels
-    self.memory = InferenceMemory(limit: memory, modules: [network], threads: kernels.threads)
   }
 
   /// (k, H, W) for the k class indices in `classes`, not normalised where they are not all of the network's.
   ///
-  /// - Throws: `Failure(.usage)` where a scaled square is too small for the network's reflection padding, or an image
-  ///   too large for the memory. Images that keep their ratio get a border where they are too small.
-  public func probabilities(of image: RGBImage, classes: [Int]) throws -> Tensor {
+  /// - Parameter isTogether: whether an image and its mirror image go through the network in one batch.
+  /// - Throws: `Failure(.usage)` where a scaled square is too small for the network's reflection padding. Images that
+  ///   keep their ratio get a border where they are too small.
+  public func probabilities(of image: RGBImage, classes: [Int], isTogether: Bool = true) throws -> Tensor {
     var passes = self
-    passes.isTogether = try memory.fitsTogether(image) { isTogether, kernels in
-      var rehearsal = self
-      (rehearsal.isTogether, rehearsal.kernels, rehearsal.scales) = (
-        isTogether, kernels, scales.max().map { [$0] } ?? []
-      )
-      _ = try rehearsal.fused(image, classes: classes)
-    }
+    passes.isTogether = isTogether
     return try passes.fused(image, classes: classes)
+  }
+
+  /// Does what takes most memory for this image, the passes of the largest size, for kernels that count it.
+  public func rehearse(_ image: RGBImage, classes: [Int], isTogether: Bool, kernels: any Kernels) throws {
+    var largest = self
+    (largest.isTogether, largest.kernels) = (isTogether, kernels)
+    largest.scales = scales.max().map { [$0] } ?? []
+    _ = try largest.fused(image, classes: classes)
   }
 
   private func fused(_ image: RGBImage, classes: [Int]) throws -> Tensor {
     switch fusion {
-    case .meanKeepingRatio: try meanKeepingRatio(of: image, classes: classes)
+    case .meanKeepingRatio: return try meanKeepingRatio(of: image, classes: classes)
     case .softmaxOfSumSquare:
-      Self.planes(
-        classes,
-        of: Self.softmaxOfSum(try squareSum(of: image), height: image.height, width: image.width, kernels: kernels))
+      let sum = try squareSum(of: image)
+      let softmax = Self.softmaxOfSum(sum, height: image.height, width: image.width, kernels: kernels)
+      return Self.planes(classes, of: softmax)
     }
   }
 
@@ -128,9 +124,8 @@ extension MultiScaleSegmentation {
   /// The sum brought to the image's size, then a softmax of it: (classes, height, width).
   package static func softmaxOfSum(_ sum: Tensor, height: Int, width: Int, kernels: any Kernels) -> Tensor {
     let planes = sum.reshaped(Shape([1] + sum.shape.dimensions))
-    return kernels.softmax(kernels.resizeBilinear(planes, height: height, width: width)).reshaped([
-      sum.shape[0], height, width,
-    ])
+    let softmax = kernels.softmax(kernels.resizeBilinear(planes, height: height, width: width))
+    return softmax.reshaped([sum.shape[0], height, width])
   }
 }
 
@@ -140,7 +135,8 @@ extension MultiScaleSegmentation {
   /// The network's softmaxes (classes, h, w) of an input (1, 3, H, W) and of its mirror image; h and w are the input's
   /// sides, rounded up to a multiple of 8.
   private func softmaxes(of input: Tensor) -> [(map: Tensor, isMirrored: Bool)] {
-    networkPasses(input, flip: flip, isTogether: isTogether, kernels: kernels).flatMap { pass in
+    let order: MirroredPasses = flip ? (isTogether ? .together : .oneByOne) : .none
+    return order.passes(of: input, kernels: kernels).flatMap { pass in
       let softmax = kernels.softmax(
         network.logits(Context(kernels: kernels, mode: .inference).constant(pass.input), upsampling: 8).value)
       return pass.isMirrored.enumerated().map { n, isMirrored in
@@ -163,13 +159,5 @@ extension MultiScaleSegmentation {
   private static func planes(_ classes: [Int], of map: Tensor) -> Tensor {
     if classes == Array(0..<map.shape[0]) { return map }
     return Tensor.stacked(classes.map { map.batch($0..<($0 + 1)) })
-  }
-}
-
-extension LabelMask {
-  /// The class of the highest score at each pixel: scores (k, H, W) and the class index of each channel; of equal
-  /// scores the first wins.
-  public init(ofScores scores: Tensor, labels: [Int]) {
-    self.init(width: scores.shape[2], height: scores.shape[1], labels: argMax(scores, labels: labels).labels)
   }
 }

@@ -50,7 +50,7 @@ public enum SafeName {
   }
 
   /// A name for a message: what is too long for a name is cut, so that the end of the sentence is still read.
-  static func shown(_ name: some StringProtocol) -> String {
+  public static func shown(_ name: some StringProtocol) -> String {
     name.utf8.count <= 200
       ? String(name) : String(decoding: name.utf8.prefix(60), as: UTF8.self) + "... (\(name.utf8.count) bytes)"
   }

@@ -1,9 +1,10 @@
 import CPUBackend
 import DenseCRF
 import Imaging
+import LabelMasks
+import MethodChoices
 import Models
 import SSDD
-import StageKit
 import Tensors
 import TestSupport
 import Testing
@@ -29,7 +30,7 @@ struct GoldenMultiScaleTests {
     try golden.fill(network)
     return MultiScaleSegmentation(
       network: network, scales: try golden.file.doubles("scales"), flip: flip,
-      fusion: SSDDParameters(.reference).scaleFusion,
+      fusion: MethodDefaults(.reference).scaleFusion,
       side: try golden.integer("side"), kernels: kernels)
   }
 
@@ -51,18 +52,19 @@ struct GoldenMultiScaleTests {
     // Where two classes are as good as equal the last bits decide; the reference counts such pixels of the mask at the
     // image's size.
     let close = 2 * (try golden.integer("low_margin_pixels", of: "mask_orig_size"))
-    #expect(try different(LabelMask(ofScores: sum, labels: classes), "mask_square") <= close)
+    #expect(try different(kernels.argMax(ClassScores(values: sum, labels: classes)), "mask_square") <= close)
 
     let probabilities = MultiScaleSegmentation.softmaxOfSum(
       sum, height: image.height, width: image.width, kernels: kernels)
     #expect(try golden.mismatch(probabilities, "prob_orig_size") == nil)
-    #expect(try different(LabelMask(ofScores: probabilities, labels: classes), "mask_orig_size") <= close)
+    #expect(
+      try different(kernels.argMax(ClassScores(values: probabilities, labels: classes)), "mask_orig_size") <= close)
 
     let crf = try DenseCRF(
       width: image.width, height: image.height, rgb: image.pixels, parameters: DenseCRFParameters(), threads: 2)
     let q = try crf.infer(probabilities: probabilities)
     #expect(try golden.mismatch(q, "crf_Q_orig_size") == nil)
-    #expect(try different(LabelMask(ofScores: q, labels: classes), "crf_mask_orig_size") <= close)
+    #expect(try different(kernels.argMax(ClassScores(values: q, labels: classes)), "crf_mask_orig_size") <= close)
   }
 
   /// Number of pixels where a mask is not the stored one.

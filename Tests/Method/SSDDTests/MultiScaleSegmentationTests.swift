@@ -2,10 +2,10 @@ import CPUBackend
 import Datasets
 import Foundations
 import Imaging
+import MethodChoices
 import Models
 import NeuralNet
 import SSDD
-import StageKit
 import Tensors
 import TestSupport
 import Testing
@@ -24,7 +24,7 @@ import Testing
     image = RGBImage(width: 44, height: 36, pixels: grey.map { UInt8($0) })
   }
 
-  private func inference(_ fusion: SSDDParameters.ScaleFusion, scales: [Double], flip: Bool, side: Int = 40)
+  private func inference(_ fusion: ScaleFusion, scales: [Double], flip: Bool, side: Int = 40)
     -> MultiScaleSegmentation
   {
     MultiScaleSegmentation(network: network, scales: scales, flip: flip, fusion: fusion, side: side, kernels: kernels)

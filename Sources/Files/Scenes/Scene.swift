@@ -1,5 +1,6 @@
 import Foundations
 import Imaging
+import LabelMasks
 
 /// One made picture with its truth.
 public struct Scene: Sendable, Equatable {

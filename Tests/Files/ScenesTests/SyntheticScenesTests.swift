@@ -1,3 +1,5 @@
+import TestSupport
+import Scenes
 import Datasets
 import Foundation
 import Foundations
@@ -89,7 +91,7 @@ import Testing
   }
 
   @Test func writeAManifestThatHolds() throws {
-    let (folder, other) = (try Folder(), try Folder())
+    let (folder, other) = (try TemporaryFolder(), try TemporaryFolder())
     let scenes = SyntheticScenes(width: 48, height: 36, seed: 2, splits: [.init("train", 7), .init("val", 3)])
     var reports: [Int] = []
     let path = try scenes.write(to: folder.path, threads: 2) { reports.append($0) }
@@ -113,7 +115,7 @@ import Testing
   }
 
   @Test func aRunThatFailsLeavesNoManifest() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let scenes = SyntheticScenes(width: 48, height: 36, splits: [.init("train", 3)])
     let path = try scenes.write(to: folder.path)
     // A folder where an image should go: writing it fails.
