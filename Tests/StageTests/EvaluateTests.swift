@@ -33,7 +33,8 @@ extension StageSuites {
       try FileManager.default.removeItem(atPath: workshop.path("parts/part-3-of-4.json"))
       #expect(
         try workshop.run("evaluate", merge)
-          == Programs.Outcome(status: 66, output: "evaluate: parts: is incomplete: part-3-of-4.json of 4 parts missing\n"))
+          == Programs.Outcome(
+            status: 66, output: "evaluate: parts: is incomplete: part-3-of-4.json of 4 parts missing\n"))
       #expect(try workshop.run("evaluate", ["--out", "merged"]).output.contains("give either --masks or --merge"))
     }
 

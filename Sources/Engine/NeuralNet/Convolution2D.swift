@@ -9,17 +9,17 @@ public final class Convolution2D: Module {
   public let bias: Parameter?
   public let convolution: ConvolutionParameters
 
-  /// Weights and bias start as PyTorch's do unless `initialiser` says otherwise for the weight; they are zero until
+  /// Weights and bias start as PyTorch's do unless `weight.initialiser` is set to another rule; they are zero until
   /// `initialise(seed:)` or a weights file fills them.
   public init(
     name: String, in inputs: Int, out outputs: Int, kernel: Int, stride: Int = 1, dilation: Int = 1, padding: Int = 0,
-    paddingMode: ConvolutionParameters.PaddingMode = .zero, bias: Bool = false, initialiser: Initialiser? = nil
+    paddingMode: ConvolutionParameters.PaddingMode = .zero, bias: Bool = false
   ) {
     let standard = Initialiser.pyTorchDefault(fanIn: inputs * kernel * kernel)
     self.name = name
     weight = Parameter(
       name: "\(name).weight", shape: [outputs, inputs, kernel, kernel], role: .weight,
-      initialiser: initialiser ?? standard)
+      initialiser: standard)
     self.bias = bias ? Parameter(name: "\(name).bias", shape: [outputs], role: .bias, initialiser: standard) : nil
     convolution = ConvolutionParameters(stride: stride, dilation: dilation, padding: padding, paddingMode: paddingMode)
   }

@@ -58,14 +58,14 @@ enum Codec {
 
   /// - Parameter palette: nil with three channels; with one channel nil writes a grey PNG.
   static func png(
-    _ pixels: [UInt8], width: Int, height: Int, channels: Int, palette: Palette?, text: [(String, String)],
+    _ pixels: [UInt8], size: (width: Int, height: Int), channels: Int, palette: Palette?, text: [(String, String)],
     compression: Int, file: String?
   ) throws -> [UInt8] {
     let colours = palette.map { $0.colours.flatMap { [$0.red, $0.green, $0.blue] } } ?? []
     let pairs = try packed(text, file: file)
     return try encoding(file: file) { out in
       image_write_png(
-        pixels, UInt32(width), UInt32(height), Int32(channels), colours, Int32(colours.count / 3), pairs,
+        pixels, UInt32(size.width), UInt32(size.height), Int32(channels), colours, Int32(colours.count / 3), pairs,
         Int32(text.count), Int32(compression),
         out)
     }

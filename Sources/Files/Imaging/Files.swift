@@ -43,7 +43,7 @@ extension RGBImage {
   /// The image as PNG, lossless. Text pairs (keys: 1 to 79 printable ASCII characters) are stored before the pixels.
   public func pngBytes(text: [(String, String)] = [], compression: Int = 6, file: String? = nil) throws -> [UInt8] {
     try Codec.png(
-      pixels, width: width, height: height, channels: 3, palette: nil, text: text, compression: compression, file: file)
+      pixels, size: (width, height), channels: 3, palette: nil, text: text, compression: compression, file: file)
   }
 
   /// Writes a PNG atomically; creates the folder. Throws a `Failure` of kind `.io` on a full disk, and then leaves what
@@ -91,7 +91,7 @@ extension LabelMask {
       complete = palette.setting(largest, to: .black)
     }
     return try Codec.png(
-      labels, width: width, height: height, channels: 1, palette: complete, text: text, compression: compression,
+      labels, size: (width, height), channels: 1, palette: complete, text: text, compression: compression,
       file: file)
   }
 

@@ -21,13 +21,14 @@ enum Geometry {
   /// The window of `width` x `height` whose top left corner is (x, y) of the source; outside the source it holds
   /// `padding`.
   static func cropped(
-    _ source: [UInt8], width sourceWidth: Int, height sourceHeight: Int, x: Int, y: Int, width: Int, height: Int,
+    _ source: [UInt8], size: (width: Int, height: Int), at corner: (x: Int, y: Int), width: Int, height: Int,
     padding: [UInt8]
   ) -> [UInt8] {
+    let (x, y) = corner
     precondition(width > 0 && height > 0, "a crop of \(width) x \(height)")
     let channels = padding.count
     let left = min(max(-x, 0), width)
-    let right = max(min(sourceWidth - x, width), left)
+    let right = max(min(size.width - x, width), left)
     return [UInt8](unsafeUninitializedCapacity: width * height * channels) { out, count in
       func pad(_ range: Range<Int>) {
         for i in range { for c in 0..<channels { out[i * channels + c] = padding[c] } }
@@ -35,12 +36,12 @@ enum Geometry {
       source.withUnsafeBufferPointer { source in
         for row in 0..<height {
           let from = y + row
-          guard from >= 0, from < sourceHeight else {
+          guard from >= 0, from < size.height else {
             pad(row * width..<(row + 1) * width)
             continue
           }
           pad(row * width..<row * width + left)
-          let start = (from * sourceWidth + x + left) * channels
+          let start = (from * size.width + x + left) * channels
           let target = (row * width + left) * channels
           for i in 0..<(right - left) * channels { out[target + i] = source[start + i] }
           pad(row * width + right..<(row + 1) * width)
@@ -62,7 +63,7 @@ extension RGBImage {
   public func cropped(x: Int, y: Int, width: Int, height: Int, padding: RGB = .black) -> RGBImage {
     let colour = [padding.red, padding.green, padding.blue]
     let window = Geometry.cropped(
-      pixels, width: self.width, height: self.height, x: x, y: y, width: width, height: height, padding: colour)
+      pixels, size: (self.width, self.height), at: (x, y), width: width, height: height, padding: colour)
     return RGBImage(width: width, height: height, pixels: window)
   }
 }
@@ -77,7 +78,7 @@ extension LabelMask {
   /// mask is `padding`.
   public func cropped(x: Int, y: Int, width: Int, height: Int, padding: UInt8 = LabelMask.void) -> LabelMask {
     let window = Geometry.cropped(
-      labels, width: self.width, height: self.height, x: x, y: y, width: width, height: height, padding: [padding])
+      labels, size: (self.width, self.height), at: (x, y), width: width, height: height, padding: [padding])
     return LabelMask(width: width, height: height, labels: window)
   }
 }

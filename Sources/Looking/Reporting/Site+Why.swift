@@ -113,66 +113,78 @@ extension Site {
   }
 
   private func plots(of merge: MergeRecord) -> [Plot] {
-    let names = report.classes.map(\.name)
+    let file = "The values are in data/report.json."
+    return [
+      Plot(
+        name: "bias-\(merge.step)",
+        alternative: "mIoU against dd_bias of \(merge.step), recomputed from its d maps. \(file)", svg: biasCurve(merge)
+      ),
+      Plot(
+        name: "won-\(merge.step)",
+        alternative: "Share of differing pixels won and lost per true class; the table below has the numbers.",
+        svg: wonAndLost(merge)),
+      Plot(
+        name: "advice-\(merge.step)",
+        alternative: "Share of the advice that is right per class; the table below has the numbers.",
+        svg: adviceShares(merge)),
+      Plot(
+        name: "calibration-\(merge.step)",
+        alternative: "How often the masks differ where d says so, for both d maps. \(file)", svg: calibration(merge)),
+      Plot(
+        name: "confidence-\(merge.step)", alternative: "How often the advice is right, by w. \(file)",
+        svg: SVG.lines(
+          title: "\(merge.step): w against who is right", x: "w", y: "share where the advice is right",
+          [Self.series("w", merge.confidence)], marks: [(0, "advice from here")], levels: [(0.5, "")], yRange: 0...1)),
+    ]
+  }
+
+  private func biasCurve(_ merge: MergeRecord) -> String {
     let points = zip(merge.bias.biases, merge.bias.means).compactMap { bias, mean in mean.map { (x: bias, y: $0 * 100) }
     }
     let levels = [("knowledge", merge.knowledgeMean), ("advice", merge.adviceMean)].compactMap { word, mean in
       mean.map { ($0 * 100, word) }
     }
-    let bias = SVG.lines(
+    return SVG.lines(
       title: "\(merge.step): mIoU over dd_bias", x: "dd_bias", y: "mIoU in %",
       [.init(name: "from the stored d maps", points: points)],
       marks: [(merge.bias.own, "this run")], levels: levels)
+  }
+
+  private static func series(_ name: String, _ calibration: Calibration) -> SVG.Series {
+    SVG.Series(name: name, points: zip(calibration.means, calibration.shares).map { ($0, $1) })
+  }
+
+  private func calibration(_ merge: MergeRecord) -> String {
     let diagonal = SVG.Series(name: "perfectly calibrated", points: [(0, 0), (1, 1)])
-    func series(_ name: String, _ calibration: Calibration) -> SVG.Series {
-      SVG.Series(name: name, points: zip(calibration.means, calibration.shares).map { ($0, $1) })
-    }
-    let d = SVG.lines(
+    return SVG.lines(
       title: "\(merge.step): calibration of d", x: "d", y: "share of pixels that differ",
       [
-        series("d of the knowledge", merge.knowledgeDifference), series("d of the advice", merge.adviceDifference),
-        diagonal,
+        Self.series("d of the knowledge", merge.knowledgeDifference),
+        Self.series("d of the advice", merge.adviceDifference), diagonal,
       ], yRange: 0...1)
-    let w = SVG.lines(
-      title: "\(merge.step): w against who is right", x: "w", y: "share where the advice is right",
-      [series("w", merge.confidence)], marks: [(0, "advice from here")],
-      levels: [(0.5, "")], yRange: 0...1)
-    let shares = SVG.bars(
+  }
+
+  private func wonAndLost(_ merge: MergeRecord) -> String {
+    SVG.bars(
       title: "\(merge.step): won and lost per true class", unit: "% of differing pixels of the class",
-      categories: names,
+      categories: report.classes.map(\.name),
       [
         ("won", merge.choiceByClass.map { $0.total == 0 ? nil : Double($0.won) / Double($0.total) * 100 }),
         ("lost", merge.choiceByClass.map { $0.total == 0 ? nil : Double($0.lost) / Double($0.total) * 100 }),
       ])
-    // Above 50 the paper's condition |S^A,T| > |S^A,F| holds.
-    let advice = SVG.bars(
+  }
+
+  /// Above 50 the paper's condition |S^A,T| > |S^A,F| holds.
+  private func adviceShares(_ merge: MergeRecord) -> String {
+    SVG.bars(
       title: "\(merge.step): share of the advice that is right, per class", unit: "|S^A,T| in % of |S^A,T| + |S^A,F|",
-      categories: names,
+      categories: report.classes.map(\.name),
       [
         (
           "advice right",
           zip(merge.adviceTrue, merge.adviceFalse).map { $0 + $1 == 0 ? nil : Double($0) / Double($0 + $1) * 100 }
         )
       ])
-    let file = "The values are in data/report.json."
-    return [
-      Plot(
-        name: "bias-\(merge.step)",
-        alternative: "mIoU against dd_bias of \(merge.step), recomputed from its d maps. \(file)", svg: bias),
-      Plot(
-        name: "won-\(merge.step)",
-        alternative: "Share of differing pixels won and lost per true class; the table below has the numbers.",
-        svg: shares),
-      Plot(
-        name: "advice-\(merge.step)",
-        alternative: "Share of the advice that is right per class; the table below has "
-          + "the numbers.",
-        svg: advice),
-      Plot(
-        name: "calibration-\(merge.step)",
-        alternative: "How often the masks differ where d says so, for both d maps. \(file)", svg: d),
-      Plot(name: "confidence-\(merge.step)", alternative: "How often the advice is right, by w. \(file)", svg: w),
-    ]
   }
 
   // MARK: Figure 6

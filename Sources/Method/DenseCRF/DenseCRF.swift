@@ -71,8 +71,8 @@ public struct DenseCRF: Sendable {
     let field = try probabilities.values.withUnsafeBufferPointer { source in
       guard let source = source.baseAddress else { throw Failure(.data, "empty probability map") }
       return try MeanField<V>(
-        probabilities: source, labels: labels, width: width, height: height, clip: parameters.clip, position: position,
-        bilateral: bilateral, threads: threads)
+        probabilities: source, labels: labels, width: width, height: height, clip: parameters.clip,
+        filters: (position, bilateral), threads: threads)
     }
     let marginals = [Float](unsafeUninitializedCapacity: probabilities.count) { target, count in
       if let target = target.baseAddress { field.run(iterations: parameters.iterations, result: target) }

@@ -21,15 +21,14 @@ struct MeanField<V: Lanes> {
 
   /// - Parameter probabilities: (labels, height, width). Throws where a value is not finite.
   init(
-    probabilities: UnsafePointer<Float>, labels: Int, width: Int, height: Int, clip: Float, position: Filter,
-    bilateral: Filter, threads: Int
+    probabilities: UnsafePointer<Float>, labels: Int, width: Int, height: Int, clip: Float,
+    filters: (position: Filter, bilateral: Filter), threads: Int
   ) throws {
     self.labels = labels
     let pixels = width * height
     self.pixels = pixels
     self.threads = threads
-    self.position = position
-    self.bilateral = bilateral
+    (position, bilateral) = filters
     blocks = (labels + V.width - 1) / V.width
     prior = AlignedBuffer(count: pixels * blocks)
     let rowWidth = blocks * V.width

@@ -64,7 +64,8 @@ public final class ResNet: Backbone {
     self.name = name
     self.prefix = prefix
     conv1 = Convolution2D(
-      name: "\(prefix)conv1", in: 3, out: 64, kernel: 7, stride: 2, padding: 3, initialiser: .heNormal(fanIn: 3 * 49))
+      name: "\(prefix)conv1", in: 3, out: 64, kernel: 7, stride: 2, padding: 3)
+    conv1.weight.initialiser = .heNormal(fanIn: 3 * 49)
     bn1 = BatchNorm2D(name: "\(prefix)bn1", channels: 64, statistics: statistics)
     let expansion = size.hasBottlenecks ? 4 : 1
     var (layers, inputs) = ([[ResNetBlock]](), 64)
@@ -141,7 +142,8 @@ final class ResNetBlock: Module {
       let deviation = gain * (2 / Double(inputs * kernel * kernel)).squareRoot()
       let layer = Convolution2D(
         name: "\(name).\(convolution)", in: inputs, out: outputs, kernel: kernel, stride: stride, dilation: dilation,
-        padding: kernel / 2 * dilation, initialiser: .normal(deviation: Float(deviation)))
+        padding: kernel / 2 * dilation)
+      layer.weight.initialiser = .normal(deviation: Float(deviation))
       return (layer, BatchNorm2D(name: "\(name).\(norm)", channels: outputs, statistics: statistics))
     }
     let outputs = isBottleneck ? middle * 4 : middle

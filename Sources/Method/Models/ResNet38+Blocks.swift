@@ -23,11 +23,10 @@ final class BasicBlock: ResidualBlock {
   private let conv1: Convolution2D?
 
   init(
-    name: String, in inputs: Int, middle: Int, out outputs: Int, stride: Int = 1, firstDilation: Int? = nil,
-    dilation: Int = 1,
+    name: String, in inputs: Int, middle: Int, out outputs: Int, stride: Int, dilations: (first: Int, second: Int),
     statistics: BatchNorm2D.Statistics
   ) {
-    let first = firstDilation ?? dilation
+    let (first, dilation) = dilations
     bn2a = BatchNorm2D(name: "\(name).bn_branch2a", channels: inputs, statistics: statistics)
     conv2a = Convolution2D(
       name: "\(name).conv_branch2a", in: inputs, out: middle, kernel: 3, stride: stride, dilation: first,

@@ -53,8 +53,8 @@ public final class ResNet38: Backbone {
     {
       {
         BasicBlock(
-          name: $0, in: inputs, middle: middle, out: outputs, stride: stride, firstDilation: first, dilation: dilation,
-          statistics: statistics)
+          name: $0, in: inputs, middle: middle, out: outputs, stride: stride,
+          dilations: (first ?? dilation, dilation), statistics: statistics)
       }
     }
 

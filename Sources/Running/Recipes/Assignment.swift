@@ -34,17 +34,14 @@ public struct Assignment: Codable, Equatable, Sendable {
   public var shards: Int
 
   public init(
-    stage: String, algorithm: Int, parameters: [String: String] = [:], seed: String? = nil, inputs: [Input] = [],
-    manifest: String? = nil,
-    data: String? = nil, part: Part? = nil
+    stage: String, algorithm: Int, parameters: [String: String] = [:], inputs: [Input] = [], manifest: String? = nil,
+    part: Part? = nil
   ) {
     self.stage = stage
     self.algorithm = algorithm
     self.parameters = parameters
-    self.seed = seed
     self.inputs = inputs
     self.manifest = manifest
-    self.data = data
     shard = part?.index ?? 0
     shards = part?.count ?? 0
   }
@@ -55,10 +52,9 @@ public struct Assignment: Codable, Equatable, Sendable {
   public init(_ request: StageRequest, stage: String, algorithm: Int, part: Part?) {
     self.init(
       stage: stage, algorithm: algorithm, parameters: Dictionary(request.parameters.map { ($0.name, $0.value) }) { $1 },
-      seed: request.seed,
       inputs: request.inputs.map { Input(name: $0.name, title: $0.title, path: $0.path) }, manifest: request.manifest,
-      data: request.data,
       part: part)
+    (seed, data) = (request.seed, request.data)
   }
 
   public var part: Part? { shard > 0 ? Part(index: shard, count: shards) : nil }

@@ -14,16 +14,13 @@ public struct Declared<Value: Sendable>: Sendable {
   let read: @Sendable (String) throws -> Value
 
   init(
-    _ name: String, _ kind: ValueKind, role: OptionDeclaration.Role = .parameter, unit: String? = nil,
-    default standard: Standard<Value>,
-    isRecorded: Bool = true, help: String, text: @escaping @Sendable (Value) -> String,
-    read: @escaping @Sendable (String) throws -> Value
+    _ name: String, _ kind: ValueKind, unit: String? = nil, default standard: Standard<Value>, help: String,
+    text: @escaping @Sendable (Value) -> String, read: @escaping @Sendable (String) throws -> Value
   ) {
     initial = standard.value()
     self.read = read
     option = OptionDeclaration(
-      name: name, role: role, kind: kind, unit: unit, standard: standard.described(text), help: help,
-      isRecorded: isRecorded,
+      name: name, kind: kind, unit: unit, standard: standard.described(text), help: help,
       text: { ($0 as? Value).map(text) })
   }
 
@@ -32,6 +29,20 @@ public struct Declared<Value: Sendable>: Sendable {
     var copy = self
     if copy.option.standard == .required { copy.option.standard = .nothing }
     if case .input(let accepts, .required) = copy.option.role { copy.option.role = .input(accepts: accepts, .optional) }
+    return copy
+  }
+
+  /// The same option, which says how an output comes about but not what is in it.
+  var unrecorded: Declared {
+    var copy = self
+    copy.option.isRecorded = false
+    return copy
+  }
+
+  /// The same option in another role than that of a parameter.
+  func with(_ role: OptionDeclaration.Role) -> Declared {
+    var copy = self
+    copy.option.role = role
     return copy
   }
 }
@@ -46,22 +57,16 @@ extension Declared where Value == Int {
   ///   - exception: one further number with a meaning of its own, to be told in `help`.
   public static func integer(
     _ name: String, _ range: ClosedRange<Int>, multipleOf factor: Int = 1, or exception: Int? = nil,
-    unit: String? = nil,
-    default standard: Standard<Int>, isRecorded: Bool = true, _ help: String
+    unit: String? = nil, default standard: Standard<Int>, _ help: String
   ) -> Declared {
-    integer(
-      name, IntegerRange(range, multipleOf: factor, or: exception), .parameter, unit: unit, default: standard,
-      isRecorded, help)
+    integer(name, IntegerRange(range, multipleOf: factor, or: exception), unit: unit, default: standard, help)
   }
 
   static func integer(
-    _ name: String, _ range: IntegerRange, _ role: OptionDeclaration.Role, unit: String? = nil,
-    default standard: Standard<Int>,
-    _ isRecorded: Bool, _ help: String
+    _ name: String, _ range: IntegerRange, unit: String? = nil, default standard: Standard<Int>, _ help: String
   ) -> Declared {
     Declared(
-      name, .integer(range), role: role, unit: unit, default: standard, isRecorded: isRecorded, help: help,
-      text: { "\($0)" },
+      name, .integer(range), unit: unit, default: standard, help: help, text: { "\($0)" },
       read: { try ValueKind.integer($0, in: range) })
   }
 }
@@ -111,18 +116,13 @@ extension Declared where Value == NumberList {
 
 extension Declared where Value == Bool {
   /// `--NAME` and `--no-NAME`.
-  public static func flag(_ name: String, default standard: Standard<Bool>, isRecorded: Bool = true, _ help: String)
-    -> Declared
-  {
-    Declared(
-      name, .flag, default: standard, isRecorded: isRecorded, help: help, text: { "\($0)" }, read: { $0 == "true" })
+  public static func flag(_ name: String, default standard: Standard<Bool>, _ help: String) -> Declared {
+    Declared(name, .flag, default: standard, help: help, text: { "\($0)" }, read: { $0 == "true" })
   }
 
   /// `--NAME` alone, for somebody at a terminal or for `role`.
   static func switchOn(_ name: String, _ role: OptionDeclaration.Role, _ help: String) -> Declared {
-    Declared(
-      name, .flag, role: role, default: .value(false), isRecorded: false, help: help, text: { "\($0)" },
-      read: { $0 == "true" })
+    flag(name, default: .value(false), help).with(role).unrecorded
   }
 }
 
@@ -148,17 +148,16 @@ extension Declared where Value == String {
   }
 
   static func path(_ name: String, _ role: OptionDeclaration.Role, _ help: String) -> Declared {
-    Declared(
-      name, .path, role: role, default: .required, isRecorded: false, help: help, text: { $0 },
-      read: { try ValueKind.path.canonical($0) })
+    Declared(name, .path, default: .required, help: help, text: { $0 }, read: { try ValueKind.path.canonical($0) })
+      .with(role).unrecorded
   }
 }
 
 extension Declared where Value == MemorySize {
   public static func memory(_ help: String) -> Declared {
-    Declared("memory", .memory, role: .resource, default: .nothing, help: help, text: { "\($0.bytes)" }) { text in
+    Declared("memory", .memory, default: .nothing, help: help, text: { "\($0.bytes)" }) { text in
       MemorySize(bytes: try ValueKind.integer(ValueKind.memory.canonical(text), in: IntegerRange(1...Int.max)))
-    }
+    }.with(.resource)
   }
 }
 
@@ -166,27 +165,24 @@ extension Declared where Value == NamedPath {
   /// Outputs with names, one `--NAME LABEL=PATH` each.
   public static func namedInputs(_ name: String, _ contents: [Content], isRequired: Bool, _ help: String) -> Declared {
     Declared(
-      name, .namedPath, role: .input(accepts: contents, isRequired ? .named : .optionalNamed),
-      default: isRequired ? .required : .nothing,
-      isRecorded: false, help: help, text: { $0.description }
+      name, .namedPath, default: isRequired ? .required : .nothing, help: help, text: { $0.description }
     ) { text in
       guard let value = NamedPath(argument: text) else { throw WrongValue(expected: "NAME=PATH", found: "\"\(text)\"") }
       return value
-    }
+    }.with(.input(accepts: contents, isRequired ? .named : .optionalNamed)).unrecorded
   }
 }
 
 extension Declared where Value == Shard {
   public static let shard = Declared(
-    "shard", .shard, role: .running, default: .value(Shard()), isRecorded: false,
-    help: "Work on the I-th of N parts of the items.",
+    "shard", .shard, default: .value(Shard()), help: "Work on the I-th of N parts of the items.",
     text: { $0.description }
   ) { text in
     guard let value = Shard(argument: text) else {
       throw WrongValue(expected: "I/N with 1 <= I <= N", found: "\"\(text)\"")
     }
     return value
-  }
+  }.with(.running).unrecorded
 }
 
 // MARK: - The command line

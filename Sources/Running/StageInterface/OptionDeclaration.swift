@@ -42,7 +42,7 @@ public struct OptionDeclaration: Sendable {
 
   /// Without the dashes: `background-power`.
   public let name: String
-  public var role: Role
+  public internal(set) var role = Role.parameter
   public let kind: ValueKind
   /// `pixels`, `epochs`; nil for a number without one.
   public let unit: String?
@@ -51,7 +51,7 @@ public struct OptionDeclaration: Sendable {
   public let help: String
   /// Whether the value belongs to what made an output: provenance, digests, fingerprints. False for an option that
   /// says how an output comes about but not what is in it.
-  public let isRecorded: Bool
+  public internal(set) var isRecorded = true
   /// Heading of the help page under which it stands.
   public internal(set) var section = ""
   /// The canonical text of a parsed value; nil for a value of another type or none.

@@ -30,30 +30,23 @@ public struct Submission: Sendable {
 
   /// Writes the masks of a shard's items: palette PNG of the image's size, a class at every pixel.
   ///
-  /// They are made in a hidden folder and moved when all are there. Without shards the folder then holds nothing else.
+  /// They are made in the folder of unfinished work and moved when all are there. Without shards the folder then holds
+  /// nothing else.
   /// - Throws: `Failure` naming the first item whose mask is missing, has not the image's size or leaves a pixel void.
   public func write(_ masks: SeedMasks, of items: [Manifest.Item], run: StageRun) throws {
-    let staging = "\(run.out)/.\(run.shard.stem).partial"
-    try? FileManager.default.removeItem(atPath: staging)
-    try AtomicFile.createFolder(staging)
-    defer { try? FileManager.default.removeItem(atPath: staging) }
+    let work = try run.openWork()
+    try work.clear()
     do {
       try Parallel.results(items.count, threads: run.threads) { range in
-        for item in items[range] { try write(masks, of: item, to: "\(staging)/\(item.id).png") }
+        for item in items[range] { try write(masks, of: item, to: "\(work.path)/\(folder)/\(item.id).png") }
       }
-    } catch let failure as Failure {
-      // The user knows the final places only.
-      let file = failure.file?.replacingOccurrences(of: staging, with: "\(run.out)/\(folder)")
-      throw Failure(failure.kind, failure.message, file: file, item: failure.item)
+    } catch {
+      try work.remove()
+      throw (error as? Failure).map { run.relocated($0, from: work.path) } ?? error
     }
-    let final = "\(run.out)/\(folder)"
-    if run.shard.count == 1 { try? FileManager.default.removeItem(atPath: final) }
-    try AtomicFile.createFolder(final)
-    for item in items {
-      guard rename("\(staging)/\(item.id).png", "\(final)/\(item.id).png") == 0 else {
-        throw AtomicFile.failure("cannot move into place", path: "\(final)/\(item.id).png")
-      }
-    }
+    if run.shard.count == 1 { try? FileManager.default.removeItem(atPath: "\(run.out)/\(folder)") }
+    for item in items { try work.move("\(folder)/\(item.id).png", to: run.folder) }
+    try work.remove()
   }
 
   private func write(_ masks: SeedMasks, of item: Manifest.Item, to path: String) throws {

@@ -20,7 +20,9 @@ import Testing
   static let table = "id\tsplit\tlabels\na1\ttrain\tbirch beech\na2\ttrain\tbeech\nb.1\tval\tbirch\nc-1\tunseen\t-\n"
 
   /// A manifest with one part of the text replaced.
-  private func manifest(_ folder: TemporaryFolder, replacing old: String = "", with new: String = "", table: String = Self.table)
+  private func manifest(
+    _ folder: TemporaryFolder, replacing old: String = "", with new: String = "", table: String = Self.table
+  )
     throws -> Manifest
   {
     #expect(old.isEmpty || Self.header.contains(old))

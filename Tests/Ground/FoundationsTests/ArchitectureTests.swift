@@ -78,7 +78,8 @@ import Testing
 
   /// What a stage may import. `Evaluation` is for the two that score.
   private static let stageImports: Set = [
-    "LabelMasks", "StageKit", "StageInterface", "StepFiles", "MethodChoices", "Training", "Datasets", "Imaging", "TensorStore",
+    "LabelMasks", "StageKit", "StageInterface", "StepFiles", "MethodChoices", "Training", "Datasets", "Imaging",
+    "TensorStore",
     "Models", "PSA",
     "SSDD", "DenseCRF", "NeuralNet", "CPUBackend", "Tensors", "Threads", "Foundations", "ArgumentParser",
   ]

@@ -1,9 +1,9 @@
 import Foundation
-import SSDD
+import MethodChoices
 import TestSupport
 import Testing
 
-/// The table of presets in docs/fidelity.md against `SSDDParameters`.
+/// The table of presets in docs/fidelity.md against `MethodDefaults`.
 @Suite struct FidelityTableTests {
   /// Cells of the rows that name a member, by member: paper, reference, default.
   private let documented: [String: [String]]
@@ -31,7 +31,7 @@ import Testing
 
   @Test func everyMemberHasTheValuesOfTheTable() {
     for (column, preset) in [Preset.paper, .reference, .default].enumerated() {
-      for member in Mirror(reflecting: SSDDParameters(preset)).children {
+      for member in Mirror(reflecting: MethodDefaults(preset)).children {
         let name = member.label ?? ""
         guard let cell = documented[name]?[column] else {
           Issue.record("docs/fidelity.md has no row for \(name)")
@@ -49,8 +49,8 @@ import Testing
     case let value as Int: Int(cell) == value
     case let value as Float: Float(cell) == value
     case let value as Double: Double(cell) == value
-    case let value as MergeBias:
-      cell.components(separatedBy: " / ").map { Float($0) } == [value.difference, value.background]
+    case let value as (difference: Double, background: Double):
+      cell.components(separatedBy: " / ").map { Double($0) } == [value.difference, value.background]
     case let value as any RawRepresentable: value.rawValue as? String == cell
     default: false
     }

@@ -1,4 +1,5 @@
 import CPUBackend
+import MethodChoices
 import NeuralNet
 import SSDD
 import Tensors

@@ -93,7 +93,8 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
       "no shards", "  x: {stage: cam-infer, inputs: {weights: net}, shards: 0}", at: "5:57",
       "shards: expected a whole number from 1"),
     WrongFile(
-      "a slash in a name", "  a/b: {stage: train-cam}", at: "5:3", "the step's name \"a/b\" holds characters other than"),
+      "a slash in a name", "  a/b: {stage: train-cam}", at: "5:3", "the step's name \"a/b\" holds characters other than"
+    ),
     WrongFile("a parent folder as a name", "  ..: {stage: train-cam}", at: "5:3", "the step's name \"..\" starts with"),
     WrongFile("a dollar in a name", "  a$b: {stage: train-cam}", at: "5:3", "a step's name"),
     WrongFile("a goal of the Makefile", "  test: {stage: train-cam}", at: "5:3", "`make test` does something else"),

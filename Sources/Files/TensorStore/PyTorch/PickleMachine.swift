@@ -99,6 +99,15 @@ struct PickleMachine {
         throw failure("damaged: a name that is not a string")
       }
       try global(module: module, name: name)
+    case .extension1, .extension2, .extension4, .persistentName, .persistentID, .reduce, .instance, .object, .newObject,
+      .newObjectEx, .build:
+      try object(opcode)
+    }
+  }
+
+  /// Opcodes that make objects, or call what makes them.
+  private mutating func object(_ opcode: PickleOpcode) throws {
+    switch opcode {
     case .extension1, .extension2, .extension4:
       let code = try unsigned(opcode == .extension1 ? 1 : opcode == .extension2 ? 2 : 4)
       stack.append(makeObject("extension \(code)", of: []))
@@ -120,6 +129,7 @@ struct PickleMachine {
       let values = try popLast(3)
       stack.append(try call(values[0], with: try elements(values[1], "arguments")))
     case .build: try build()
+    default: break
     }
   }
 

@@ -22,7 +22,8 @@ extension Safetensors {
       }
       let end = position + item.shape.count * MemoryLayout<Float>.size
       let shape = item.shape.dimensions.map(String.init).joined(separator: ",")
-      fields.append("\(jsonString(item.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(position),\(end)]}")
+      fields.append(
+        "\(jsonString(item.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(position),\(end)]}")
       position = end
     }
     var header = Array("{\(fields.joined(separator: ","))}".utf8)

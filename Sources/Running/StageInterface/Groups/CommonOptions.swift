@@ -7,11 +7,13 @@ public struct CommonOptions: ParsableArguments, Sendable {
 
   @Option(
     .integer(
-      "threads", IntegerRange(0...1024), .running, default: 0, false,
-      "Worker threads; 0 takes every core. Results are reproducible to the bit for one thread count."))
+      "threads", 0...1024, default: 0,
+      "Worker threads; 0 takes every core. Results are reproducible to the bit for one thread count."
+    ).with(.running).unrecorded)
   public var threads: Int
 
-  @Option(.integer("seed", IntegerRange(0...Int.max), .running, default: 1, false, "Seed of every random draw."))
+  @Option(
+    .integer("seed", 0...Int.max, default: 1, "Seed of every random draw.").with(.running).unrecorded)
   public var seed: Int
 
   @Flag(.switchOn("quiet", .running, "Print warnings and errors only."))
@@ -60,10 +62,10 @@ extension Declared where Value == String {
 public struct DamagedImageOptions: ParsableArguments, Sendable {
   @Flag(
     .flag(
-      "skip-damaged", default: false, isRecorded: false,
+      "skip-damaged", default: false,
       "Leave out images that cannot be read, say how many, and name them in the completion file, instead of stopping "
         + "at the first."
-    ))
+    ).unrecorded)
   public var skipsDamaged: Bool
 
   public init() {}
@@ -78,8 +80,8 @@ func require(_ condition: Bool, _ option: String, _ expected: String, found: @au
 
 extension Declared where Value == Bool {
   /// Not recorded: where the masks are taken at all, the outputs are the same.
-  static let ignorePalette = Declared(
-    "ignore-palette", .flag, default: .value(false), isRecorded: false,
-    help: "Take the masks' values as they are, even where their palette has them as other classes.",
-    text: { "\($0)" }, read: { $0 == "true" })
+  static let ignorePalette = flag(
+    "ignore-palette", default: false,
+    "Take the masks' values as they are, even where their palette has them as other classes."
+  ).unrecorded
 }

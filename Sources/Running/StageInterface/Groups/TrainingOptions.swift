@@ -122,8 +122,9 @@ public struct TrainingOptions<Stage: TrainingStage>: ParsableArguments, Sendable
 
   @Option(
     .integer(
-      "checkpoint-every", 0...10_000_000, unit: "updates", default: 0, isRecorded: false,
-      "Updates between checkpoints; 0: one at the end of each epoch."))
+      "checkpoint-every", 0...10_000_000, unit: "updates", default: 0,
+      "Updates between checkpoints; 0: one at the end of each epoch."
+    ).unrecorded)
   public var checkpointEvery: Int
 
   public init() {}
