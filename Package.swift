@@ -94,9 +94,9 @@ let package = Package(
 
     // The paper
     library("Method/DenseCRF", ["MethodChoices", "Tensors", "Threads", "Foundations"], numeric: true),
-    library("Method/Models", ["MethodChoices", "NeuralNet"]),
-    library("Method/PSA", ["MethodChoices", "NeuralNet", "Datasets", "Imaging", "Models", "Threads"], numeric: true),
-    library("Method/SSDD", ["MethodChoices", "NeuralNet", "Datasets", "Imaging", "DenseCRF", "Models"], numeric: true),
+    library("Method/Networks", ["MethodChoices", "NeuralNet"]),
+    library("Method/PSA", ["MethodChoices", "NeuralNet", "Datasets", "Imaging", "Networks", "Threads"], numeric: true),
+    library("Method/SSDD", ["MethodChoices", "NeuralNet", "Datasets", "Imaging", "DenseCRF", "Networks"], numeric: true),
     library("Method/Evaluation", ["Imaging", "StepFiles"], numeric: true),
 
     // What a stage is, and what runs it
@@ -105,7 +105,7 @@ let package = Package(
     library("Running/Training", ["NeuralNet", "TensorStore", "Datasets"]),
     library(
       "Running/StageKit",
-      ["CProcess", "Recipes", "CPUBackend", "Training", "Imaging", "Models", "PSA", "SSDD", arguments, logging]),
+      ["CProcess", "Recipes", "CPUBackend", "Training", "Imaging", "Networks", "PSA", "SSDD", arguments, logging]),
 
     // Wiring
     library("Pipeline/PipelineGraph", ["Recipes", "YAMLText"]),
@@ -137,7 +137,7 @@ let package = Package(
     .executableTarget(
       name: "bench",
       dependencies: [
-        "CKernels", "COpenBLAS", "CPUBackend", "Datasets", "DenseCRF", "Evaluation", "Models", "PSA", "SSDD", "Scenes",
+        "CKernels", "COpenBLAS", "CPUBackend", "Datasets", "DenseCRF", "Evaluation", "Networks", "PSA", "SSDD", "Scenes",
         arguments,
       ],
       path: "Benchmarks/bench",
@@ -168,7 +168,7 @@ let package = Package(
     tests("Files/Scenes"),
     tests("Files/DataImport"),
     tests("Method/DenseCRF"),
-    tests("Method/Models", ["CPUBackend"], resources: [.copy("Fixtures")]),
+    tests("Method/Networks", ["CPUBackend"], resources: [.copy("Fixtures")]),
     tests("Method/PSA", ["CPUBackend"]),
     tests("Method/SSDD", ["CPUBackend"]),
     tests("Method/Evaluation"),
@@ -182,7 +182,7 @@ let package = Package(
     .testTarget(
       name: "StageTests",
       dependencies: [
-        "CPUBackend", "TensorStore", "Imaging", "DenseCRF", "Datasets", "Models", "NeuralNet", "PSA", "TestSupport",
+        "CPUBackend", "TensorStore", "Imaging", "DenseCRF", "Datasets", "Networks", "NeuralNet", "PSA", "TestSupport",
       ],
       path: "Tests/StageTests"),
   ]

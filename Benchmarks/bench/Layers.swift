@@ -1,6 +1,6 @@
 import CPUBackend
 import Foundations
-import Models
+import Networks
 import NeuralNet
 import Tensors
 

@@ -1,7 +1,7 @@
 import CPUBackend
 import Foundations
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import SSDD
 import Tensors
@@ -18,7 +18,7 @@ extension Case {
     _ trunk: BackboneSpecification.Kind, side: Int, batch: Int, classes: Int = InputFolder.classes, name: String,
     target: Double? = nil
   ) -> Case {
-    let specification = ModelSpecification(backbone: BackboneSpecification(kind: trunk), classes: classes)
+    let specification = NetworkSpecification(backbone: BackboneSpecification(kind: trunk), classes: classes)
     let title = trunk == .resnet38 ? "ResNet-38" : "SqueezeNet"
     let extra = classes == InputFolder.classes ? "" : ", \(classes) classes"
     return Case(
@@ -94,14 +94,14 @@ private final class StepWork: Workload {
 
   /// Of a segmentation network on given masks.
   static func segmentation(
-    _ folder: InputFolder, _ specification: ModelSpecification, side: Int, batch count: Int, threads: Int
+    _ folder: InputFolder, _ specification: NetworkSpecification, side: Int, batch count: Int, threads: Int
   ) throws -> StepWork {
-    let network = try SegmentationModel(specification)
+    let network = try SegmentationNetwork(specification)
     network.fillByName()
     network.backbone.freeze(.firstConvolution)
     let images = NamedNumbers.tensor("image", [count, 3, side, side])
     let batch = SegmentationBatch(images: images, masks: try masks(folder, side: side, batch: count))
-    let step = SegmentationStep(model: network, parameters: parameters)
+    let step = SegmentationStep(network: network, parameters: parameters)
     return StepWork(
       network, images: images.shape, threads: threads, watched: trunk, ParameterGroups.segmentation(network)
     ) {
@@ -111,7 +111,7 @@ private final class StepWork: Workload {
 
   /// One iteration of the dynamic stage.
   static func dynamic(_ folder: InputFolder, side: Int, batch count: Int, threads: Int) throws -> StepWork {
-    let network = try SSDDModel(.paper, stage: .dynamic)
+    let network = try SSDDNetwork(.paper, stage: .dynamic)
     network.fillByName()
     network.segmentation.backbone.freeze(.firstConvolution)
     let images = NamedNumbers.tensor("image", [count, 3, side, side])
@@ -124,7 +124,7 @@ private final class StepWork: Workload {
     let batch = DynamicBatch(
       images: images, thumbnails: (0..<count).map { Array(pixels[$0 * 3 * area..<($0 + 1) * 3 * area]) }, seeds: seeds,
       present: try PresentLabels(foreground, classes: InputFolder.classes))
-    let step = DynamicStep(model: network, parameters: parameters, threads: threads)
+    let step = DynamicStep(network: network, parameters: parameters, threads: threads)
     let heads = ["seg_sub.seg1.conv1.weight", "dd0.conv1abc.conv2.weight", "dd_head1.conv1ab.conv1.weight"]
     return StepWork(
       network, images: images.shape, threads: threads, watched: trunk + heads, ParameterGroups.segmentation(network)

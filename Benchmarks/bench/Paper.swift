@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import Foundations
-import Models
+import Networks
 
 /// Hours for the whole paper, from measured parts: a model, not a measurement.
 struct Paper: ParsableCommand {
@@ -24,7 +24,7 @@ struct Paper: ParsableCommand {
     let crf = try table.seconds("crf-3"), walk = try table.seconds("walk")
     let area = 500.0 * 375 / (448 * 448)
     let trunk = ResNet38(prefix: "encoder.")
-    let segmentation = try SegmentationModel(.paper)
+    let segmentation = try SegmentationNetwork(.paper)
     let headed =
       segmentation.forwardOperations(height: 448, width: 448) / trunk.forwardOperations(height: 448, width: 448)
     // Steps that are not in the table cost what their operations say at the speed of the one that is.
@@ -32,7 +32,7 @@ struct Paper: ParsableCommand {
     let classifier =
       train * trunk.trainingOperations(height: 448, width: 448)
       / segmentation.trainingOperations(height: 448, width: 448)
-    let twoStage = try SSDDModel(.paper, stage: .static)
+    let twoStage = try SSDDNetwork(.paper, stage: .static)
     let stage =
       train * twoStage.trainingOperations(height: 448, width: 448)
       / segmentation.trainingOperations(height: 448, width: 448)

@@ -1,7 +1,7 @@
 import ArgumentParser
 import CPUBackend
 import Foundation
-import Models
+import Networks
 import NeuralNet
 import Tensors
 

@@ -3,7 +3,7 @@ import Datasets
 import Foundations
 import Imaging
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import PSA
 import StageInterface
@@ -30,7 +30,7 @@ struct CAMInfer: Stage {
       let labels = item.labels ?? []
       let scores = try memory.scores(by: activations, of: image, labels: labels, kernels: kernels)
       let decided =
-        options.backgroundPower.map { withBackground(scores, alpha: Float($0)) }
+        options.backgroundPower.map { withBackground(scores, power: Float($0)) }
         ?? withConstantBackground(scores, threshold: Float(options.backgroundThreshold))
       return MapResult(
         scores: .init(ClassScores(values: scores, labels: labels), size: (image.width, image.height)),

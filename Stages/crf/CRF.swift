@@ -63,7 +63,7 @@ struct CRF: Stage {
         .usage, "the maps have a background already; leave --background-power out", file: scores,
         item: "--background-power")
     }
-    let values = withBackground(map.values, alpha: Float(options.backgroundPower))
+    let values = withBackground(map.values, power: Float(options.backgroundPower))
     map = ClassScores(values: values, labels: [0] + map.labels)
   }
 }

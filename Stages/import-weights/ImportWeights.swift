@@ -1,7 +1,7 @@
 import ArgumentParser
 import Datasets
 import Foundations
-import Models
+import Networks
 import NeuralNet
 import StageInterface
 import StageKit
@@ -49,10 +49,10 @@ struct ImportWeights: Stage {
   }
 
   /// As the tensors tell, where no option says otherwise.
-  private func specification(of weights: WeightsSource, classes: Int) throws -> ModelSpecification {
+  private func specification(of weights: WeightsSource, classes: Int) throws -> NetworkSpecification {
     let shapes = Dictionary(weights.items.map { ($0.name, $0.shape) }) { $1 }
     let size = options.size
-    var specification = ModelSpecification(
+    var specification = NetworkSpecification(
       tensors: shapes, classes: classes, headDilation: size.headDilation, headStatistics: size.headStatistics)
     if let backbone = size.backbone { specification.backbone.kind = backbone }
     specification.backbone.normalisedTaps = options.normalisedTaps
@@ -65,17 +65,17 @@ struct ImportWeights: Stage {
   }
 
   /// Names and shapes; the network itself is let go, so that its memory is free for tensors.
-  private static func parameters(of kind: NetworkFile.Kind, _ specification: ModelSpecification) throws -> [(
+  private static func parameters(of kind: NetworkFile.Kind, _ specification: NetworkSpecification) throws -> [(
     name: String, shape: Shape
   )] {
     let module: any Module
     switch kind {
     case .affinity: module = AffinityNet(backbone: try specification.backbone.build())
-    case .segmentation: module = try SegmentationModel(specification, hasSubHead: false)
-    case .staticDifference: module = try SSDDModel(specification, stage: .static)
-    case .dynamicDifference: module = try SSDDModel(specification, stage: .dynamic)
+    case .segmentation: module = try SegmentationNetwork(specification, hasSubHead: false)
+    case .staticDifference: module = try SSDDNetwork(specification, stage: .static)
+    case .dynamicDifference: module = try SSDDNetwork(specification, stage: .dynamic)
     case .classifier, .imported:
-      module = CAMClassifier(backbone: try specification.backbone.build(), classes: specification.classes - 1)
+      module = CAMClassifier(backbone: try specification.backbone.build(), objectCount: specification.classes - 1)
     }
     return module.parameters.map { ($0.name, $0.shape) }
   }

@@ -4,7 +4,7 @@ import DenseCRF
 import Foundations
 import Imaging
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import SSDD
 import StageInterface
@@ -21,7 +21,7 @@ struct InferSeg: Stage {
     let data = try run.data(options.data, split: options.split, labelled: labels == .image)
     let file = try NetworkFile(weights, accepting: [.segmentation, .staticDifference, .dynamicDifference])
     try file.requireClasses(data.classes)
-    let network = try SegmentationModel(file.modelSpecification())
+    let network = try SegmentationNetwork(file.networkSpecification())
     try load(file.tensors.entries, into: network, unexpected: .prefixes(["seg_sub.", "dd"]), file: weights)
     let inference = MultiScaleSegmentation(
       network: network, scales: options.scales.values, flip: options.flip, fusion: options.fusion, side: options.side,

@@ -3,7 +3,7 @@ import Datasets
 import Foundations
 import Imaging
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import PSA
 import StageInterface
@@ -32,7 +32,7 @@ struct PSAInfer: Stage {
       try SeedScores($0, for: data.items, classes: data.classes, kernels: kernels, foreign: .objectsOnly)
     }
     let parameters = SeedParameters(
-      alpha: backgroundPower, beta: Float(options.beta), logt: options.logSteps, radius: options.radius)
+      backgroundPower: backgroundPower, beta: Float(options.beta), logt: options.logSteps, radius: options.radius)
     let inputs =
       [("affinity", affinity)] + (scores.map { [("scores", $0)] } ?? [])
       + (camWeights.map { [("cam-weights", $0)] } ?? [])
@@ -58,7 +58,7 @@ struct PSAInfer: Stage {
       }
       let features = network.features(of: image.networkInput, kernels: kernels)
       let cells = try walkedCells(
-        withBackground(cam, alpha: backgroundPower), features: features, parameters: parameters, kernels: kernels,
+        withBackground(cam, power: backgroundPower), features: features, parameters: parameters, kernels: kernels,
         threads: run.threads)
       // The mask that is scored is the one that is learned: later steps decide from the cells as they are stored.
       let stored = ClassScores(values: cells.inHalfPrecision, labels: item.presentClasses)
@@ -73,7 +73,7 @@ struct PSAInfer: Stage {
   private func loadNetwork(classes: ClassTable) throws -> AffinityNet {
     let affinity = options.inputs.affinity
     let file = try NetworkFile(affinity, accepting: [.affinity])
-    let network = AffinityNet(backbone: try file.modelSpecification().backbone.build())
+    let network = AffinityNet(backbone: try file.networkSpecification().backbone.build())
     try load(file.tensors.entries, into: network, file: affinity)
     return network
   }

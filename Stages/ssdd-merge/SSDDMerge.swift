@@ -4,7 +4,7 @@ import Foundations
 import Imaging
 import Imaging
 import MethodChoices
-import Models
+import Networks
 import NeuralNet
 import SSDD
 import StageInterface
@@ -28,9 +28,9 @@ struct SSDDMerge: Stage {
     // What the DD-Net's output means was decided when it was trained.
     let target = file.tensors.attributes["difference_target"]?.asString
     parameters.differenceTarget = target.flatMap(DifferenceTarget.init) ?? parameters.differenceTarget
-    let network = try SSDDModel(file.modelSpecification(), stage: .static)
+    let network = try SSDDNetwork(file.networkSpecification(), stage: .static)
     try load(file.tensors.entries, into: network, file: weights)
-    let merge = SeedMerge(model: network, parameters: parameters)
+    let merge = SeedMerge(network: network, parameters: parameters)
     let kernels = run.inferenceKernels()
     let knowledgeScores = try SeedScores(knowledge, for: data.items, classes: data.classes, kernels: kernels)
     let adviceScores = try SeedScores(advice, for: data.items, classes: data.classes, kernels: kernels)

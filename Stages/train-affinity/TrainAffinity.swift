@@ -2,7 +2,7 @@ import ArgumentParser
 import CPUBackend
 import Datasets
 import Foundations
-import Models
+import Networks
 import NeuralNet
 import PSA
 import StageInterface
@@ -20,7 +20,7 @@ struct TrainAffinity: Stage {
     let data = try run.data(options.data, split: training.split)
     let file = try NetworkFile(weights, accepting: [.classifier])
     try file.requireClasses(data.classes)
-    let specification = try file.modelSpecification()
+    let specification = try file.networkSpecification()
     let network = AffinityNet(backbone: try specification.backbone.build())
     network.initialise(seed: run.seed)
     try file.loadTrunk(into: network, prefix: "")

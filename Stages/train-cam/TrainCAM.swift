@@ -1,7 +1,7 @@
 import ArgumentParser
 import Datasets
 import Foundations
-import Models
+import Networks
 import NeuralNet
 import PSA
 import StageInterface
@@ -16,9 +16,9 @@ struct TrainCAM: Stage {
   func execute(_ run: StageRun) throws {
     let (training, weights) = (options.training, options.inputs.weights)
     let data = try run.data(options.data, split: training.split)
-    let specification = ModelSpecification(backbone: options.trunk.specification, classes: data.classes.count)
+    let specification = NetworkSpecification(backbone: options.trunk.specification, classes: data.classes.count)
     let trunk = try specification.backbone.build(statistics: options.statistics == .batch ? .batch : .frozen)
-    let network = CAMClassifier(backbone: trunk, classes: data.classes.objectCount)
+    let network = CAMClassifier(backbone: trunk, objectCount: data.classes.objectCount)
     network.initialise(seed: run.seed)
     if let weights {
       let file = try NetworkFile(weights, accepting: [.imported, .classifier])
@@ -49,7 +49,7 @@ struct TrainCAM: Stage {
   /// The last layer of a classifier fits the scale of the features that it was trained on.
   private func requireSameTaps(_ file: NetworkFile) throws {
     guard file.kind == .classifier else { return }
-    let found = try file.modelSpecification().backbone.normalisedTaps
+    let found = try file.networkSpecification().backbone.normalisedTaps
     guard found != options.trunk.normalisedTaps else { return }
     let option = found ? "--normalised-taps" : "--no-normalised-taps"
     throw Failure(.usage, "trained with \(option), which has to be given again", file: file.path)

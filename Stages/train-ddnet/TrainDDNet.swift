@@ -3,7 +3,7 @@ import Datasets
 import Foundations
 import Imaging
 import MethodChoices
-import Models
+import Networks
 import NeuralNet
 import SSDD
 import StageInterface
@@ -26,9 +26,9 @@ struct TrainDDNet: Stage {
     let file = try NetworkFile(weights, accepting: [.classifier, .segmentation, .staticDifference])
     try file.requireClasses(data.classes)
     let specification = try options.heads.specification(
-      backbone: file.modelSpecification().backbone, classes: data.classes.count)
+      backbone: file.networkSpecification().backbone, classes: data.classes.count)
     try specification.validate(height: training.crop, width: training.crop)
-    let network = try SSDDModel(specification, stage: .static)
+    let network = try SSDDNetwork(specification, stage: .static)
     network.initialise(seed: run.seed)
     try file.loadStart(into: network)
     network.segmentation.backbone.freeze(options.frozen)
@@ -43,7 +43,7 @@ struct TrainDDNet: Stage {
     let groups = ParameterGroups.segmentation(
       network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
     let job = TrainingJob<StaticSample>(
-      StaticStep(model: network, parameters: parameters), seed: run.seed, optimizer: training.optimizer(groups),
+      StaticStep(network: network, parameters: parameters), seed: run.seed, optimizer: training.optimizer(groups),
       plan: plan,
       memory: training.memory,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },

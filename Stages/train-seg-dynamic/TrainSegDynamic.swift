@@ -2,7 +2,7 @@ import ArgumentParser
 import Datasets
 import DenseCRF
 import Foundations
-import Models
+import Networks
 import NeuralNet
 import SSDD
 import StageInterface
@@ -20,7 +20,7 @@ struct TrainSegDynamic: Stage {
     let data = try run.data(options.data, split: training.split)
     let network = try makeNetwork(data, seed: run.seed)
     var policy = training.policy(square: options.square)
-    policy.smallRounding = parameters.thumbnailRounding == .down ? .down : .nearest
+    policy.thumbnailRounding = parameters.thumbnailRounding == .down ? .down : .nearest
     let images = TrainingImages(data.items, policy: policy, seed: run.seed)
     let masks = try SeedMasks(
       seeds, for: data.items, classes: data.classes, ignoringPalette: options.ignorePalette)
@@ -31,7 +31,7 @@ struct TrainSegDynamic: Stage {
     let groups = ParameterGroups.segmentation(
       network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
     let step = DynamicStep(
-      model: network, parameters: parameters, crf: parameters.trainingCRF(try options.crf.parameters()),
+      network: network, parameters: parameters, crf: parameters.trainingCRF(try options.crf.parameters()),
       warmUpSteps: options.warmUpEpochs * plan.stepsPerEpoch, threads: run.threads)
     var job = TrainingJob<DynamicSample>(
       step, seed: run.seed, optimizer: training.optimizer(groups), plan: plan, memory: training.memory,
@@ -59,23 +59,23 @@ struct TrainSegDynamic: Stage {
     return inner
   }
 
-  private func makeNetwork(_ data: StageData, seed: UInt64) throws -> SSDDModel {
+  private func makeNetwork(_ data: StageData, seed: UInt64) throws -> SSDDNetwork {
     let (weights, crop) = (options.inputs.weights, options.training.crop)
     let file = try NetworkFile(weights, accepting: [.classifier, .segmentation, .dynamicDifference])
     try file.requireClasses(data.classes)
     let specification = try options.heads.specification(
-      backbone: file.modelSpecification().backbone, classes: data.classes.count)
+      backbone: file.networkSpecification().backbone, classes: data.classes.count)
     try specification.validate(height: crop, width: crop)
-    let network = try SSDDModel(specification, stage: .dynamic)
+    let network = try SSDDNetwork(specification, stage: .dynamic)
     network.initialise(seed: seed)
     try file.loadStart(into: network)
     if let warmUp = options.inputs.warmUp {
       let start = try NetworkFile(warmUp, accepting: [.segmentation, .staticDifference])
       try start.requireClasses(data.classes)
-      guard try start.modelSpecification().backbone == specification.backbone else {
+      guard try start.networkSpecification().backbone == specification.backbone else {
         throw Failure(
           .data, expected: "a network on the trunk of --weights, \(specification.backbone)",
-          found: "\(try start.modelSpecification().backbone)", file: warmUp)
+          found: "\(try start.networkSpecification().backbone)", file: warmUp)
       }
       // The sub head starts where the main head does; the DD-Nets of this stage judge other pairs of masks and start
       // anew.

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Datasets
 import Foundations
-import Models
+import Networks
 import NeuralNet
 import SSDD
 import StageInterface
@@ -19,9 +19,9 @@ struct TrainSeg: Stage {
     let file = try NetworkFile(weights, accepting: [.classifier, .segmentation, .staticDifference])
     try file.requireClasses(data.classes)
     let specification = try options.heads.specification(
-      backbone: file.modelSpecification().backbone, classes: data.classes.count)
+      backbone: file.networkSpecification().backbone, classes: data.classes.count)
     try specification.validate(height: training.crop, width: training.crop)
-    let network = try SegmentationModel(specification)
+    let network = try SegmentationNetwork(specification)
     network.initialise(seed: run.seed)
     try file.loadTrunk(into: network)
     network.backbone.freeze(options.frozen)
@@ -35,7 +35,7 @@ struct TrainSeg: Stage {
     let groups = ParameterGroups.segmentation(
       network, headMultiplier: Float(training.headMultiplier), decay: Float(training.weightDecay))
     let job = TrainingJob<SegmentationSample>(
-      SegmentationStep(model: network), seed: run.seed, optimizer: training.optimizer(groups), plan: plan,
+      SegmentationStep(network: network), seed: run.seed, optimizer: training.optimizer(groups), plan: plan,
       memory: training.memory,
       rate: { schedule.rate(epoch: $0.epoch, step: $0.stepInEpoch, of: plan.stepsPerEpoch) },
       prepare: {

@@ -1,7 +1,7 @@
 import Foundation
 import Foundations
 import Imaging
-import Models
+import Networks
 import NeuralNet
 import TensorStore
 import TestSupport

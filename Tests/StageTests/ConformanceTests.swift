@@ -1,7 +1,7 @@
 import Foundation
 import Imaging
 import LabelMasks
-import Models
+import Networks
 import TensorStore
 import Tensors
 import TestSupport
@@ -20,7 +20,7 @@ extension StageSuites {
       let (classes, present) = (try bench.golden.shape("label")[0], try bench.labels("label")[0])
       try bench.writeImages([("photograph", bench.images("image_u8")[0], present)], classes: classes)
       try bench.importWeights(
-        of: CAMClassifier(backbone: ResNet38(), classes: classes), as: "classifier", out: "classifier")
+        of: CAMClassifier(backbone: ResNet38(), objectCount: classes), as: "classifier", out: "classifier")
       try bench.run("cam-infer", ["--weights", "classifier/weights.h5"], out: "cam")
       let cam = try bench.scores("cam", "photograph")
       #expect(cam.labels == present)
@@ -88,7 +88,7 @@ extension StageSuites {
       let shape = try bench.golden.shape("seg_main")
       try writeTrainingImages(bench, classes: shape[1])
       try bench.importWeights(
-        of: SSDDModel(ModelSpecification(backbone: .paper, classes: shape[1]), stage: .static), as: "static",
+        of: SSDDNetwork(NetworkSpecification(backbone: .paper, classes: shape[1]), stage: .static), as: "static",
         out: "start")
       for (name, dataset) in [("knowledge", "psa_mask"), ("advice", "psa_crf_mask")] {
         try writeOneHotScores(dataset, to: name, bench)
@@ -106,7 +106,7 @@ extension StageSuites {
       let shape = try bench.golden.shape("seg_main")
       try writeTrainingImages(bench, classes: shape[1])
       try bench.importWeights(
-        of: SSDDModel(ModelSpecification(backbone: .paper, classes: shape[1]), stage: .dynamic), as: "dynamic",
+        of: SSDDNetwork(NetworkSpecification(backbone: .paper, classes: shape[1]), stage: .dynamic), as: "dynamic",
         out: "start")
       for (id, mask) in try enlargedMasks("seed_mask", bench) {
         try mask.write(to: bench.folder.file("seeds/masks/\(id).png"), palette: .voc, text: [])

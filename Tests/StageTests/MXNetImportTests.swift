@@ -1,6 +1,6 @@
 import Foundation
 import Foundations
-import Models
+import Networks
 import NeuralNet
 import TensorStore
 import TestSupport

@@ -1,6 +1,6 @@
 import CPUBackend
 import Foundation
-import Models
+import Networks
 import NeuralNet
 import TensorStore
 import TestSupport
@@ -31,8 +31,8 @@ extension StageSuites {
     init() throws { workshop = try .shared }
 
     @Test(arguments: [
-      ("cam-train", "CAMClassifier"), ("affinity", "AffinityNet"), ("seg", "SegmentationModel"),
-      ("ddnet", "SegmentationModel"), ("dynamic", "SegmentationModel"),
+      ("cam-train", "CAMClassifier"), ("affinity", "AffinityNet"), ("seg", "SegmentationNetwork"),
+      ("ddnet", "SegmentationNetwork"), ("dynamic", "SegmentationNetwork"),
     ])
     func exportedNetworksComputeTheSame(step: String, type: String) throws {
       let weights = try workshop.output(step) + "/weights.h5"
@@ -65,10 +65,10 @@ extension StageSuites {
         return (Float((3 * pixel + channel) % 251) / 255 - mean[channel]) / deviation[channel]
       }
       let x = Context(kernels: kernels, mode: .inference).constant(Tensor([1, 3, side, side], pattern))
-      let model = try ModelSpecification(json: specification)
+      let model = try NetworkSpecification(json: specification)
       switch weights.attributes["network"]?.asString {
       case "classifier":
-        let network = CAMClassifier(backbone: try model.backbone.build(), classes: model.classes - 1)
+        let network = CAMClassifier(backbone: try model.backbone.build(), objectCount: model.classes - 1)
         try load(weights.entries, into: network)
         return network.activationMaps(x).value
       case "affinity":
@@ -76,7 +76,7 @@ extension StageSuites {
         try load(weights.entries, into: network)
         return network.features(x).value
       default:
-        let network = try SegmentationModel(model, hasSubHead: false)
+        let network = try SegmentationNetwork(model, hasSubHead: false)
         try load(weights.entries, into: network, unexpected: .prefixes(["seg_sub", "dd"]))
         return network.logits(x, upsampling: 1).value
       }

@@ -1,5 +1,5 @@
 import Foundation
-import Models
+import Networks
 import TensorStore
 import TestSupport
 import Testing
@@ -73,8 +73,8 @@ extension StageSuites {
         "\(wrong.output)")
     }
 
-    private func specification(of weights: NamedTensors) throws -> ModelSpecification {
-      try ModelSpecification(json: try #require(weights.attributes["specification"]?.asString))
+    private func specification(of weights: NamedTensors) throws -> NetworkSpecification {
+      try NetworkSpecification(json: try #require(weights.attributes["specification"]?.asString))
     }
 
     @Test(arguments: [

@@ -25,13 +25,13 @@ public final class Parameter {
   public var initialiser: Initialiser
   public let shape: Shape
   /// Setting another shape is a bug (precondition): files are checked before. The observer reads no old value, so that
-  /// the optimiser changes the tensor in place.
+  /// the optimizer changes the tensor in place.
   public var value: Tensor {
     didSet { precondition(value.shape == shape, "\(name): shape \(shape) cannot become \(value.shape)") }
   }
   /// Sum over all `backward` calls since `zeroGradients`; nil if none reached it.
   public var gradient: Tensor?
-  /// A frozen parameter gets no gradient and is not touched by the optimiser.
+  /// A frozen parameter gets no gradient and is not touched by the optimizer.
   public var isFrozen: Bool
 
   /// The value is zero (scale and running variance: one) until `initialise` or a weights file sets it.

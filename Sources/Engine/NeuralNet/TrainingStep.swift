@@ -9,7 +9,7 @@ import Tensors
 ///     finish      after the last micro-batch: what only the sums decide, such as how many samples were good; the log
 ///
 /// `run` is the one loop around them. Losses are divided by the counts of the *whole* batch, so gradients of
-/// micro-batches, and of processes, simply add up. A step changes gradients only; the optimiser's update is the
+/// micro-batches, and of processes, simply add up. A step changes gradients only; the optimizer's update is the
 /// caller's.
 public protocol TrainingStep {
   /// What `prepare` makes of one image; samples of a batch have one size.

@@ -24,7 +24,7 @@ public struct Augmentation: Sendable, Equatable {
   public var x: Int
   public var y: Int
   public var outputStride: Int
-  public var smallRounding = AugmentationPolicy.Rounding.nearest
+  public var thumbnailRounding = AugmentationPolicy.Rounding.nearest
 
   /// Side of aligned maps after `scores` or `labels`.
   public var outputSide: Int { crop / outputStride }
@@ -52,8 +52,8 @@ public struct Augmentation: Sendable, Equatable {
   }
 
   /// What `cropped` gives at the output size (OpenCV's linear), for a CRF on output pixels.
-  public func small(ofCropped image: RGBImage) -> RGBImage {
-    guard smallRounding == .down else { return image.resizedBilinear(width: outputSide, height: outputSide) }
+  public func thumbnail(ofCropped image: RGBImage) -> RGBImage {
+    guard thumbnailRounding == .down else { return image.resizedBilinear(width: outputSide, height: outputSide) }
     let values = FloatResampling.bilinear(
       interleaved: image.pixels.map(Float.init), height: image.height, width: image.width, channels: 3,
       toHeight: outputSide, toWidth: outputSide)

@@ -61,7 +61,7 @@ public struct AugmentationPolicy: Sendable, Equatable {
   /// Crop pixels to one pixel of the aligned maps: they have `crop / outputStride` a side.
   public var outputStride: Int
   /// Of the small image for a CRF inside the training loop.
-  public var smallRounding = Rounding.nearest
+  public var thumbnailRounding = Rounding.nearest
 
   /// Precondition: the crop is a multiple of the output stride.
   public init(
@@ -99,7 +99,7 @@ public struct AugmentationPolicy: Sendable, Equatable {
     return Augmentation(
       sourceWidth: width, sourceHeight: height, width: newWidth, height: newHeight, interpolation: interpolation,
       isFlipped: flips && isFlipped,
-      jitter: jitter, crop: crop, x: x, y: y, outputStride: outputStride, smallRounding: smallRounding)
+      jitter: jitter, crop: crop, x: x, y: y, outputStride: outputStride, thumbnailRounding: thumbnailRounding)
   }
 
   private func size(width: Int, height: Int, _ generator: inout SeededGenerator) -> (Int, Int) {

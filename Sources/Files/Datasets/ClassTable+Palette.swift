@@ -5,7 +5,7 @@ import LabelMasks
 extension ClassTable {
   /// Refuses a mask whose palette says that a value means another class than the manifest says.
   ///
-  /// A mask that was saved by way of its colours (an adaptive palette, an optimiser, another tool's order) still looks
+  /// A mask that was saved by way of its colours (an adaptive palette, an optimizer, another tool's order) still looks
   /// right, but its values mean other
   /// classes, and every number made from it would be wrong. Colours that belong to no class say nothing, nor does
   /// black where the background is

@@ -10,7 +10,7 @@ public struct TrainingSample: Sendable {
   /// (3, crop, crop), normalised, 0 around the image.
   public let input: Tensor
   /// The crop at the output size, 8 bits, for a CRF inside the training loop.
-  public let small: RGBImage
+  public let thumbnail: RGBImage
 
   /// Reads the image, draws its augmentation and applies it.
   ///
@@ -27,7 +27,7 @@ public struct TrainingSample: Sendable {
     self.item = item
     augmentation = drawn
     input = drawn.input(ofCropped: cropped)
-    small = drawn.small(ofCropped: cropped)
+    thumbnail = drawn.thumbnail(ofCropped: cropped)
   }
 }
 

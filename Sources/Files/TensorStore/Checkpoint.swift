@@ -2,7 +2,7 @@ import Foundations
 import Tensors
 
 /// The state of a training run between two steps: weights at the root (so that a checkpoint is a weights file too),
-/// the optimiser's velocities in the group `velocity`, and `step`, `epoch` and further values as attributes of the
+/// the optimizer's velocities in the group `velocity`, and `step`, `epoch` and further values as attributes of the
 /// group `training`, among them `checksum`, over all of these: a training never goes on with numbers that a disk has
 /// changed.
 public struct Checkpoint: Sendable {

@@ -40,7 +40,7 @@ public struct MethodDefaults: Sendable {
   public var learningRate = 1e-3
   public var headMultiplier = 10.0
   public var weightDecay = 2e-4
-  /// Of SGD. The reference names 0.9 but builds its optimiser anew at every step, so that nothing accumulates.
+  /// Of SGD. The reference names 0.9 but builds its optimizer anew at every step, so that nothing accumulates.
   public var momentum = 0.0
   public var trainingResize = TrainingResize.keepingRatio
   public var scaleFusion = ScaleFusion.meanKeepingRatio
@@ -110,7 +110,7 @@ public enum CRFDefaults {
 
 /// The numbers of PSA's seeds (Ahn & Kwak 2018).
 public enum SeedDefaults {
-  /// alpha of the background score (1 - max CAM)^alpha.
+  /// Exponent of the background score (1 - max CAM)^power; PSA calls it alpha.
   public static let backgroundPower = 16.0
   /// beta: exponent on the affinities.
   public static let affinityPower = 8.0

@@ -1,6 +1,6 @@
 import Datasets
 import Imaging
-import Models
+import Networks
 import NeuralNet
 import Tensors
 

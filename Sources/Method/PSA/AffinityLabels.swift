@@ -3,10 +3,10 @@ import NeuralNet
 import Tensors
 
 /// The label of each cell for AffinityNet's training, from two opinions on the background (PSA, section 3.2.1): with
-/// the low alpha the background is large, so what is still a class is one with confidence; with the high alpha it is
+/// the low power the background is large, so what is still a class is one with confidence; with the high power it is
 /// small, so what is still background is that with confidence.
 ///
-/// A cell is 0 where the high-alpha scores say background, else the class of the low-alpha scores, else, where these
+/// A cell is 0 where the high-power scores say background, else the class of the low-power scores, else, where these
 /// say background, void; and void where no score reaches 1e-5 (the padding outside of an image).
 ///
 /// - Parameters:

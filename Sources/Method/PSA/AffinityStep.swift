@@ -1,7 +1,7 @@
 import Datasets
 import Foundations
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import Tensors
 

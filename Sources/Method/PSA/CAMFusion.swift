@@ -9,7 +9,7 @@ import Tensors
 ///       fusion.add(maps of the resized image, flipped: false)
 ///       fusion.add(maps of its mirror image, flipped: true)
 ///     }
-///     let scores = withBackground(fusion.normalised(), alpha: 16)
+///     let scores = withBackground(fusion.normalised(), power: 16)
 public struct CAMFusion {
   /// The sizes that PSA looks at, relative to the image.
   public static let scales: [Double] = [1, 0.5, 1.5, 2]

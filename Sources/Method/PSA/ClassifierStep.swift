@@ -1,5 +1,5 @@
 import Datasets
-import Models
+import Networks
 import NeuralNet
 import Tensors
 
@@ -25,17 +25,17 @@ public struct ClassifierBatch: SampleBatch, Sendable {
   /// (N, C): 1 where class j + 1 is present, 0 elsewhere.
   public let targets: Tensor
 
-  /// Precondition: labels lie in 1...classes.
-  public init(_ samples: [ClassifierSample], classes: Int) {
+  /// Precondition: labels lie in 1...objectCount.
+  public init(_ samples: [ClassifierSample], objectCount: Int) {
     images = stacked(samples.map(\.input))
-    var values = [Float](repeating: 0, count: samples.count * classes)
+    var values = [Float](repeating: 0, count: samples.count * objectCount)
     for (n, sample) in samples.enumerated() {
       for label in sample.labels {
-        precondition((1...classes).contains(label), "label \(label) with \(classes) classes")
-        values[n * classes + label - 1] = 1
+        precondition((1...objectCount).contains(label), "label \(label) with \(objectCount) classes")
+        values[n * objectCount + label - 1] = 1
       }
     }
-    targets = Tensor([samples.count, classes], values)
+    targets = Tensor([samples.count, objectCount], values)
   }
 
   private init(images: Tensor, targets: Tensor) {
@@ -66,7 +66,7 @@ public struct ClassifierStep: TrainingStep {
   public var module: any Module { network }
 
   public func batch(_ samples: [ClassifierSample]) -> ClassifierBatch {
-    ClassifierBatch(samples, classes: network.classes)
+    ClassifierBatch(samples, objectCount: network.objectCount)
   }
 
   public func counts(_ batch: ClassifierBatch) -> SampleCount { SampleCount(batch.count) }

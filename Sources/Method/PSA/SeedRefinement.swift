@@ -4,8 +4,8 @@ import Tensors
 
 /// The numbers of the walk from class activation maps to p^K0 (PSA, section 3.3).
 public struct SeedParameters: Sendable, Hashable, Codable {
-  /// Exponent of the background score.
-  public var alpha: Float
+  /// Exponent of the background score; PSA calls it alpha.
+  public var backgroundPower: Float
   /// Exponent of the affinities.
   public var beta: Float
   /// 2^logt steps of the walk.
@@ -16,10 +16,10 @@ public struct SeedParameters: Sendable, Hashable, Codable {
   public var stride: Int
 
   public init(
-    alpha: Float = Float(SeedDefaults.backgroundPower), beta: Float = Float(SeedDefaults.affinityPower),
+    backgroundPower: Float = Float(SeedDefaults.backgroundPower), beta: Float = Float(SeedDefaults.affinityPower),
     logt: Int = SeedDefaults.logSteps, radius: Int = SeedDefaults.radius, stride: Int = 8
   ) {
-    self.alpha = alpha
+    self.backgroundPower = backgroundPower
     self.beta = beta
     self.logt = logt
     self.radius = radius
@@ -34,8 +34,8 @@ extension SeedParameters {
   /// bytes for each: at a radius of 64 cells that is 51 KB a cell, 180 MB for the 3,500 cells of a photograph of 500
   /// x 448.
   public func validate() throws {
-    guard alpha > 0, alpha.isFinite else {
-      throw Failure(.usage, expected: "a finite exponent above 0", found: "\(alpha)", item: "alpha")
+    guard backgroundPower > 0, backgroundPower.isFinite else {
+      throw Failure(.usage, expected: "a finite exponent above 0", found: "\(backgroundPower)", item: "background power")
     }
     guard beta >= 0, beta.isFinite else {
       throw Failure(.usage, expected: "a finite exponent, 0 or more", found: "\(beta)", item: "beta")
@@ -86,7 +86,7 @@ public func refinedSeeds(
   _ maps: Tensor, features: Tensor, parameters: SeedParameters = SeedParameters(), kernels: any Kernels, threads: Int
 ) throws -> Tensor {
   let cells = try walkedCells(
-    withBackground(maps, alpha: parameters.alpha), features: features, parameters: parameters, kernels: kernels,
+    withBackground(maps, power: parameters.backgroundPower), features: features, parameters: parameters, kernels: kernels,
     threads: threads)
   return upsampledScores(
     cells, height: maps.shape[1], width: maps.shape[2], stride: parameters.stride, kernels: kernels)

@@ -1,5 +1,5 @@
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import Tensors
 
@@ -37,7 +37,7 @@ struct DifferenceTerms {
   }
 
   /// Multiplies the gradients of a detector by `weight` / samples. Without samples there are no gradients, so that an
-  /// optimiser does not touch the parameters, weight decay included.
+  /// optimizer does not touch the parameters, weight decay included.
   func normalise(_ detector: DifferenceDetector, samples: Int, kernels: any Kernels) {
     for parameter in detector.head.parameters + detector.net.parameters {
       guard let gradient = parameter.gradient else { continue }

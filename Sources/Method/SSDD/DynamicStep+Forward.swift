@@ -1,5 +1,5 @@
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import Synchronization
 import Tensors
@@ -9,10 +9,10 @@ extension DynamicStep {
   /// The forward pass of a micro-batch, `x` its images.
   func forward(_ x: Variable, _ batch: DynamicBatch, _ terms: DifferenceTerms) throws -> Forward {
     let (seeds, present) = (batch.seeds, batch.present)
-    guard let subHead = model.segmentation.sub, let secondDetector = model.second else {
-      preconditionFailure("a dynamic model without sub head")
+    guard let subHead = network.segmentation.sub, let secondDetector = network.second else {
+      preconditionFailure("a dynamic network without sub head")
     }
-    let (segmentation, kernels) = (model.segmentation, x.context.kernels)
+    let (segmentation, kernels) = (network.segmentation, x.context.kernels)
     let features = segmentation.backbone.features(x)
     let lowLevel = segmentation.backbone.lowLevel(features).detached()
     let mainOutput = segmentation.main(features.high)
@@ -32,7 +32,7 @@ extension DynamicStep {
     let mSub = kernels.argMax(presentProbabilities(sub, present), among: present.samples).voided(by: seeds)
 
     // m^D1 = SSDD(e(x), m^K1, m^A1; theta_d1)
-    let firstDifferences = model.first.logits(
+    let firstDifferences = network.first.logits(
       highLevel: mainOutput.hidden.detached().upsampled(by: 2), lowLevel: lowLevel, masks: [mK1, mA1])
     let first = merge(mK1, mA1, firstDifferences, present, terms)
     // m^D2 = SSDD(e(x), m^D0, m^D1; theta_d2)

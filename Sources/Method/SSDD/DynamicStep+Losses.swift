@@ -1,5 +1,5 @@
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import Tensors
 

@@ -2,7 +2,7 @@ import Datasets
 import DenseCRF
 import Foundations
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import Tensors
 
@@ -27,7 +27,7 @@ public struct DynamicSample: Sendable {
   /// - Parameter seeds: m^D0 of the sample, at OUT.
   public init(_ sample: TrainingSample, seeds: LabelMask) {
     self.init(
-      input: sample.input, thumbnail: sample.small.pixels, seeds: seeds, labels: sample.item.labels ?? [])
+      input: sample.input, thumbnail: sample.thumbnail.pixels, seeds: seeds, labels: sample.item.labels ?? [])
   }
 }
 
@@ -94,7 +94,7 @@ public struct DynamicMasks: Sendable {
 /// It logs `loss`, `loss_main`, `loss_sub_seed`, `loss_sub_advice`, `loss_dd`; shares of foreground of m^D0, m^K1,
 /// m^A1, m^D1, m^D2 and the sub head; of differing pixels of both pairs; of bad samples of both modules.
 public struct DynamicStep: TrainingStep {
-  public let model: SSDDModel
+  public let network: SSDDNetwork
   public let parameters: SSDDParameters
   /// Updates at the start in which both heads learn m^D0 alone, while the DD-Nets learn as ever. Fresh heads predict
   /// background everywhere, and refinement by such masks keeps them there: the local minimum of section 4.2.
@@ -109,16 +109,16 @@ public struct DynamicStep: TrainingStep {
   /// to marginals.
   package typealias Refinement = @Sendable (Int, Tensor, [UInt8]) throws -> Tensor
 
-  /// Precondition: `model` is of the dynamic stage. The CRF runs with `crf`, by default `parameters.trainingCRF`.
+  /// Precondition: `network` is of the dynamic stage. The CRF runs with `crf`, by default `parameters.trainingCRF`.
   ///
   /// - Parameter threads: how many samples' CRFs run side by side; the result does not depend on it.
   public init(
-    model: SSDDModel, parameters: SSDDParameters = SSDDParameters(), crf: DenseCRFParameters? = nil,
+    network: SSDDNetwork, parameters: SSDDParameters = SSDDParameters(), crf: DenseCRFParameters? = nil,
     warmUpSteps: Int = 0, threads: Int = 1
   ) {
     let crf = crf ?? parameters.trainingCRF
     let cache = DenseCRFCache(capacity: 2)
-    self.init(model: model, parameters: parameters, warmUpSteps: warmUpSteps, threads: threads) {
+    self.init(network: network, parameters: parameters, warmUpSteps: warmUpSteps, threads: threads) {
       _, probabilities, rgb in
       // One thread a sample: samples run side by side, and the result does not depend on the number of threads.
       try DenseCRF(
@@ -130,10 +130,10 @@ public struct DynamicStep: TrainingStep {
   }
 
   package init(
-    model: SSDDModel, parameters: SSDDParameters, warmUpSteps: Int = 0, threads: Int = 1, crf: @escaping Refinement
+    network: SSDDNetwork, parameters: SSDDParameters, warmUpSteps: Int = 0, threads: Int = 1, crf: @escaping Refinement
   ) {
-    precondition(model.stage == .dynamic, "a model of the static stage in the dynamic step")
-    self.model = model
+    precondition(network.stage == .dynamic, "a network of the static stage in the dynamic step")
+    self.network = network
     self.parameters = parameters
     self.warmUpSteps = warmUpSteps
     self.crf = crf
@@ -158,7 +158,7 @@ public struct DynamicStep: TrainingStep {
     package let second: MergedMasks
   }
 
-  public var module: any Module { model }
+  public var module: any Module { network }
   public var hasChannelDropout: Bool { parameters.channelDropout }
   private var terms: DifferenceTerms { DifferenceTerms(parameters: parameters, terms: 4) }
 
@@ -166,7 +166,7 @@ public struct DynamicStep: TrainingStep {
     DynamicBatch(
       images: stacked(samples.map(\.input)), thumbnails: samples.map(\.thumbnail),
       seeds: .stacked(samples.map(\.seeds)),
-      present: try PresentLabels(samples.map(\.labels), classes: model.specification.classes))
+      present: try PresentLabels(samples.map(\.labels), classes: network.specification.classes))
   }
 
   public func counts(_ batch: DynamicBatch) -> LabelledPixels { LabelledPixels(batch.seeds) }
@@ -186,8 +186,8 @@ public struct DynamicStep: TrainingStep {
   }
 
   public func finish(_ sums: StepSums, counts: LabelledPixels, kernels: any Kernels) -> TrainingRecord {
-    terms.normalise(model.first, samples: Int(sums["samples_first"]), kernels: kernels)
-    if let second = model.second { terms.normalise(second, samples: Int(sums["samples_second"]), kernels: kernels) }
+    terms.normalise(network.first, samples: Int(sums["samples_first"]), kernels: kernels)
+    if let second = network.second { terms.normalise(second, samples: Int(sums["samples_second"]), kernels: kernels) }
     let difference =
       terms.weight
       * (sums["difference_first"] / max(sums["samples_first"], 1) + sums["difference_second"]

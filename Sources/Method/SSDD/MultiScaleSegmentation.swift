@@ -2,14 +2,14 @@ import Datasets
 import Foundations
 import Imaging
 import MethodChoices
-import Models
+import Networks
 import NeuralNet
 import Tensors
 
 /// Inference of a segmentation network at several sizes, mirrored too. `ScaleFusion` says how the passes are made and
 /// joined.
 public struct MultiScaleSegmentation {
-  public let network: SegmentationModel
+  public let network: SegmentationNetwork
   private var scales: [Double]
   private let flip: Bool
   private let fusion: ScaleFusion
@@ -23,7 +23,7 @@ public struct MultiScaleSegmentation {
   ///   - flip: whether each size is seen mirrored too.
   ///   - side: of the square that `.softmaxOfSumSquare` squeezes images to.
   public init(
-    network: SegmentationModel, scales: [Double], flip: Bool, fusion: ScaleFusion = .meanKeepingRatio,
+    network: SegmentationNetwork, scales: [Double], flip: Bool, fusion: ScaleFusion = .meanKeepingRatio,
     side: Int = 448, kernels: any Kernels
   ) {
     self.network = network

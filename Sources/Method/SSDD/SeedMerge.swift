@@ -1,15 +1,15 @@
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import Tensors
 
 /// The SSDD module on training images after the static stage (Eq. 10): m^D0 from m^K0 and m^A0.
 public struct SeedMerge {
-  public let model: SSDDModel
+  public let network: SSDDNetwork
   public let parameters: SSDDParameters
 
-  public init(model: SSDDModel, parameters: SSDDParameters = SSDDParameters()) {
-    self.model = model
+  public init(network: SSDDNetwork, parameters: SSDDParameters = SSDDParameters()) {
+    self.network = network
     self.parameters = parameters
   }
 
@@ -32,14 +32,14 @@ public struct SeedMerge {
     -> Differences
   {
     let context = Context(kernels: kernels, mode: .inference)
-    let segmentation = model.segmentation
+    let segmentation = network.segmentation
     let features = segmentation.backbone.features(context.constant(images))
     let highLevel = segmentation.main(features.high).highLevel
     // Averaging drops an incomplete last row; the maps of images whose sides are no multiples of 8 are brought to one
     // size.
     let lowLevel = segmentation.backbone.lowLevel(features).resized(
       height: highLevel.shape[2], width: highLevel.shape[3])
-    let logits = model.first.logits(
+    let logits = network.first.logits(
       highLevel: highLevel, lowLevel: lowLevel, masks: [knowledge, advice])
     let terms = DifferenceTerms(parameters: parameters, terms: 2)
     return Differences(

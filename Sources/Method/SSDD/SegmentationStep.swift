@@ -1,7 +1,7 @@
 import Datasets
 import Foundations
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import Tensors
 
@@ -46,15 +46,15 @@ public struct SegmentationBatch: SampleBatch, Sendable {
 /// The loss is the mean cross entropy over the labelled pixels of the batch. It logs `loss`, and `foreground_target`
 /// and `foreground_prediction`, the shares of foreground.
 public struct SegmentationStep: TrainingStep {
-  public let model: SegmentationModel
+  public let network: SegmentationNetwork
   public let parameters: SSDDParameters
 
-  public init(model: SegmentationModel, parameters: SSDDParameters = SSDDParameters()) {
-    self.model = model
+  public init(network: SegmentationNetwork, parameters: SSDDParameters = SSDDParameters()) {
+    self.network = network
     self.parameters = parameters
   }
 
-  public var module: any Module { model }
+  public var module: any Module { network }
   public var hasChannelDropout: Bool { parameters.channelDropout }
 
   public func batch(_ samples: [SegmentationSample]) -> SegmentationBatch {
@@ -66,7 +66,7 @@ public struct SegmentationStep: TrainingStep {
   public func accumulate(
     _ batch: SegmentationBatch, counts: LabelledPixels, context: Context, into sums: inout StepSums
   ) throws {
-    let logits = model.logits(context.constant(batch.images), upsampling: 2)
+    let logits = network.logits(context.constant(batch.images), upsampling: 2)
     let loss = try crossEntropy(logits, batch.masks, denominator: counts.count).requireFinite(what: "loss")
     sums.add("loss", Double(loss.value.item))
     sums.addForeground("target", batch.masks)

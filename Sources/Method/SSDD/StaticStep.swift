@@ -1,6 +1,6 @@
 import Datasets
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import Tensors
 
@@ -73,13 +73,13 @@ public struct StaticBatch: SampleBatch, Sendable {
 /// It logs `loss`, `loss_seg`, `loss_dd`; shares of foreground of m^K0, m^A0, m^D0 and the main head's m^K1; of
 /// differing pixels; of bad samples.
 public struct StaticStep: TrainingStep {
-  public let model: SSDDModel
+  public let network: SSDDNetwork
   public let parameters: SSDDParameters
   /// Sees the forward pass of each micro-batch.
   package var observer: ((Forward) throws -> Void)?
 
-  public init(model: SSDDModel, parameters: SSDDParameters = SSDDParameters()) {
-    self.model = model
+  public init(network: SSDDNetwork, parameters: SSDDParameters = SSDDParameters()) {
+    self.network = network
     self.parameters = parameters
   }
 
@@ -96,7 +96,7 @@ public struct StaticStep: TrainingStep {
     package let merged: MergedMasks
   }
 
-  public var module: any Module { model }
+  public var module: any Module { network }
   public var hasChannelDropout: Bool { parameters.channelDropout }
   private var terms: DifferenceTerms { DifferenceTerms(parameters: parameters, terms: 2) }
 
@@ -104,7 +104,7 @@ public struct StaticStep: TrainingStep {
     StaticBatch(
       images: stacked(samples.map(\.input)), knowledge: .stacked(samples.map(\.knowledge)),
       advice: .stacked(samples.map(\.advice)),
-      present: try PresentLabels(samples.map(\.labels), classes: model.specification.classes))
+      present: try PresentLabels(samples.map(\.labels), classes: network.specification.classes))
   }
 
   public func counts(_ batch: StaticBatch) -> LabelledPixels { LabelledPixels(batch.knowledge) }
@@ -136,7 +136,7 @@ public struct StaticStep: TrainingStep {
   }
 
   public func finish(_ sums: StepSums, counts: LabelledPixels, kernels: any Kernels) -> TrainingRecord {
-    terms.normalise(model.first, samples: Int(sums["good"]), kernels: kernels)
+    terms.normalise(network.first, samples: Int(sums["good"]), kernels: kernels)
     let difference = terms.weight * sums["difference"] / max(sums["good"], 1)
     let losses = [("loss", sums["loss_seg"] + difference), ("loss_seg", sums["loss_seg"]), ("loss_dd", difference)]
     return TrainingRecord(losses.map { (name: $0, value: $1) } + sums.shares)
@@ -151,7 +151,7 @@ public struct StaticStep: TrainingStep {
   }
 
   private func segmentation(_ x: Variable) -> Segmentation {
-    let segmentation = model.segmentation
+    let segmentation = network.segmentation
     let features = segmentation.backbone.features(x)
     let output = segmentation.main(features.high)
     return Segmentation(
@@ -162,7 +162,7 @@ public struct StaticStep: TrainingStep {
   private func detection(_ segmentation: Segmentation, _ batch: StaticBatch) -> Forward {
     let (knowledge, advice, present) = (batch.knowledge, batch.advice, batch.present)
     let highLevel = segmentation.output.hidden.detached().upsampled(by: 2)
-    let differences = model.first.logits(
+    let differences = network.first.logits(
       highLevel: highLevel, lowLevel: segmentation.lowLevel, masks: [knowledge, advice])
     let d = differences.map(terms.differenceProbabilities)
     let merged = MergedMasks(

@@ -114,7 +114,7 @@ public struct FolderCRF: Sendable {
       let full = upsampledScores(
         scores.maps, height: image.height, width: image.width, stride: stride, kernels: run.kernels)
       let labels = try labels(of: scores, hasBackground: power == nil)
-      let start = power.map { withBackground(full, alpha: $0) } ?? full
+      let start = power.map { withBackground(full, power: $0) } ?? full
       return Start(
         probabilities: start, labels: power == nil ? labels : [0] + labels, palette: colours?.palette ?? .voc)
     }

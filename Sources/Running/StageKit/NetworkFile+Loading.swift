@@ -1,36 +1,36 @@
 import Datasets
 import Foundations
-import Models
+import Networks
 import NeuralNet
 import PSA
 import StageInterface
 
 extension NetworkFile {
   /// The architecture that the file declares.
-  public func modelSpecification() throws -> ModelSpecification {
+  public func networkSpecification() throws -> NetworkSpecification {
     guard !specification.isEmpty else {
       throw Failure(.data, "does not say which network its weights are of (no attribute `specification`)", file: path)
     }
-    do { return try ModelSpecification(json: specification) } catch let failure as Failure {
+    do { return try NetworkSpecification(json: specification) } catch let failure as Failure {
       throw failure.of(file: path)
     }
   }
 
-  /// Loads what a training starts from: everything, where the file is of the model's own stage; else the trunk, and
+  /// Loads what a training starts from: everything, where the file is of the network's own stage; else the trunk, and
   /// heads keep their initial values.
-  public func loadStart(into model: SSDDModel) throws {
-    guard kind == (model.stage == .static ? .staticDifference : .dynamicDifference) else {
-      return try loadTrunk(into: model)
+  public func loadStart(into network: SSDDNetwork) throws {
+    guard kind == (network.stage == .static ? .staticDifference : .dynamicDifference) else {
+      return try loadTrunk(into: network)
     }
-    try load(tensors.entries, into: model, file: path)
+    try load(tensors.entries, into: network, file: path)
   }
 
-  /// Loads the trunk into a segmentation model, whose heads keep their initial values.
-  public func loadTrunk(into model: any Module, prefix: String = "encoder.") throws {
-    let own = Set(model.parameters.map(\.name))
+  /// Loads the trunk into a segmentation network, whose heads keep their initial values.
+  public func loadTrunk(into network: any Module, prefix: String = "encoder.") throws {
+    let own = Set(network.parameters.map(\.name))
     let trunk = trunk.filter { own.contains(prefix + $0.name) }
     try load(
-      trunk, into: model, prefix: prefix, missing: .prefixes(["seg_", "dd", "fc8", "f8_", "f9"]), unexpected: .none,
+      trunk, into: network, prefix: prefix, missing: .prefixes(["seg_", "dd", "fc8", "f8_", "f9"]), unexpected: .none,
       file: path)
   }
 }
@@ -42,7 +42,7 @@ extension ActivationMaps {
     let file = try NetworkFile(weights, accepting: [.classifier])
     try file.requireClasses(classes)
     let network = CAMClassifier(
-      backbone: try file.modelSpecification().backbone.build(), classes: classes.objectCount)
+      backbone: try file.networkSpecification().backbone.build(), objectCount: classes.objectCount)
     try load(file.tensors.entries, into: network, file: weights)
     self.init(network: network, scales: options.scales.values, flip: options.flip)
   }

@@ -1,6 +1,6 @@
 import Datasets
 import Foundations
-import Models
+import Networks
 import NeuralNet
 import TensorStore
 import Tensors
@@ -66,7 +66,7 @@ public struct NetworkFile {
     }
   }
 
-  /// The trunk's tensors only, with or without the prefix `encoder.` of segmentation models taken off.
+  /// The trunk's tensors only, with or without the prefix `encoder.` of segmentation networks taken off.
   public var trunk: [(name: String, tensor: Tensor)] {
     let prefix = "encoder."
     guard kind == .segmentation || kind == .staticDifference || kind == .dynamicDifference else {

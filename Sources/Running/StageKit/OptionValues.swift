@@ -1,6 +1,6 @@
 import Datasets
 import DenseCRF
-import Models
+import Networks
 import NeuralNet
 import SSDD
 import StageInterface
@@ -8,11 +8,11 @@ import StageInterface
 // From options, which know no numeric module, to the values of the method.
 
 extension HeadOptions {
-  /// The segmentation model on a trunk, for `classes` classes with background.
+  /// The segmentation network on a trunk, for `classes` classes with background.
   ///
   /// - Throws: `Failure(.usage)` naming a value out of range.
-  public func specification(backbone: BackboneSpecification, classes: Int) throws -> ModelSpecification {
-    let specification = ModelSpecification(
+  public func specification(backbone: BackboneSpecification, classes: Int) throws -> NetworkSpecification {
+    let specification = NetworkSpecification(
       backbone: backbone, classes: classes, headChannels: headChannels == 0 ? nil : headChannels,
       headDilation: headDilation,
       differenceChannels: differenceChannels == 0 ? nil : differenceChannels, headStatistics: headStatistics)
@@ -73,7 +73,7 @@ extension TrainingPlan {
 }
 
 extension TrainingOptions {
-  /// The optimiser of a stage's groups.
+  /// The optimizer of a stage's groups.
   public func optimizer(_ groups: [ParameterGroup]) -> SGD {
     SGD(groups, momentum: Float(momentum), clipNorm: clipNorm)
   }

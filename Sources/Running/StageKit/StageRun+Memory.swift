@@ -2,7 +2,7 @@ import CPUBackend
 import Datasets
 import Foundation
 import Foundations
-import Models
+import Networks
 import NeuralNet
 import StageInterface
 import Tensors

@@ -1,7 +1,7 @@
 import Datasets
 import Foundation
 import Foundations
-import Models
+import Networks
 import NeuralNet
 import StageInterface
 import StepFiles

@@ -43,10 +43,10 @@ import Testing
   @Test func clippingScalesTheGradientAndNothingElse() throws {
     let network = network()
     let raw = norm([network.first, network.second])
-    let optimiser = SGD(
+    let optimizer = SGD(
       [ParameterGroup([network.first, network.frozen], rateMultiplier: 10), ParameterGroup([network.second])],
       clipNorm: 0.25 * raw)
-    let reported = try #require(optimiser.clipGradients(kernels: kernels))
+    let reported = try #require(optimizer.clipGradients(kernels: kernels))
     #expect(abs(reported / raw - 1) < 1e-5)
     #expect(abs(norm([network.first, network.second]) / (0.25 * raw) - 1) < 1e-5)
     #expect(network.frozen.gradient?.values == [100, 100])
@@ -70,9 +70,9 @@ import Testing
   @Test func aStepGoesAsFarAsTheLimitSays() throws {
     let network = network()
     let before = network.first.value.values + network.second.value.values
-    var optimiser = SGD([ParameterGroup([network.first, network.second])], clipNorm: 0.01)
-    _ = optimiser.clipGradients(kernels: kernels)
-    optimiser.step(rate: 2, kernels: kernels)
+    var optimizer = SGD([ParameterGroup([network.first, network.second])], clipNorm: 0.01)
+    _ = optimizer.clipGradients(kernels: kernels)
+    optimizer.step(rate: 2, kernels: kernels)
     let after = network.first.value.values + network.second.value.values
     let length = zip(before, after).reduce(0.0) { $0 + pow(Double($1.0) - Double($1.1), 2) }.squareRoot()
     #expect(abs(length - 0.02) < 1e-5)

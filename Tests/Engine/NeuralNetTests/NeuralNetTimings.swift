@@ -31,12 +31,12 @@ struct NeuralNetTimings {
     }
   }
 
-  @Test func optimiser() {
+  @Test func optimizer() {
     let weight = Parameter(name: "w", shape: [4096, 512, 3, 3], role: .weight, initialiser: .heNormal(fanIn: 4608))
     weight.gradient = weight.value
     for momentum in [Float(0), 0.9] {
-      var optimiser = SGD([ParameterGroup([weight], decay: 1e-4)], momentum: momentum)
-      measure("SGD step of 18.9 M parameters, momentum \(momentum)") { optimiser.step(rate: 0.1, kernels: kernels) }
+      var optimizer = SGD([ParameterGroup([weight], decay: 1e-4)], momentum: momentum)
+      measure("SGD step of 18.9 M parameters, momentum \(momentum)") { optimizer.step(rate: 0.1, kernels: kernels) }
     }
     measure("drawing 18.9 M normal values") { _ = weight.initialiser.draw(weight.shape, seed: 1, name: "w") }
   }

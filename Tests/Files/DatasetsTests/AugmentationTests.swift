@@ -41,11 +41,11 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
     var policy = AugmentationPolicy.none(crop: 8)
     func small() -> [UInt8] {
       let augmentation = policy.draw(seed: 0, epoch: 0, id: "a", width: 8, height: 8)
-      return augmentation.small(ofCropped: augmentation.cropped(RGBImage(width: 8, height: 8, pixels: pixels))).pixels
+      return augmentation.thumbnail(ofCropped: augmentation.cropped(RGBImage(width: 8, height: 8, pixels: pixels))).pixels
     }
     // Pixels 9, 10, 17 and 18: 13.5 in the mean; 241.5; 40.5.
     #expect(Array(small().prefix(3)) == [14, 242, 41])
-    policy.smallRounding = .down
+    policy.thumbnailRounding = .down
     #expect(Array(small().prefix(3)) == [13, 241, 40])
   }
 
@@ -58,7 +58,7 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
     var compared = 0
     for epoch in 0..<24 {
       let augmentation = policy.draw(seed: 3, epoch: epoch, id: "a", width: width, height: height)
-      let small = augmentation.small(ofCropped: augmentation.cropped(image))
+      let small = augmentation.thumbnail(ofCropped: augmentation.cropped(image))
       let (scores, coarseScores) = (augmentation.scores(maps), augmentation.scores(coarse))
       let (labels, coverage) = (augmentation.labels(columns), augmentation.coverage)
       #expect(scores.shape == [2, policy.crop / policy.outputStride, policy.crop / policy.outputStride])

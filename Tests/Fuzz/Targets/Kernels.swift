@@ -57,14 +57,14 @@ struct KernelTarget: FuzzTarget {
   private func walk(_ draw: inout Draw) throws {
     let (width, height) = (draw.count(1...80), draw.count(1...80))
     var parameters = SeedParameters(
-      alpha: draw.number(usual: 16), beta: draw.number(usual: 8), logt: draw.whole(usual: 3),
+      backgroundPower: draw.number(usual: 16), beta: draw.number(usual: 8), logt: draw.whole(usual: 3),
       radius: draw.whole(usual: 5), stride: draw.whole(usual: 8))
     parameters.stride = min(max(parameters.stride, 0), 1000)
     // A long walk is no other than a short one.
     if parameters.logt > 4, parameters.logt <= 30 { parameters.logt = 4 }
     try parameters.validate()
     // Scores of files are checked when they are read.
-    let maps = withBackground(draw.tensor([2, height, width], isFinite: true), alpha: parameters.alpha)
+    let maps = withBackground(draw.tensor([2, height, width], isFinite: true), power: parameters.backgroundPower)
     let (rows, columns) = (
       (height + parameters.stride - 1) / parameters.stride, (width + parameters.stride - 1) / parameters.stride
     )
@@ -122,7 +122,7 @@ struct KernelTarget: FuzzTarget {
       throw Self.wrong("a crop of \(cropped.width)x\(cropped.height)", policy)
     }
     try Self.require(drawn.input(ofCropped: cropped), within: -4...4, policy)
-    _ = drawn.small(ofCropped: cropped)
+    _ = drawn.thumbnail(ofCropped: cropped)
     try Self.require(
       drawn.scores(draw.tensor([2, draw.count(1...30), draw.count(1...30)], isFinite: true)), within: 0...1.0001, policy
     )

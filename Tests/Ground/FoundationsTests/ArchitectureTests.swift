@@ -27,18 +27,18 @@ import Testing
     ("Files", "Scenes", ["LabelMasks", "Datasets", "Imaging", "Threads", "Foundations"]),
     ("Files", "DataImport", ["Datasets", "Imaging", "Threads", "Foundations"]),
     ("Method", "DenseCRF", ["MethodChoices", "Tensors", "Threads", "Foundations"]),
-    ("Method", "Models", ["LabelMasks", "MethodChoices", "NeuralNet", "Tensors", "Foundations"]),
+    ("Method", "Networks", ["LabelMasks", "MethodChoices", "NeuralNet", "Tensors", "Foundations"]),
     (
       "Method", "PSA",
       [
-        "LabelMasks", "MethodChoices", "NeuralNet", "Datasets", "Imaging", "Models", "Tensors", "Threads",
+        "LabelMasks", "MethodChoices", "NeuralNet", "Datasets", "Imaging", "Networks", "Tensors", "Threads",
         "Foundations",
       ]
     ),
     (
       "Method", "SSDD",
       [
-        "LabelMasks", "MethodChoices", "NeuralNet", "Datasets", "Imaging", "DenseCRF", "Models", "Tensors", "Threads",
+        "LabelMasks", "MethodChoices", "NeuralNet", "Datasets", "Imaging", "DenseCRF", "Networks", "Tensors", "Threads",
         "Foundations",
       ]
     ),
@@ -54,7 +54,7 @@ import Testing
       [
         "LabelMasks", "CProcess", "Recipes", "StepFiles", "StageInterface", "MethodChoices", "Training", "Datasets",
         "Imaging",
-        "TensorStore", "Models", "PSA", "SSDD", "DenseCRF", "NeuralNet", "CPUBackend", "Tensors", "Threads",
+        "TensorStore", "Networks", "PSA", "SSDD", "DenseCRF", "NeuralNet", "CPUBackend", "Tensors", "Threads",
         "Foundations", "COpenBLAS", "ArgumentParser", "Logging",
       ]
     ),
@@ -80,7 +80,7 @@ import Testing
   private static let stageImports: Set = [
     "LabelMasks", "StageKit", "StageInterface", "StepFiles", "MethodChoices", "Training", "Datasets", "Imaging",
     "TensorStore",
-    "Models", "PSA",
+    "Networks", "PSA",
     "SSDD", "DenseCRF", "NeuralNet", "CPUBackend", "Tensors", "Threads", "Foundations", "ArgumentParser",
   ]
   private static let scoring: Set = ["evaluate", "summarize"]

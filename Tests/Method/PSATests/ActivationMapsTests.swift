@@ -1,7 +1,7 @@
 import CPUBackend
 import Datasets
 import Imaging
-import Models
+import Networks
 import NeuralNet
 import PSA
 import Tensors
@@ -16,7 +16,7 @@ private let kernels = CPUKernels(threads: 2)
 
   init() throws {
     let backbone = BackboneSpecification(kind: .resnet38, width: 1.0 / 16, depth: 0.3)
-    network = CAMClassifier(backbone: try backbone.build(), classes: 3)
+    network = CAMClassifier(backbone: try backbone.build(), objectCount: 3)
     network.initialise(seed: 3)
     let bytes = GoldenGenerator(seed: 5).integers("image", count: 44 * 36 * 3, below: 256)
     image = RGBImage(width: 44, height: 36, pixels: bytes.map { UInt8($0) })

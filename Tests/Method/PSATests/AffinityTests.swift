@@ -138,7 +138,7 @@ private func random(_ shape: Shape, _ name: String, in range: ClosedRange<Float>
 
   @Test("labels: confident class, confident background, neither, nothing")
   func labels() {
-    // Columns: class by both, background by both, background by the low alpha alone, no score; class 2 by the low,
+    // Columns: class by both, background by both, background by the low power alone, no score; class 2 by the low,
     // class 1 by the high.
     let low = Tensor([3, 1, 5], [0.1, 0.9, 0.6, 0, 0.1, 0.8, 0.1, 0.5, 0, 0.2, 0.1, 0, 0, 0, 0.3])
     let high = Tensor([3, 1, 5], [0.1, 0.9, 0.2, 0, 0.1, 0.8, 0.1, 0.5, 0, 0.4, 0.1, 0, 0, 0, 0.3])

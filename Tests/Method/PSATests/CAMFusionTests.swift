@@ -30,13 +30,13 @@ private let kernels = CPUKernels(threads: 2)
     var empty = CAMFusion(width: 3, height: 2, present: [], kernels: kernels)
     empty.add(Tensor(zeros: [1, 2, 1, 1]), flipped: true)
     #expect(try empty.normalised().shape == [0, 2, 3])
-    #expect(withBackground(try empty.normalised(), alpha: 16) == Tensor(repeating: 1, [1, 2, 3]))
+    #expect(withBackground(try empty.normalised(), power: 16) == Tensor(repeating: 1, [1, 2, 3]))
   }
 
   @Test("background is (1 - max)^alpha")
   func background() {
     let scores = Tensor([2, 1, 3], [0.5, 0, 1, 0.25, 0, 0.5])
     let expected = Tensor([3, 1, 3], [0.0625, 1, 0, 0.5, 0, 1, 0.25, 0, 0.5])
-    #expect(mismatch(withBackground(scores, alpha: 4), expected, tolerance: 1e-7) == nil)
+    #expect(mismatch(withBackground(scores, power: 4), expected, tolerance: 1e-7) == nil)
   }
 }

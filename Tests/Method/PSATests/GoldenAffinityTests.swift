@@ -1,5 +1,5 @@
 import CPUBackend
-import Models
+import Networks
 import NeuralNet
 import PSA
 import Tensors
@@ -59,13 +59,13 @@ struct GoldenAffinityTests {
   func seeds() throws {
     let golden = try Golden.open("affinity")
     let parameters = SeedParameters(
-      alpha: Float(try golden.double("alpha")), beta: Float(try golden.double("beta")),
+      backgroundPower: Float(try golden.double("alpha")), beta: Float(try golden.double("beta")),
       logt: try golden.integer("logt"),
       radius: try golden.integer("radius"))
     for name in try Self.cases(golden) {
       let cam = try golden.tensor("\(name)/cam")
       let maps = cam.batch(1..<cam.shape[0])
-      #expect(mismatch(withBackground(maps, alpha: parameters.alpha), cam, tolerance: 1e-6, name) == nil)
+      #expect(mismatch(withBackground(maps, power: parameters.backgroundPower), cam, tolerance: 1e-6, name) == nil)
       let seeds = try refinedSeeds(
         maps, features: golden.tensor("\(name)/feature"), parameters: parameters, kernels: kernels, threads: 2)
       #expect(try golden.mismatch(seeds, "\(name)/cam_rw_crop") == nil)

@@ -1,6 +1,6 @@
 import CPUBackend
 import Imaging
-import Models
+import Networks
 import NeuralNet
 import PSA
 import Tensors
@@ -37,7 +37,7 @@ struct GoldenCAMTests {
   @Test("the whole network: raw maps of the scaled images, fused")
   func network() throws {
     let golden = try Golden.open("cam")
-    let network = CAMClassifier(backbone: ResNet38(), classes: try golden.shape("label")[0])
+    let network = CAMClassifier(backbone: ResNet38(), objectCount: try golden.shape("label")[0])
     for parameter in network.parameters {
       parameter.value = golden.generator.parameter(parameter.name, parameter.value.shape)
     }

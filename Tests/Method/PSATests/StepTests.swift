@@ -1,6 +1,6 @@
 import CPUBackend
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import PSA
 import Tensors
@@ -19,7 +19,7 @@ import Testing
   }
 
   private static func classifier() throws -> (step: ClassifierStep, batch: ClassifierBatch) {
-    let network = CAMClassifier(backbone: try backbone.build(), classes: 3)
+    let network = CAMClassifier(backbone: try backbone.build(), objectCount: 3)
     network.initialise(seed: 2)
     let samples = [[1], [2, 3], [], [3]].enumerated().map { n, labels in
       ClassifierSample(input: images.batch(n..<n + 1).reshaped([3, 64, 64]), labels: labels)

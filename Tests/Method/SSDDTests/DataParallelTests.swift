@@ -1,6 +1,6 @@
 import CPUBackend
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import SSDD
 import Tensors
@@ -68,21 +68,21 @@ import Testing
 
   @Test func theStaticStep() throws {
     try expectSame { range, pass in
-      let step = StaticStep(model: try smallModel(.static))
+      let step = StaticStep(network: try smallNetwork(.static))
       return (try step.run(try Self.staticBatch().batch(range), pass), step.module)
     }
   }
 
   @Test(arguments: [0, 10]) func theDynamicStep(warmUpSteps: Int) throws {
     try expectSame { range, pass in
-      let step = DynamicStep(model: try smallModel(.dynamic), warmUpSteps: warmUpSteps)
+      let step = DynamicStep(network: try smallNetwork(.dynamic), warmUpSteps: warmUpSteps)
       return (try step.run(try Self.dynamicBatch().batch(range), pass), step.module)
     }
   }
 
   @Test func theSegmentationStep() throws {
     try expectSame { range, pass in
-      let step = SegmentationStep(model: try smallModel(.static).segmentation)
+      let step = SegmentationStep(network: try smallNetwork(.static).segmentation)
       let batch = SegmentationBatch(images: Self.images, masks: Self.masks(0))
       return (try step.run(batch.batch(range), pass), step.module)
     }

@@ -3,7 +3,7 @@ import DenseCRF
 import Imaging
 import LabelMasks
 import MethodChoices
-import Models
+import Networks
 import SSDD
 import Tensors
 import TestSupport
@@ -26,7 +26,7 @@ struct GoldenMultiScaleTests {
   }
 
   private func inference(flip: Bool) throws -> MultiScaleSegmentation {
-    let network = try SegmentationModel(ModelSpecification(backbone: .paper, classes: classes.count))
+    let network = try SegmentationNetwork(NetworkSpecification(backbone: .paper, classes: classes.count))
     try golden.fill(network)
     return MultiScaleSegmentation(
       network: network, scales: try golden.file.doubles("scales"), flip: flip,

@@ -2,7 +2,7 @@ import CPUBackend
 import Foundations
 import LabelMasks
 import MethodChoices
-import Models
+import Networks
 import NeuralNet
 import SSDD
 import Tensors
@@ -25,9 +25,9 @@ struct GoldenStepTests {
     trainingPass(kernels, seed: 0, step: 0, microBatch: microBatch)
   }
 
-  private func model(_ golden: GoldenFile, _ stage: SSDDModel.Stage) throws -> SSDDModel {
+  private func model(_ golden: GoldenFile, _ stage: SSDDNetwork.Stage) throws -> SSDDNetwork {
     let classes = try golden.shape("seg_main")[1]
-    let model = try SSDDModel(ModelSpecification(backbone: .paper, classes: classes), stage: stage)
+    let model = try SSDDNetwork(NetworkSpecification(backbone: .paper, classes: classes), stage: stage)
     try golden.fill(model)
     return model
   }
@@ -40,7 +40,7 @@ struct GoldenStepTests {
       images: try golden.tensor("img_norm"), knowledge: try golden.masks("psa_mask"),
       advice: try golden.masks("psa_crf_mask"),
       present: present)
-    let log = try StaticStep(model: model, parameters: parameters).run(batch, pass(present.count)) { forward in
+    let log = try StaticStep(network: model, parameters: parameters).run(batch, pass(present.count)) { forward in
       try check(forward, present, golden)
     }
     for name in ["loss_seg", "loss_dd"] { #expect(try golden.mismatch([log[name] ?? .nan], name) == nil) }
@@ -59,13 +59,13 @@ struct GoldenStepTests {
       images: try golden.tensor("img_norm"), thumbnails: thumbnails, seeds: seeds, present: present)
 
     // The CRF's own result, which decides a few pixels by rounding.
-    _ = try DynamicStep(model: model, parameters: parameters, threads: 2).run(batch, pass(present.count)) {
+    _ = try DynamicStep(network: model, parameters: parameters, threads: 2).run(batch, pass(present.count)) {
       forward, _ in
       try checkCRF(forward, advice, golden)
     }
 
     // Everything behind it, on the reference's advice.
-    let step = DynamicStep(model: model, parameters: parameters) { n, map, _ in
+    let step = DynamicStep(network: model, parameters: parameters) { n, map, _ in
       oneHot(advice.batch(n..<n + 1), present.samples[n], map.shape)
     }
     let log = try step.run(batch, pass(present.count)) { forward, losses in
@@ -128,8 +128,8 @@ struct GoldenStepTests {
     for (name, value) in found { #expect(try golden.mismatch([Double(value)], name) == nil) }
   }
 
-  /// Gradients of every parameter, then the weights after one step of the optimiser.
-  private func checkUpdate(_ model: SSDDModel, _ golden: GoldenFile) throws {
+  /// Gradients of every parameter, then the weights after one step of the optimizer.
+  private func checkUpdate(_ model: SSDDNetwork, _ golden: GoldenFile) throws {
     let byName = Dictionary(uniqueKeysWithValues: model.parameters.map { ($0.name, $0) })
     let names = try golden.lines("params/names_utf8")
     let norms = try golden.doubles("params/grad_l2")
@@ -148,8 +148,8 @@ struct GoldenStepTests {
     let rates = try #require(try golden.file.attribute("lr_groups")?.asDoubles)
     let groups = ParameterGroups.segmentation(
       model, headMultiplier: Float(rates[1] / rates[0]), decay: Float(try golden.double("weight_decay")))
-    var optimiser = SGD(groups, momentum: Float(MethodDefaults(.reference).momentum))
-    optimiser.step(rate: Float(rates[0]), kernels: kernels)
+    var optimizer = SGD(groups, momentum: Float(MethodDefaults(.reference).momentum))
+    optimizer.step(rate: Float(rates[0]), kernels: kernels)
     let expectedGroups = try golden.integers("params/group")
     for (name, group) in zip(names, expectedGroups) {
       let parameter = try #require(byName[name])

@@ -1,6 +1,6 @@
 import CPUBackend
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import SSDD
 import Tensors
@@ -33,8 +33,8 @@ import Testing
     Case(.resnet38, width: 0.25, depth: 0.5, side: 160, batch: 2, microBatch: 1),
   ]
 
-  private func model(_ backbone: BackboneSpecification) throws -> SSDDModel {
-    let model = try SSDDModel(ModelSpecification(backbone: backbone, classes: 4, headDilation: 2), stage: .static)
+  private func model(_ backbone: BackboneSpecification) throws -> SSDDNetwork {
+    let model = try SSDDNetwork(NetworkSpecification(backbone: backbone, classes: 4, headDilation: 2), stage: .static)
     model.initialise(seed: 1)
     return model
   }
@@ -58,7 +58,7 @@ import Testing
   @Test(arguments: cases) func aTrainingStepHoldsWhatIsPredicted(test: Case) throws {
     let (model, batch) = (try model(test.backbone), try batch(test))
     func run(_ kernels: any Kernels) throws {
-      _ = try StaticStep(model: model).run(batch, trainingPass(kernels, seed: 1, step: 0, microBatch: test.microBatch))
+      _ = try StaticStep(network: model).run(batch, trainingPass(kernels, seed: 1, step: 0, microBatch: test.microBatch))
       model.zeroGradients()
     }
     let predicted = try MemoryPrediction.peak(threads: 1) { kernels in try run(kernels) }
@@ -90,7 +90,7 @@ import Testing
       for step in 0..<3 {
         let before = counts()
         let pass = trainingPass(kernels, seed: 1, step: step, microBatch: test.microBatch)
-        _ = try StaticStep(model: model).run(batch, pass)
+        _ = try StaticStep(network: model).run(batch, pass)
         optimizer.step(rate: 1e-3, kernels: kernels)
         let after = counts()
         if step > 1 {

@@ -3,7 +3,7 @@ import Datasets
 import Foundations
 import Imaging
 import MethodChoices
-import Models
+import Networks
 import NeuralNet
 import SSDD
 import Tensors
@@ -12,13 +12,13 @@ import Testing
 
 @Suite struct MultiScaleSegmentationTests {
   private let kernels = CPUKernels(threads: 2)
-  private let network: SegmentationModel
+  private let network: SegmentationNetwork
   private let image: RGBImage
 
   init() throws {
     let backbone = BackboneSpecification(kind: .resnet38, width: 1.0 / 16, depth: 0.3)
-    network = try SegmentationModel(
-      ModelSpecification(backbone: backbone, classes: 3, headChannels: 8, headDilation: 2))
+    network = try SegmentationNetwork(
+      NetworkSpecification(backbone: backbone, classes: 3, headChannels: 8, headDilation: 2))
     network.initialise(seed: 3)
     let grey = GoldenGenerator(seed: 5).integers("image", count: 44 * 36 * 3, below: 256)
     image = RGBImage(width: 44, height: 36, pixels: grey.map { UInt8($0) })

@@ -3,7 +3,7 @@ import DenseCRF
 import Foundations
 import LabelMasks
 import MethodChoices
-import Models
+import Networks
 import NeuralNet
 import SSDD
 import Synchronization
@@ -69,8 +69,8 @@ struct StepTests {
 
   @Test(arguments: [BackboneSpecification.Kind.resnet38, .squeezenet])
   func microBatchesOfTheStaticStepAddUp(_ kind: BackboneSpecification.Kind) throws {
-    let model = try smallModel(.static, kind: kind)
-    let step = StaticStep(model: model)
+    let model = try smallNetwork(.static, kind: kind)
+    let step = StaticStep(network: model)
     let whole = try step.run(try staticBatch(), pass(4))
     let atOnce = gradients(model)
     let split = try step.run(try staticBatch(), pass(3))
@@ -82,8 +82,8 @@ struct StepTests {
   }
 
   @Test func microBatchesOfTheDynamicStepAddUp() throws {
-    let model = try smallModel(.dynamic)
-    let step = DynamicStep(model: model)
+    let model = try smallNetwork(.dynamic)
+    let step = DynamicStep(network: model)
     let whole = try step.run(try dynamicBatch(), pass(4))
     let atOnce = gradients(model)
     let split = try step.run(try dynamicBatch(), pass(1))
@@ -93,8 +93,8 @@ struct StepTests {
   }
 
   @Test func microBatchesOfPlainTrainingAddUp() throws {
-    let model = try smallModel(.static).segmentation
-    let step = SegmentationStep(model: model)
+    let model = try smallNetwork(.static).segmentation
+    let step = SegmentationStep(network: model)
     let batch = SegmentationBatch(images: images(), masks: masks(0))
     let whole = try step.run(batch, pass(4))
     let atOnce = gradients(model)
@@ -104,20 +104,20 @@ struct StepTests {
     #expect(whole["foreground_target"] == foregroundShare(masks(0)))
   }
 
-  @Test func differenceLossesDoNotReachTheSegmentationModel() throws {
-    let model = try smallModel(.static)
+  @Test func differenceLossesDoNotReachTheSegmentationNetwork() throws {
+    let model = try smallNetwork(.static)
     let batch = try staticBatch()
-    _ = try StaticStep(model: model).run(batch, pass(4))
+    _ = try StaticStep(network: model).run(batch, pass(4))
     let joint = gradients(model.segmentation)
-    _ = try SegmentationStep(model: model.segmentation).run(
+    _ = try SegmentationStep(network: model.segmentation).run(
       SegmentationBatch(images: batch.images, masks: batch.knowledge), pass(4))
     #expect(gradients(model.segmentation) == joint)
   }
 
   @Test func aBatchOfBadSamplesLeavesTheDetectorWithoutGradients() throws {
-    let model = try smallModel(.static)
+    let model = try smallNetwork(.static)
     let empty = LabelMask(repeating: 0, batch: samples, height: side, width: side)
-    let log = try StaticStep(model: model).run(
+    let log = try StaticStep(network: model).run(
       StaticBatch(images: images(), knowledge: masks(0), advice: empty, present: try present()), pass(4))
     #expect(log["bad_first"] == 1)
     #expect(log["loss_dd"] == 0)
@@ -129,13 +129,13 @@ struct StepTests {
   func trainingLowersTheLossUnderEveryPreset(_ preset: Preset) throws {
     var parameters = SSDDParameters(preset)
     parameters.channelDropout = false
-    let model = try smallModel(.static)
-    let step = StaticStep(model: model, parameters: parameters)
-    var optimiser = SGD(ParameterGroups.segmentation(model))
+    let model = try smallNetwork(.static)
+    let step = StaticStep(network: model, parameters: parameters)
+    var optimizer = SGD(ParameterGroups.segmentation(model))
     var logs: [TrainingRecord] = []
     for _ in 0..<8 {
       logs.append(try step.run(try staticBatch(), pass(4)))
-      optimiser.step(rate: 2e-3, kernels: kernels)
+      optimizer.step(rate: 2e-3, kernels: kernels)
     }
     for name in ["loss_seg", "loss_dd"] {
       let values = logs.map { $0[name] ?? .nan }
@@ -144,9 +144,9 @@ struct StepTests {
   }
 
   @Test func masksOfTheDynamicStepComeFromTheirSources() throws {
-    let model = try smallModel(.dynamic)
+    let model = try smallNetwork(.dynamic)
     let batch = try dynamicBatch()
-    _ = try DynamicStep(model: model).run(batch, pass(4)) { forward, _ in
+    _ = try DynamicStep(network: model).run(batch, pass(4)) { forward, _ in
       let present = try present()
       for mask in [forward.knowledge, forward.advice, forward.subMask, forward.first.refined, forward.second.refined] {
         for n in 0..<samples {
@@ -165,8 +165,8 @@ struct StepTests {
   @Test func masksCanBeLookedAtWithoutLearning() throws {
     var parameters = SSDDParameters()
     parameters.channelDropout = false
-    let model = try smallModel(.dynamic)
-    let step = DynamicStep(model: model, parameters: parameters)
+    let model = try smallNetwork(.dynamic)
+    let step = DynamicStep(network: model, parameters: parameters)
     let before = model.parameters.map(\.value)
     let masks = try step.masks(of: try dynamicBatch(), kernels: kernels)
     #expect(model.parameters.map(\.value) == before && model.parameters.allSatisfy { $0.gradient == nil })
@@ -182,11 +182,11 @@ struct StepTests {
   /// Each sample's masks are its own: batch statistics of the others do not enter.
   @Test func aSamplesMasksDoNotDependOnTheBatch() throws {
     let backbone = BackboneSpecification(kind: .resnet38, width: 1.0 / 16, depth: 0.3)
-    let specification = ModelSpecification(
+    let specification = NetworkSpecification(
       backbone: backbone, classes: 3, headChannels: 8, headDilation: 2, differenceChannels: 8, headStatistics: .batch)
-    let model = try SSDDModel(specification, stage: .dynamic)
+    let model = try SSDDNetwork(specification, stage: .dynamic)
     model.initialise(seed: 1)
-    let (step, batch) = (DynamicStep(model: model), try dynamicBatch())
+    let (step, batch) = (DynamicStep(network: model), try dynamicBatch())
     let all = try step.masks(of: batch, kernels: kernels)
     let one = DynamicBatch(
       images: batch.images.batch(2..<3), thumbnails: [batch.thumbnails[2]], seeds: batch.seeds.batch(2..<3),
@@ -202,7 +202,7 @@ struct StepTests {
       var parameters = SSDDParameters()
       if let temperature { parameters.trainingTemperature = temperature }
       let inputs = Mutex([Tensor]())
-      let step = DynamicStep(model: try smallModel(.dynamic), parameters: parameters) { _, map, _ in
+      let step = DynamicStep(network: try smallNetwork(.dynamic), parameters: parameters) { _, map, _ in
         inputs.withLock { $0.append(map) }
         return map
       }
@@ -252,45 +252,45 @@ struct StepTests {
     func loss(_ choice: SecondModuleLoss) throws -> Double? {
       var parameters = SSDDParameters()
       (parameters.secondModuleLoss, parameters.channelDropout) = (choice, false)
-      return try DynamicStep(model: try smallModel(.dynamic), parameters: parameters).run(try dynamicBatch(), pass(4))[
+      return try DynamicStep(network: try smallNetwork(.dynamic), parameters: parameters).run(try dynamicBatch(), pass(4))[
         "loss_dd"]
     }
     #expect(try loss(.perSample) != loss(.wholeBatch))
   }
 
   @Test func aLossThatIsNotANumberStopsTheStep() throws {
-    let model = try smallModel(.static)
+    let model = try smallNetwork(.static)
     let weight = try #require(model.parameters.first { $0.name == "seg_main.seg2.bias" })
     weight.value = Tensor(repeating: .nan, weight.shape)
     #expect(throws: Failure(.software, "expected a finite value, found nan", item: "loss")) {
-      try StaticStep(model: model).run(try staticBatch(), pass(4))
+      try StaticStep(network: model).run(try staticBatch(), pass(4))
     }
-    let dynamic = try smallModel(.dynamic)
+    let dynamic = try smallNetwork(.dynamic)
     let bias = try #require(dynamic.parameters.first { $0.name == weight.name })
     bias.value = weight.value
     #expect(throws: Failure(.software, "expected a finite value, found nan", item: "scores of the main head")) {
-      try DynamicStep(model: dynamic).run(try dynamicBatch(), pass(4))
+      try DynamicStep(network: dynamic).run(try dynamicBatch(), pass(4))
     }
   }
 
   @Test func mergingTakesAnyImageSize() throws {
-    let model = try smallModel(.static)
+    let model = try smallNetwork(.static)
     let (height, width) = SeedMerge.outputSize(height: 45, width: 52)
     #expect((height, width) == (12, 14))
     let knowledge = LabelMask(repeating: 1, batch: 1, height: height, width: width)
     let advice = LabelMask(repeating: 0, batch: 1, height: height, width: width)
     let x = GoldenGenerator(seed: 4).signed("x", [1, 3, 45, 52])
-    let different = SeedMerge(model: model).differences(
+    let different = SeedMerge(network: model).differences(
       images: x, knowledge: knowledge, advice: advice, kernels: kernels)
     #expect(different.knowledge.shape == [1, 1, height, width])
-    let equal = SeedMerge(model: model, parameters: SSDDParameters(.paper))
+    let equal = SeedMerge(network: model, parameters: SSDDParameters(.paper))
       .differences(images: x, knowledge: knowledge, advice: advice, kernels: kernels)
     #expect(zip(different.knowledge.values, equal.knowledge.values).allSatisfy { abs($0 + $1 - 1) < 1e-6 })
   }
 
   /// d is computed from masks at OUT and decides between the masks at the image's size.
   @Test func mergingAnImageIsTheRuleOnItsEnlargedDifferences() throws {
-    let merge = SeedMerge(model: try smallModel(.static))
+    let merge = SeedMerge(network: try smallNetwork(.static))
     let draw = GoldenGenerator(seed: 4)
     let x = draw.signed("x", [1, 3, 45, 52])
     // Channels in another order than the classes: a channel is not a class index.

@@ -1,5 +1,5 @@
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import SSDD
 import Tensors
@@ -40,13 +40,13 @@ func mask(_ rows: [[UInt8]]) -> LabelMask {
 }
 
 /// A network small enough for tests: 8-channel ResNet-38 or SqueezeNet, three classes.
-func smallModel(_ stage: SSDDModel.Stage, kind: BackboneSpecification.Kind = .resnet38, seed: UInt64 = 1) throws
-  -> SSDDModel
+func smallNetwork(_ stage: SSDDNetwork.Stage, kind: BackboneSpecification.Kind = .resnet38, seed: UInt64 = 1) throws
+  -> SSDDNetwork
 {
   let width = kind == .resnet38 ? 1.0 / 16 : 1
   let backbone = BackboneSpecification(kind: kind, width: width, depth: kind == .resnet38 ? 0.3 : 1)
-  let model = try SSDDModel(
-    ModelSpecification(backbone: backbone, classes: 3, headChannels: 8, headDilation: 2, differenceChannels: 8),
+  let model = try SSDDNetwork(
+    NetworkSpecification(backbone: backbone, classes: 3, headChannels: 8, headDilation: 2, differenceChannels: 8),
     stage: stage)
   model.initialise(seed: seed)
   return model

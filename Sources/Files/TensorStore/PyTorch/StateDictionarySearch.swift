@@ -4,7 +4,7 @@ import Foundations
 ///
 ///     ["epoch": 3, "net": ["conv.weight": ...], "optimizer": ...]      // the weights are under `net`
 ///
-/// Looked at are the top, what is under its keys, and what is under theirs, but for optimisers and the like.
+/// Looked at are the top, what is under its keys, and what is under theirs, but for optimizers and the like.
 struct StateDictionarySearch {
   struct State {
     let entries: [(String, TensorReference)]

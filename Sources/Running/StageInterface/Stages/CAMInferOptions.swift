@@ -59,7 +59,7 @@ public struct CAMInferOptions: StageOptions {
     .number(
       "background-power", NumberRange(above: 0, to: 1024),
       default: .depends("\(SeedDefaults.backgroundPower) without --background-threshold"),
-      "Masks: background where (1 - max CAM)^POWER beats every class (alpha; PSA's is 16)."))
+      "Masks: background where (1 - max CAM)^POWER beats every class (PSA: 16)."))
   public var backgroundPower: Double?
   @Option(
     .number(

@@ -35,7 +35,7 @@ public struct PSAInferOptions: StageOptions {
   @Option(
     .number(
       "background-power", NumberRange(above: 0, to: 1024), default: .value(SeedDefaults.backgroundPower),
-      "Background score (1 - max CAM)^POWER (alpha)."))
+      "Background score (1 - max CAM)^POWER."))
   public var backgroundPower: Double
   @Option(.number("beta", 0...64, default: .value(SeedDefaults.affinityPower), "Exponent on the affinities."))
   public var beta: Double

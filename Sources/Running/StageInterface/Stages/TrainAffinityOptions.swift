@@ -14,11 +14,11 @@ public struct TrainAffinityOptions: StageOptions, TrainingStage {
     public var weights: String
     @Option(
       .input(
-        "low", [.scores], "CRF of the activation maps with a low background power (alpha 4): confident foreground."))
+        "low", [.scores], "CRF of the activation maps with a low background power (PSA: 4): confident foreground."))
     public var low: String
     @Option(
       .input(
-        "high", [.scores], "CRF of the activation maps with a high background power (alpha 32): confident background."))
+        "high", [.scores], "CRF of the activation maps with a high background power (PSA: 32): confident background."))
     public var high: String
 
     public init() {}

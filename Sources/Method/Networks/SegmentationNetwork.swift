@@ -2,8 +2,8 @@ import NeuralNet
 import Tensors
 
 /// Trunk with a main segmentation head and, in the dynamic stage, a sub head on the same features.
-public final class SegmentationModel: Module {
-  public let specification: ModelSpecification
+public final class SegmentationNetwork: Module {
+  public let specification: NetworkSpecification
   public let backbone: any Backbone
   public let main: SegmentationHead
   public let sub: SegmentationHead?
@@ -12,7 +12,7 @@ public final class SegmentationModel: Module {
   ///
   /// - Throws: `Failure(.usage)` if the specification has a value out of range.
   public init(
-    _ specification: ModelSpecification, hasSubHead: Bool = false, trunkStatistics: BatchNorm2D.Statistics = .frozen
+    _ specification: NetworkSpecification, hasSubHead: Bool = false, trunkStatistics: BatchNorm2D.Statistics = .frozen
   ) throws {
     try specification.validate()
     self.specification = specification

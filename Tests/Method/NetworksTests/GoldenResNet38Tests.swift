@@ -1,5 +1,5 @@
 import CPUBackend
-import Models
+import Networks
 import NeuralNet
 import Tensors
 import TestSupport
@@ -14,7 +14,7 @@ struct GoldenResNet38Tests {
     let golden = try Golden.open("resnet38")
     let trunk = ResNet38()
     let classes = try golden.shape("in0/cls_logits")[1]
-    let classifier = CAMClassifier(backbone: trunk, classes: classes)
+    let classifier = CAMClassifier(backbone: trunk, objectCount: classes)
     try fill(classifier, from: golden)
     let cases = try golden.cases().filter { golden.contains("\($0)/x") }
     #expect(!cases.isEmpty)
@@ -32,7 +32,7 @@ struct GoldenResNet38Tests {
 
   @Test func namesAndShapesAreThoseOfThePublicCheckpoint() throws {
     let golden = try Golden.open("resnet38")
-    let classifier = CAMClassifier(backbone: ResNet38(), classes: try golden.shape("in0/cls_logits")[1])
+    let classifier = CAMClassifier(backbone: ResNet38(), objectCount: try golden.shape("in0/cls_logits")[1])
     let expected = try golden.lines("state_dict_names_utf8").filter { !$0.contains("num_batches_tracked") }
     #expect(classifier.stateDictionary.map { "\($0.name) \($0.tensor.shape)" } == expected)
   }

@@ -1,6 +1,6 @@
 import CPUBackend
 import Foundations
-import Models
+import Networks
 import NeuralNet
 import Tensors
 import Testing
@@ -50,22 +50,22 @@ struct NetworkTests {
       Self.small, BackboneSpecification(kind: .squeezenet), BackboneSpecification(kind: .resnet18Stride16),
     ] {
       let x = context.constant(Tensor(repeating: 0.1, [1, 3, 32, 24]))
-      let classifier = CAMClassifier(backbone: try backbone.build(), classes: 6)
+      let classifier = CAMClassifier(backbone: try backbone.build(), objectCount: 6)
       classifier.initialise(seed: 2)
       #expect(classifier.logits(x).shape == [1, 6])
       #expect(classifier.activationMaps(x).shape == [1, 6, 4, 3])
       let affinity = AffinityNet(backbone: try backbone.build())
       affinity.initialise(seed: 2)
       #expect(affinity.features(x).shape == [1, affinity.channels, 4, 3])
-      let model = try SegmentationModel(
-        ModelSpecification(backbone: backbone, classes: 7, headChannels: 8, headDilation: 2))
+      let model = try SegmentationNetwork(
+        NetworkSpecification(backbone: backbone, classes: 7, headChannels: 8, headDilation: 2))
       model.initialise(seed: 2)
       #expect(model.logits(x, upsampling: 8).shape == [1, 7, 32, 24])
     }
   }
 
   @Test func theDynamicModelHasTheReferencesOrder() throws {
-    let model = try SSDDModel(ModelSpecification(backbone: Self.small, classes: 3), stage: .dynamic)
+    let model = try SSDDNetwork(NetworkSpecification(backbone: Self.small, classes: 3), stage: .dynamic)
     var parts: [String] = []
     for parameter in model.parameters {
       let part = String(parameter.name.prefix { $0 != "." })
@@ -75,7 +75,7 @@ struct NetworkTests {
   }
 
   @Test func theMethodFreezesBatchNormAndTheFirstConvolution() throws {
-    let model = try SSDDModel(ModelSpecification(backbone: Self.small, classes: 3), stage: .static)
+    let model = try SSDDNetwork(NetworkSpecification(backbone: Self.small, classes: 3), stage: .static)
     #expect(model.trainedParameters.allSatisfy { $0.role == .weight || $0.role == .bias })
     #expect(!model.trainedParameters.contains { $0.name == "encoder.conv1a.weight" })
     model.segmentation.backbone.freeze(.firstStage)
@@ -86,12 +86,12 @@ struct NetworkTests {
   }
 
   @Test func groupsCoverWhatIsTrainedOnce() throws {
-    let model = try SSDDModel(
-      ModelSpecification(backbone: BackboneSpecification(kind: .squeezenet), classes: 3), stage: .dynamic)
+    let model = try SSDDNetwork(
+      NetworkSpecification(backbone: BackboneSpecification(kind: .squeezenet), classes: 3), stage: .dynamic)
     let groups = ParameterGroups.segmentation(model)
     #expect(groups.flatMap(\.parameters).map(\.name) == model.trainedParameters.map(\.name))
     #expect(groups.map(\.rateMultiplier) == [1, 10, 10])
-    let classifier = CAMClassifier(backbone: SqueezeNet8(), classes: 3)
+    let classifier = CAMClassifier(backbone: SqueezeNet8(), objectCount: 3)
     let groupsOfClassifier = ParameterGroups.classifier(classifier)
     #expect(Set(groupsOfClassifier.flatMap(\.parameters).map(\.name)) == Set(classifier.trainedParameters.map(\.name)))
     #expect(groupsOfClassifier.map(\.rateMultiplier) == [1, 2, 10])
@@ -123,10 +123,10 @@ struct NetworkTests {
   }
 
   @Test func normalisedTapsTravelWithTheSpecification() throws {
-    var specification = ModelSpecification(backbone: BackboneSpecification(kind: .squeezenet), classes: 3)
+    var specification = NetworkSpecification(backbone: BackboneSpecification(kind: .squeezenet), classes: 3)
     #expect(!specification.json.contains("normalisedTaps"), "a specification without them reads as it always did")
     specification.backbone.normalisedTaps = true
-    #expect(try ModelSpecification(json: specification.json) == specification)
+    #expect(try NetworkSpecification(json: specification.json) == specification)
     #expect(throws: Failure.self) { try BackboneSpecification(kind: .resnet38, normalisedTaps: true).validate() }
   }
 
@@ -141,12 +141,12 @@ struct NetworkTests {
   }
 
   @Test func specificationsSurviveTheFile() throws {
-    let specification = ModelSpecification(backbone: Self.small, classes: 5, headStatistics: .batch)
-    #expect(try ModelSpecification(json: specification.json) == specification)
-    #expect(throws: Failure.self) { try ModelSpecification(json: "{}") }
-    #expect(throws: Failure.self) { try ModelSpecification(backbone: .paper, classes: 1).validate() }
+    let specification = NetworkSpecification(backbone: Self.small, classes: 5, headStatistics: .batch)
+    #expect(try NetworkSpecification(json: specification.json) == specification)
+    #expect(throws: Failure.self) { try NetworkSpecification(json: "{}") }
+    #expect(throws: Failure.self) { try NetworkSpecification(backbone: .paper, classes: 1).validate() }
     #expect(throws: Failure.self) { try BackboneSpecification(kind: .squeezenet, width: 0.5).validate() }
-    #expect(throws: Failure.self) { try ModelSpecification.paper.validate(height: 96, width: 200) }
-    try ModelSpecification.paper.validate(height: 97, width: 97)
+    #expect(throws: Failure.self) { try NetworkSpecification.paper.validate(height: 96, width: 200) }
+    try NetworkSpecification.paper.validate(height: 97, width: 97)
   }
 }

@@ -35,7 +35,7 @@ public enum ParameterGroups {
   }
 
   /// The SSDD stages: trunk 1x, heads 10x, DD-Nets 10x, all with decay, biases too (the reference's choice).
-  public static func segmentation(_ network: SSDDModel, headMultiplier: Float = 10, decay: Float = 2e-4)
+  public static func segmentation(_ network: SSDDNetwork, headMultiplier: Float = 10, decay: Float = 2e-4)
     -> [ParameterGroup]
   {
     segmentation(network.segmentation, headMultiplier: headMultiplier, decay: decay)
@@ -46,7 +46,7 @@ public enum ParameterGroups {
   }
 
   /// The same without DD-Nets.
-  public static func segmentation(_ network: SegmentationModel, headMultiplier: Float = 10, decay: Float = 2e-4)
+  public static func segmentation(_ network: SegmentationNetwork, headMultiplier: Float = 10, decay: Float = 2e-4)
     -> [ParameterGroup]
   {
     [

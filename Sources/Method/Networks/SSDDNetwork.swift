@@ -11,7 +11,7 @@ public struct DifferenceDetector {
   ///
   /// - Parameters:
   ///   - highLevel: e^h at OUT, (N, channels, h, w). It enters detached: a DD loss does not reach the segmentation
-  ///     model.
+  ///     network.
   ///   - lowLevel: e^l at OUT; detached likewise.
   ///   - masks: (N, h, w) each.
   /// - Returns: (N, 1, h, w) for each mask.
@@ -21,9 +21,9 @@ public struct DifferenceDetector {
   }
 }
 
-/// A segmentation model with its difference detectors: one in the static stage; two, and a sub head, in the dynamic
+/// A segmentation network with its difference detectors: one in the static stage; two, and a sub head, in the dynamic
 /// stage.
-public final class SSDDModel: Module {
+public final class SSDDNetwork: Module {
   public enum Stage: String, Codable, Sendable {
     /// Main head and one DD-Net (paper, section 4.1).
     case `static`
@@ -32,18 +32,18 @@ public final class SSDDModel: Module {
   }
 
   public let stage: Stage
-  public let segmentation: SegmentationModel
+  public let segmentation: SegmentationNetwork
   /// `dd_head0`, `dd0`: of (m^K0, m^A0) in the static stage, of (m^K1, m^A1) in the dynamic stage.
   public let first: DifferenceDetector
   /// `dd_head1`, `dd1`: of (m^D0, m^D1); nil in the static stage.
   public let second: DifferenceDetector?
 
   /// - Throws: `Failure(.usage)` if the specification has a value out of range.
-  public init(_ specification: ModelSpecification, stage: Stage, trunkStatistics: BatchNorm2D.Statistics = .frozen)
+  public init(_ specification: NetworkSpecification, stage: Stage, trunkStatistics: BatchNorm2D.Statistics = .frozen)
     throws
   {
     self.stage = stage
-    let segmentation = try SegmentationModel(
+    let segmentation = try SegmentationNetwork(
       specification, hasSubHead: stage == .dynamic, trunkStatistics: trunkStatistics)
     func detector(_ index: Int) -> DifferenceDetector {
       DifferenceDetector(
@@ -59,7 +59,7 @@ public final class SSDDModel: Module {
     second = stage == .dynamic ? detector(1) : nil
   }
 
-  public var specification: ModelSpecification { segmentation.specification }
+  public var specification: NetworkSpecification { segmentation.specification }
 
   public var parameters: [Parameter] { segmentation.parameters + differenceParameters }
 

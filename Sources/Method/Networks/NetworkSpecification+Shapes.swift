@@ -4,7 +4,7 @@ import NeuralNet
 import Tensors
 
 extension BackboneSpecification {
-  /// The trunk that names and shapes of weights tell; names begin with `prefix`, `encoder.` in segmentation models.
+  /// The trunk that names and shapes of weights tell; names begin with `prefix`, `encoder.` in segmentation networks.
   ///
   /// The kind by the names (`features.` is SqueezeNet's); the width by the channels of `bn7`, 4096 at 1; the depth by
   /// the blocks of b3, 3 at 1, and b4, 6 at 1. What the tensors do not tell is the paper's; whether all of them fit
@@ -31,8 +31,8 @@ extension BackboneSpecification {
   }
 }
 
-extension ModelSpecification {
-  /// The architecture that names and shapes of a segmentation or SSDD model's weights tell; for a classifier or
+extension NetworkSpecification {
+  /// The architecture that names and shapes of a segmentation or SSDD network's weights tell; for a classifier or
   /// AffinityNet the trunk's.
   ///
   /// The head's dilation and what its batch norm does in training leave no trace in the weights, so the caller says

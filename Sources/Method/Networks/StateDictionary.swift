@@ -42,7 +42,7 @@ extension Module {
 /// - Parameters:
 ///   - tensors: names and tensors, as a weights file holds them.
 ///   - prefix: put in front of every name of the file first: `encoder.` to load a classifier's trunk into a
-///     segmentation model.
+///     segmentation network.
 ///   - missing: parameters that may keep their value.
 ///   - unexpected: names of the file, prefix included, that may be left over.
 ///   - file: named in the failure.

@@ -4,7 +4,7 @@ import Tensors
 import Testing
 
 @Suite("SGD, schedules, initialisers")
-struct OptimiserTests {
+struct OptimizerTests {
   let kernels = CPUKernels(threads: 1)
 
   func parameter(_ name: String, _ value: Float, gradient: Float? = nil, role: Parameter.Role = .weight) -> Parameter {
@@ -15,22 +15,22 @@ struct OptimiserTests {
 
   @Test func ruleWithMomentumAndDecay() {
     let weight = parameter("w", 1, gradient: 0.5)
-    var optimiser = SGD([ParameterGroup([weight], rateMultiplier: 10, decay: 0.1)], momentum: 0.9)
+    var optimizer = SGD([ParameterGroup([weight], rateMultiplier: 10, decay: 0.1)], momentum: 0.9)
     var (w, v) = (1.0, 0.0)
     for _ in 0..<4 {
-      optimiser.step(rate: 0.01, kernels: kernels)
+      optimizer.step(rate: 0.01, kernels: kernels)
       v = 0.9 * v + 0.5 + 0.1 * w
       w -= 0.1 * v
       #expect(abs(Double(weight.value.item) - w) < 1e-6)
     }
-    #expect(optimiser.velocities.map(\.name) == ["w"] && abs(Double(optimiser.velocities[0].value.item) - v) < 1e-6)
+    #expect(optimizer.velocities.map(\.name) == ["w"] && abs(Double(optimizer.velocities[0].value.item) - v) < 1e-6)
   }
 
   @Test func withoutMomentumThereIsNoVelocity() {
     let weight = parameter("w", 2, gradient: 1)
-    var optimiser = SGD([ParameterGroup([weight], decay: 0.5)])
-    optimiser.step(rate: 0.25, kernels: kernels)
-    #expect(weight.value.item == 1.5 && optimiser.velocities.isEmpty)
+    var optimizer = SGD([ParameterGroup([weight], decay: 0.5)])
+    optimizer.step(rate: 0.25, kernels: kernels)
+    #expect(weight.value.item == 1.5 && optimizer.velocities.isEmpty)
   }
 
   @Test func frozenOnesAndThoseWithoutGradientAreUntouched() {
@@ -38,20 +38,20 @@ struct OptimiserTests {
     frozen.isFrozen = true
     let (idle, running) = (parameter("idle", 4), parameter("running", 5, gradient: 1, role: .runningMean))
     let bias = parameter("bias", 6, gradient: 1, role: .bias)
-    var optimiser = SGD([ParameterGroup([frozen, idle, running, bias], decay: 0.5)], momentum: 0.9)
-    #expect(optimiser.parameters.map(\.name) == ["frozen", "idle", "bias"])
-    optimiser.step(rate: 1, kernels: kernels)
+    var optimizer = SGD([ParameterGroup([frozen, idle, running, bias], decay: 0.5)], momentum: 0.9)
+    #expect(optimizer.parameters.map(\.name) == ["frozen", "idle", "bias"])
+    optimizer.step(rate: 1, kernels: kernels)
     #expect([frozen, idle, running, bias].map(\.value.item) == [3, 4, 5, 2])
-    #expect(optimiser.velocities.map(\.name) == ["bias"])
-    optimiser.zeroGradients()
+    #expect(optimizer.velocities.map(\.name) == ["bias"])
+    optimizer.zeroGradients()
     #expect(bias.gradient == nil)
   }
 
   @Test func restoredVelocitiesContinueToTheSameBits() {
-    func run(_ steps: Int, _ optimiser: inout SGD, _ weight: Parameter) {
+    func run(_ steps: Int, _ optimizer: inout SGD, _ weight: Parameter) {
       for _ in 0..<steps {
         weight.gradient = kernels.scaled(weight.value, by: 0.3)
-        optimiser.step(rate: 0.1, kernels: kernels)
+        optimizer.step(rate: 0.1, kernels: kernels)
       }
     }
     let unbroken = parameter("w", 1)

@@ -5,9 +5,9 @@ import NeuralNet
 
 public typealias HeadStatistics = MethodChoices.HeadStatistics
 
-/// Every choice of architecture of a segmentation or SSDD model. Stored beside weights as JSON, so that a file says
+/// Every choice of architecture of a segmentation or SSDD network. Stored beside weights as JSON, so that a file says
 /// what it fits.
-public struct ModelSpecification: Codable, Hashable, Sendable {
+public struct NetworkSpecification: Codable, Hashable, Sendable {
   public var backbone: BackboneSpecification
   /// Number of classes with background: 21 for VOC.
   public var classes: Int
@@ -33,8 +33,8 @@ public struct ModelSpecification: Codable, Hashable, Sendable {
     self.headStatistics = headStatistics
   }
 
-  /// The paper's model on VOC.
-  public static let paper = ModelSpecification(backbone: .paper, classes: 21)
+  /// The paper's network on VOC.
+  public static let paper = NetworkSpecification(backbone: .paper, classes: 21)
 
   /// The smallest input side that the segmentation head's reflection padding allows.
   public var smallestSide: Int { ArchitectureLimits.smallestSide(headDilation: headDilation) }
@@ -76,9 +76,9 @@ public struct ModelSpecification: Codable, Hashable, Sendable {
   /// - Throws: `Failure(.data)` if `json` is not what `json` gives, or if a value is out of range.
   public init(json: String) throws {
     do {
-      self = try JSONDecoder().decode(ModelSpecification.self, from: Data(json.utf8))
+      self = try JSONDecoder().decode(NetworkSpecification.self, from: Data(json.utf8))
     } catch {
-      throw Failure(.data, "not a model specification: \(json.prefix(200))")
+      throw Failure(.data, "not a network specification: \(json.prefix(200))")
     }
     try validate()
   }

@@ -1,6 +1,6 @@
 import CPUBackend
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import Tensors
 import TestSupport
@@ -100,9 +100,9 @@ struct GradientTests {
     BackboneSpecification(kind: .resnet38, width: 1.0 / 64, depth: 0.3), BackboneSpecification(kind: .squeezenet),
   ])
   func segmentationModel(_ backbone: BackboneSpecification) throws {
-    let specification = ModelSpecification(
+    let specification = NetworkSpecification(
       backbone: backbone, classes: 3, headChannels: 4, headDilation: 1, differenceChannels: 4)
-    let model = try SegmentationModel(specification)
+    let model = try SegmentationNetwork(specification)
     model.initialise(seed: 1)
     // Only the ends of the network are nudged, and the trunk's first trained layer: the inner layers are the engine's
     // to test.

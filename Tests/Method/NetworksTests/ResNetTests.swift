@@ -1,6 +1,6 @@
 import CPUBackend
 import Foundation
-import Models
+import Networks
 import NeuralNet
 import TestSupport
 import Tensors

@@ -1,6 +1,6 @@
 import CPUBackend
 import LabelMasks
-import Models
+import Networks
 import NeuralNet
 import Tensors
 import TestSupport

@@ -76,7 +76,7 @@ public struct BackboneSpecification: Codable, Hashable, Sendable, CustomStringCo
   /// Builds the trunk; parameters are not yet initialised.
   ///
   /// - Parameters:
-  ///   - prefix: put in front of every parameter name, `encoder.` within segmentation models.
+  ///   - prefix: put in front of every parameter name, `encoder.` within segmentation networks.
   ///   - statistics: of the trunk's batch norm. `.frozen` as in the method; `.batch` to train a trunk that starts
   ///     without weights. SqueezeNet has no batch norm.
   /// - Throws: as `validate()`.

@@ -1,5 +1,5 @@
 import Foundations
-import Models
+import Networks
 import NeuralNet
 import Tensors
 import Testing
@@ -16,8 +16,8 @@ struct LoadTests {
 
   @Test func aStateDictionaryComesBack() throws {
     let (first, second) = (
-      try SegmentationModel(.init(backbone: trunk, classes: 3)),
-      try SegmentationModel(.init(backbone: trunk, classes: 3))
+      try SegmentationNetwork(.init(backbone: trunk, classes: 3)),
+      try SegmentationNetwork(.init(backbone: trunk, classes: 3))
     )
     first.initialise(seed: 1)
     second.initialise(seed: 2)
@@ -27,10 +27,10 @@ struct LoadTests {
     #expect(zip(first.parameters, second.parameters).allSatisfy { $0.value == $1.value })
   }
 
-  @Test func aClassifiersTrunkFillsTheSegmentationModel() throws {
-    let classifier = CAMClassifier(backbone: try trunk.build(), classes: 2)
+  @Test func aClassifiersTrunkFillsTheSegmentationNetwork() throws {
+    let classifier = CAMClassifier(backbone: try trunk.build(), objectCount: 2)
     classifier.initialise(seed: 1)
-    let model = try SegmentationModel(.init(backbone: trunk, classes: 3))
+    let model = try SegmentationNetwork(.init(backbone: trunk, classes: 3))
     let summary = try load(
       classifier.stateDictionary, into: model, prefix: "encoder.", missing: .prefixes(["seg_main."]),
       unexpected: .prefixes(["encoder.fc8."]))
@@ -40,8 +40,8 @@ struct LoadTests {
   }
 
   @Test func weightsOfAnotherNetworkAreRefusedAndChangeNothing() throws {
-    let classifier = CAMClassifier(backbone: SqueezeNet8(), classes: 2)
-    let other = CAMClassifier(backbone: try trunk.build(), classes: 2)
+    let classifier = CAMClassifier(backbone: SqueezeNet8(), objectCount: 2)
+    let other = CAMClassifier(backbone: try trunk.build(), objectCount: 2)
     other.initialise(seed: 4)
     let before = other.parameters.map(\.value)
     let told = message { try load(classifier.stateDictionary, into: other, file: "cam.h5") }
@@ -52,8 +52,8 @@ struct LoadTests {
   }
 
   @Test func anotherNumberOfClassesIsNamed() throws {
-    let four = CAMClassifier(backbone: SqueezeNet8(), classes: 4)
-    let told = message { try load(CAMClassifier(backbone: SqueezeNet8(), classes: 2).stateDictionary, into: four) }
+    let four = CAMClassifier(backbone: SqueezeNet8(), objectCount: 4)
+    let told = message { try load(CAMClassifier(backbone: SqueezeNet8(), objectCount: 2).stateDictionary, into: four) }
     #expect(
       told
         == "weights do not fit the network: 1 tensor of another shape: fc8.weight (expected 4x512x1x1, found 2x512x1x1)"
