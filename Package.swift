@@ -96,7 +96,8 @@ let package = Package(
     library("Method/DenseCRF", ["MethodChoices", "Tensors", "Threads", "Foundations"], numeric: true),
     library("Method/Networks", ["MethodChoices", "NeuralNet"]),
     library("Method/PSA", ["MethodChoices", "NeuralNet", "Datasets", "Imaging", "Networks", "Threads"], numeric: true),
-    library("Method/SSDD", ["MethodChoices", "NeuralNet", "Datasets", "Imaging", "DenseCRF", "Networks"], numeric: true),
+    library(
+      "Method/SSDD", ["MethodChoices", "NeuralNet", "Datasets", "Imaging", "DenseCRF", "Networks"], numeric: true),
     library("Method/Evaluation", ["Imaging", "StepFiles"], numeric: true),
 
     // What a stage is, and what runs it
@@ -137,7 +138,8 @@ let package = Package(
     .executableTarget(
       name: "bench",
       dependencies: [
-        "CKernels", "COpenBLAS", "CPUBackend", "Datasets", "DenseCRF", "Evaluation", "Networks", "PSA", "SSDD", "Scenes",
+        "CKernels", "COpenBLAS", "CPUBackend", "Datasets", "DenseCRF", "Evaluation", "Networks", "PSA", "SSDD",
+        "Scenes",
         arguments,
       ],
       path: "Benchmarks/bench",

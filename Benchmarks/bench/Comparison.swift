@@ -57,7 +57,7 @@ struct BenchReport: Codable {
   let repeats: Int
   var cases: [Comparison]
 
-  /// The table of a run, one line a case.
+  /// The table of a run, one line per case.
   func text(markdown: Bool = false) -> String {
     "\(machine.summary); median of at least \(repeats)\n\n"
       + Self.aligned(cases.contains { $0.other != nil } ? comparedRows : ownRows, markdown: markdown)

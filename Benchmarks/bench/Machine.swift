@@ -12,7 +12,7 @@ struct Machine: Codable {
   let blas: String
   /// Processes that wanted to run in the minute before: timings are to be trusted near 0 only.
   let load: Double
-  /// GFLOP/s of single-precision matrix products of 1,536 squared, one a thread: the best of seven.
+  /// GFLOP/s of single-precision matrix products of 1,536 squared, one per thread: the best of seven.
   let matrixLimit: Double
   /// The same on one thread: what threads can gain at most on this machine. Absent from older reports.
   let singleMatrixLimit: Double?

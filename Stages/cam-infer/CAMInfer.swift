@@ -1,9 +1,5 @@
 import ArgumentParser
 import Datasets
-import Foundations
-import Imaging
-import LabelMasks
-import Networks
 import NeuralNet
 import PSA
 import StageInterface

@@ -2,8 +2,6 @@ import ArgumentParser
 import Datasets
 import DenseCRF
 import Foundations
-import Imaging
-import LabelMasks
 import PSA
 import SSDD
 import StageInterface

@@ -1,6 +1,5 @@
 import ArgumentParser
 import DataImport
-import Datasets
 import Foundation
 import Foundations
 import StageInterface

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Datasets
-import Foundations
 import Networks
 import NeuralNet
 import StageInterface
@@ -30,8 +29,8 @@ struct ImportWeights: Stage {
     run.log.info("\(weights.items.count) tensors, \(weights.elementCount) values")
   }
 
-  /// Checks that the weights are those of the network and writes them as that, for the manifest's classes, a tensor at
-  /// a time.
+  /// Checks that the weights are those of the network and writes them as that, for the manifest's classes, one tensor
+  /// at a time.
   private func saveNetwork(
     _ weights: WeightsSource, _ kind: NetworkFile.Kind, to folder: String, _ provenance: Provenance
   ) throws {

@@ -1,9 +1,6 @@
 import ArgumentParser
 import Datasets
 import DenseCRF
-import Foundations
-import Imaging
-import LabelMasks
 import Networks
 import NeuralNet
 import SSDD

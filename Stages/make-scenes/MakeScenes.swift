@@ -1,6 +1,5 @@
 import ArgumentParser
 import Scenes
-import Foundations
 import StageInterface
 import StageKit
 

@@ -1,8 +1,6 @@
 import ArgumentParser
 import Datasets
 import Foundations
-import Imaging
-import LabelMasks
 import Networks
 import NeuralNet
 import PSA

@@ -1,8 +1,5 @@
 import ArgumentParser
 import Datasets
-import Foundations
-import Imaging
-import Imaging
 import MethodChoices
 import Networks
 import NeuralNet

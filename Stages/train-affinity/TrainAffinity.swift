@@ -1,14 +1,11 @@
 import ArgumentParser
 import CPUBackend
 import Datasets
-import Foundations
 import Networks
 import NeuralNet
 import PSA
 import StageInterface
 import StageKit
-import Tensors
-import Training
 
 @main
 struct TrainAffinity: Stage {

@@ -7,7 +7,6 @@ import PSA
 import StageInterface
 import StageKit
 import Tensors
-import Training
 
 @main
 struct TrainCAM: Stage {

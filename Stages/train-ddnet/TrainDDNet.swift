@@ -1,15 +1,11 @@
 import ArgumentParser
 import Datasets
-import Foundations
-import Imaging
 import MethodChoices
 import Networks
 import NeuralNet
 import SSDD
 import StageInterface
 import StageKit
-import Tensors
-import Training
 
 @main
 struct TrainDDNet: Stage {

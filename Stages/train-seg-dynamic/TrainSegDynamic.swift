@@ -1,6 +1,5 @@
 import ArgumentParser
 import Datasets
-import DenseCRF
 import Foundations
 import Networks
 import NeuralNet
@@ -8,7 +7,6 @@ import SSDD
 import StageInterface
 import StageKit
 import Tensors
-import Training
 
 @main
 struct TrainSegDynamic: Stage {

@@ -1,13 +1,10 @@
 import ArgumentParser
 import Datasets
-import Foundations
 import Networks
 import NeuralNet
 import SSDD
 import StageInterface
 import StageKit
-import Tensors
-import Training
 
 @main
 struct TrainSeg: Stage {

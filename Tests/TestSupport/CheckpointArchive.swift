@@ -3,8 +3,8 @@ import Foundations
 import TensorStore
 import Tensors
 
-/// Writes a PyTorch checkpoint of any size, a tensor at a time: what `torch.save` makes of a state dict, by other code
-/// than the project's own writer.
+/// Writes a PyTorch checkpoint of any size, one tensor at a time: what `torch.save` makes of a state dict, by other
+/// code than the project's own writer.
 package enum CheckpointArchive {
   /// A tensor of float32, or a counter: an integer 0 of 64 bits without axes, as `num_batches_tracked` is.
   package struct Entry {

@@ -31,7 +31,7 @@ extension CPUKernels {
     return Tensor(filling: shape) { target in
       x.read { source in
         overLabelledPlanes(labels, channels) { channel, labels, memory in
-          // Four sums a label in turn: a pixel need not wait for the addition of the one before it, which has the
+          // Four sums per label in turn: a pixel need not wait for the addition of the one before it, which has the
           // same label as a rule.
           memory.withMemoryRebound(to: Double.self, capacity: 1024) { sums in
             sums.update(repeating: 0, count: 1024)

@@ -85,7 +85,7 @@ extension CPUKernels {
   }
 
   /// Calls `body(offset of the first channel's first pixel, pixels, row, other row)` for blocks of neighbouring
-  /// pixels; the rows are scratch memory for one value a pixel. A block's channels are `area` apart and together stay
+  /// pixels; the rows are scratch memory for one value per pixel. A block's channels are `area` apart and together stay
   /// in the nearer caches.
   private func overPixelBlocks(
     _ shape: Shape, _ body: (Int, Int, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>) -> Void

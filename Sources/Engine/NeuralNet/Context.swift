@@ -27,7 +27,6 @@ public final class Context {
   let gradientIsComplete: ((Parameter) -> Void)?
 
   private var nodesMade = 0
-  private var pauses = 0
 
   public init(
     kernels: any Kernels, mode: Mode = .inference, seed: UInt64 = 0, step: Int = 0, sampleOffset: Int = 0,
@@ -44,7 +43,7 @@ public final class Context {
   }
 
   /// Whether an operation made now on a variable that wants gradients is recorded.
-  public var isRecording: Bool { mode == .training && pauses == 0 }
+  public var isRecording: Bool { mode == .training }
 
   /// A value that wants no gradient: an image, a one-hot mask.
   public func constant(_ value: Tensor) -> Variable { Variable(value, in: self, source: nil) }
@@ -74,13 +73,6 @@ public final class Context {
   {
     for input in inputs { precondition(input.context === self, "an operation mixes variables of two contexts") }
     return record(value, from: inputs.map(\.source), pullback: pullback)
-  }
-
-  /// Runs `body` with recording paused: results made inside are constants.
-  public func withoutGradients<Result>(_ body: () throws -> Result) rethrows -> Result {
-    pauses += 1
-    defer { pauses -= 1 }
-    return try body()
   }
 
   func source(of parameter: Parameter) -> Source? {

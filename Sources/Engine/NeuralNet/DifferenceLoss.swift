@@ -48,7 +48,7 @@ public struct DifferenceCounts: Sendable, Hashable {
 ///   - target: as many elements; 1 differs, 0 equal, other values are left out.
 ///   - counts: denominators; by default those of `target`. Of a whole batch: `DifferenceCounts` of its target.
 /// - Returns: a scalar.
-public func balancedDifferenceLoss(_ logits: Variable, _ target: Tensor, counts: DifferenceCounts? = nil) -> Variable {
+package func balancedDifferenceLoss(_ logits: Variable, _ target: Tensor, counts: DifferenceCounts? = nil) -> Variable {
   batchDifferenceLoss(logits, target, form: .balanced, counts: counts)
 }
 

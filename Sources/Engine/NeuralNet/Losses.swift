@@ -62,7 +62,7 @@ public func softMarginLoss(_ logits: Variable, _ targets: Tensor, denominator: I
 ///   - weights: w, as many elements as logits, nil for 1; elements of weight 0 count nothing, whatever their logit.
 ///   - denominator: d; by default the sum of the weights (no weights: the number of elements), and 1 if that is 0.
 /// - Returns: a scalar.
-public func binaryCrossEntropyWithLogits(
+package func binaryCrossEntropyWithLogits(
   _ logits: Variable, _ targets: Tensor, weights: Tensor? = nil, denominator: Double? = nil
 ) -> Variable {
   let total = denominator ?? weights.map { logits.context.kernels.sum($0) } ?? Double(targets.count)

@@ -65,7 +65,7 @@ public protocol Module {
 
 extension Module {
   /// The parameters that gradients train now.
-  public var trainedParameters: [Parameter] { parameters.filter(\.wantsGradient) }
+  package var trainedParameters: [Parameter] { parameters.filter(\.wantsGradient) }
 
   public func zeroGradients() {
     for parameter in parameters { parameter.gradient = nil }

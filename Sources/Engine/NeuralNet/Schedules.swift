@@ -56,12 +56,3 @@ public struct CosineSchedule: Schedule, Hashable {
     base * 0.5 * (cos(.pi * min(position / Double(rampDown), 1)) + 1)
   }
 }
-
-/// The same rate throughout.
-public struct ConstantSchedule: Schedule, Hashable {
-  public var base: Double
-
-  public init(base: Double) { self.base = base }
-
-  public func rate(step: Int, of total: Int) -> Double { base }
-}

@@ -1,4 +1,3 @@
-import Foundations
 import LabelMasks
 import Tensors
 

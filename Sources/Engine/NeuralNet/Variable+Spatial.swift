@@ -1,5 +1,3 @@
-import Tensors
-
 extension Variable {
   /// Maximum over kernel x kernel windows; padding never wins; of equal values the first in row-major order gets the
   /// gradient.

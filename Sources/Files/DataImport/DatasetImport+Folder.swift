@@ -14,8 +14,8 @@ extension DatasetImport {
   ///     may be left out), `labels` (class names, separated by spaces or commas, by commas alone where a name has a
   ///     space; `none` where the image shows no class, `-` where that is not known) and optionally `split` (`train`
   ///     where the column is missing). nil: no image is labelled, and all are in the split `unlabelled`.
-  ///   - classes: file with a class name a line, in the order of the classes, or a manifest (`.yaml`) whose classes are
-  ///     taken; nil takes the names in the order in which the table has them first. Class k of a list gets the mask
+  ///   - classes: file with one class name per line, in the order of the classes, or a manifest (`.yaml`) whose classes
+  ///     are taken; nil takes the names in the order in which the table has them first. Class k of a list gets the mask
   ///     value k and VOC's colour for it.
   ///   - name: the manifest's name.
   /// - Throws: `Failure` for a table or list that cannot be used, with its line. Rows without an image, images without

@@ -55,7 +55,7 @@ public struct DatasetImport: Sendable {
   }
 
   /// Whether `write` would succeed as far as the data are concerned.
-  public var isComplete: Bool { problems.isEmpty && !missing.contains(where: \.isRequired) && !rows.isEmpty }
+  package var isComplete: Bool { problems.isEmpty && !missing.contains(where: \.isRequired) && !rows.isEmpty }
 
   /// What stands in the way of writing, if anything: `.data` for wrong files and, with `strict`, for any deviation;
   /// `.noInput` for missing parts.
@@ -79,7 +79,7 @@ public struct DatasetImport: Sendable {
     return rows.isEmpty ? Failure(.data, "there is no image to write about", file: dataRoot) : nil
   }
 
-  /// What was found, a line each, without the deviations, missing parts and problems.
+  /// What was found, one line each, without the deviations, missing parts and problems.
   public var summary: [String] {
     if rows.isEmpty { return notes }
     var lines = splits.map { split in

@@ -2,7 +2,7 @@ import Datasets
 import Foundation
 import Foundations
 
-/// A list of images, a line each: `ImageSets/Segmentation/train.txt` and its like.
+/// A list of images, one line each: `ImageSets/Segmentation/train.txt` and its like.
 struct VOCList {
   /// In the order of the file, each once.
   private(set) var ids: [String] = []

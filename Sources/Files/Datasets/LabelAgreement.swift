@@ -1,4 +1,3 @@
-import Imaging
 import LabelMasks
 
 /// How masks and image-level labels agree, counted image by image.

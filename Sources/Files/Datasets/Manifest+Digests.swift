@@ -8,7 +8,7 @@ extension Manifest {
   /// - Throws: `Failure(.data)` with path, id and both digests for the first file that differs, `Failure(.noInput)` for
   ///   one that is missing.
   @discardableResult
-  public func verifyDigests(of items: [Item]? = nil, masks: Bool = false) throws -> Int {
+  package func verifyDigests(of items: [Item]? = nil, masks: Bool = false) throws -> Int {
     var compared = 0
     for item in items ?? self.items {
       var files: [(path: String?, digest: String?)] = [(item.imagePath, item.imageDigest)]

@@ -1,5 +1,4 @@
 import Foundation
-import Foundations
 
 /// Prepares the batches of consecutive steps on a background thread, a few ahead of the step that trains.
 ///
@@ -18,7 +17,7 @@ public final class Prefetcher<Batch: Sendable>: Sendable {
   /// - Parameters:
   ///   - steps: the steps to prepare; to resume at step k, start the range there.
   ///   - depth: prepared batches that may wait, at least 1.
-  ///   - prepare: called on the background thread, once a step, in order.
+  ///   - prepare: called on the background thread, once per step, in order.
   public init(steps: Range<Int>, depth: Int = 2, prepare: @escaping @Sendable (Int) throws -> Batch) {
     precondition(depth > 0, "a depth of \(depth)")
     let queue = Queue(depth: depth)

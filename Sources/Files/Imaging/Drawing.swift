@@ -64,21 +64,6 @@ extension RGBImage {
   }
 }
 
-extension LabelMask {
-  /// The mask in its palette's colours.
-  public func coloured(with palette: Palette) -> RGBImage {
-    let table = (0...255).map { palette[UInt8($0)] }
-    let pixels = [UInt8](unsafeUninitializedCapacity: labels.count * 3) { out, count in
-      for (i, label) in labels.enumerated() {
-        let colour = table[Int(label)]
-        (out[3 * i], out[3 * i + 1], out[3 * i + 2]) = (colour.red, colour.green, colour.blue)
-      }
-      count = labels.count * 3
-    }
-    return RGBImage(width: width, height: height, pixels: pixels)
-  }
-}
-
 /// Pictures in rows and columns with a line of text over each column and beside each row, for result figures.
 ///
 ///     var montage = Montage(columns: ["image", "seed", "refined", "truth"])

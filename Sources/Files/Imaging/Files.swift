@@ -29,7 +29,8 @@ extension RGBImage {
   /// Grey is repeated over the channels, a palette applied, alpha dropped, 16 bits keep the high byte, CMYK is
   /// converted by the simple formula; colour profiles and gamma are ignored (as Pillow's `convert("RGB")`), the EXIF
   /// orientation as `policy` says. Throws a `Failure` for a missing, truncated, damaged or other file and for one over
-  /// 30,000 pixels a side or 256 million in all. A JPEG whose data end early is an error, not a half-grey picture.
+  /// 30,000 pixels along a side or 256 million in all. A JPEG whose data end early is an error, not a half-grey
+  /// picture.
   public init(contentsOf path: String, orientation policy: OrientationPolicy = .ignore) throws {
     try self.init(encoded: try Codec.contents(of: path), orientation: policy, file: path)
   }
@@ -58,7 +59,7 @@ extension RGBImage {
   }
 
   /// Writes a JPEG atomically; creates the folder.
-  public func writeJPEG(to path: String, quality: Int = 92) throws {
+  package func writeJPEG(to path: String, quality: Int = 92) throws {
     try AtomicFile.write(try jpegBytes(quality: quality, file: path), to: path)
   }
 }

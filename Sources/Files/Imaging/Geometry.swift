@@ -1,6 +1,6 @@
 import LabelMasks
 
-/// Moving pixels without changing them, for one and three bytes a pixel.
+/// Moving pixels without changing them, for one and three bytes per pixel.
 enum Geometry {
   static func flipped(_ source: [UInt8], width: Int, height: Int, channels: Int) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: source.count) { out, count in

@@ -1,4 +1,4 @@
-/// An object as a list of parts, back to front, in its own coordinates: about -1...1 a side, y downwards.
+/// An object as a list of parts, back to front, in its own coordinates: about -1...1 along each axis, y downwards.
 ///
 /// Every class has a hallmark, a part that no other class has, on a minority of its area. The rest takes its colours
 /// from the pool that backgrounds use: a classifier can tell the class from the hallmark alone, so its activation maps

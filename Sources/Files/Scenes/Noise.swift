@@ -44,8 +44,8 @@ struct Noise: Sendable {
     return sum / total
   }
 
-  /// Cellular noise: distances to the nearest and second nearest of one random point a cell, and a hash that names the
-  /// nearest.
+  /// Cellular noise: distances to the nearest and second nearest of one random point per cell, and a hash that names
+  /// the nearest.
   func cell(_ x: Float, _ y: Float) -> (near: Float, second: Float, id: UInt32) {
     let (fx, fy) = (x.rounded(.down), y.rounded(.down))
     var (near, second, id): (Float, Float, UInt32) = (9, 9, 0)

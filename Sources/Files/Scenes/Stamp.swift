@@ -28,7 +28,7 @@ struct Light: Sendable {
   }
 }
 
-/// An object at its place, sampled four times a pixel.
+/// An object at its place, sampled four times per pixel.
 struct Stamp: Sendable {
   /// The box of pixels that it may touch; may reach beyond the picture.
   let left: Int

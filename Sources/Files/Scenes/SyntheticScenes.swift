@@ -37,10 +37,6 @@ public struct SyntheticScenes: Sendable, Equatable {
   public var seed: UInt64
   public var splits: [Split]
 
-  /// The most scenes that a split may have: their ids have four digits or more, and each takes some milliseconds and a
-  /// row in memory.
-  public static let mostScenes = 1_000_000
-
   /// Whether scenes can have this size: both sides are at least 32, and the width is half to four times the height.
   public static func isPossible(width: Int, height: Int) -> Bool {
     width >= 32 && height >= 32 && 2 * width >= height && width <= 4 * height

@@ -20,8 +20,6 @@ public struct StepFolder: Sendable, Equatable {
   public func completionPath(_ part: Part?) -> String { file(part, ".json") }
   /// The list of files.
   public func listPath(_ part: Part?) -> String { file(part, ".tsv") }
-  /// The file of the maps.
-  public func mapsPath(_ part: Part) -> String { file(part, ".h5") }
   public func lockPath(_ part: Part?) -> String { "\(path)/.lock\(part.map { "-\($0.numbers)" } ?? "")" }
   public func unfinishedPath(_ part: Part?) -> String {
     "\(path)/\(Self.unfinishedName)\(part.map { "-\($0.numbers)" } ?? "")"

@@ -15,12 +15,12 @@ extension HDF5File {
   }
 
   /// Reads a floating-point or integer data set as float64, C order. Integers beyond 2^53 are rounded.
-  public func readDoubles(_ name: String) throws -> (shape: [Int], values: [Double]) {
+  package func readDoubles(_ name: String) throws -> (shape: [Int], values: [Double]) {
     try read(name, as: chdf5_native_double(), zero: 0, expecting: [H5T_FLOAT, H5T_INTEGER, H5T_ENUM], "numbers")
   }
 
   /// Reads an integer data set (booleans as h5py writes them included). Fails where an unsigned value does not fit.
-  public func readIntegers(_ name: String) throws -> (shape: [Int], values: [Int64]) {
+  package func readIntegers(_ name: String) throws -> (shape: [Int], values: [Int64]) {
     let unsigned = try withDataset(name) { id, place in
       let type = try place.check(H5Dget_type(id), "cannot read the type")
       defer { H5Tclose(type) }

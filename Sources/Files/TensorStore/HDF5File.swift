@@ -72,15 +72,10 @@ public final class HDF5File: Sendable {
   }
 
   /// The names of the data sets directly within `group`, in the order of `names(in:)`.
-  public func datasetNames(in group: String = "/") throws -> [String] { try names(in: group, ofKind: H5I_DATASET) }
+  package func datasetNames(in group: String = "/") throws -> [String] { try names(in: group, ofKind: H5I_DATASET) }
 
   /// The names of the groups directly within `group`, in the order of `names(in:)`.
-  public func groupNames(in group: String = "/") throws -> [String] { try names(in: group, ofKind: H5I_GROUP) }
-
-  /// Whether `name` is a group (false where it is a data set). Fails where it does not exist.
-  public func isGroup(_ name: String) throws -> Bool {
-    try withObject(name) { id, _ in H5Iget_type(id) == H5I_GROUP }
-  }
+  package func groupNames(in group: String = "/") throws -> [String] { try names(in: group, ofKind: H5I_GROUP) }
 
   /// The extents of a data set; empty for a single value without axes.
   public func shape(of name: String) throws -> [Int] {

@@ -1,5 +1,3 @@
-import Foundations
-
 /// What made an output: attributes in HDF5 files, text chunks in PNG files.
 ///
 /// The keys are `stage`, `version`, `seed`, `parameter.NAME` and `input.NAME` (SHA-256 of that input). No time, machine

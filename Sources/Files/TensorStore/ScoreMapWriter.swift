@@ -15,7 +15,7 @@ public struct ScoreMap: Sendable {
   /// Pixels of the image that a cell of the map stands for, along each axis; 1 for full size.
   public var stride: Int
 
-  /// `scores` must have one channel a label: precondition.
+  /// `scores` must have one channel per label: precondition.
   public init(scores: Tensor, labels: [Int], height: Int, width: Int, stride: Int = 1) {
     precondition(
       scores.shape.rank == 3 && scores.shape[0] == labels.count, "scores \(scores.shape) for \(labels.count) labels")
@@ -43,7 +43,8 @@ extension Part {
   public var fileName: String { "\(stem).h5" }
 }
 
-/// Writes one part of a step's maps: a group an image id, in it `scores` and any further maps, one image at a time.
+/// Writes one part of a step's maps: one HDF5 group per image id, with `scores` and any further maps in it, one image
+/// at a time.
 ///
 ///     try ScoreMapWriter.write(to: "out/cam", part: MapPart(index: 2, count: 3), provenance: provenance) { part in
 ///       for id in ids { try part.append(id, map) }

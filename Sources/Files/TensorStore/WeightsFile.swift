@@ -47,7 +47,7 @@ public enum WeightsFile {
     try save(WeightsSource(weights), to: path, provenance: provenance, precision: precision, compression: compression)
   }
 
-  /// The same from a file of any format, a tensor at a time.
+  /// The same from a file of any format, one tensor at a time.
   public static func save(
     _ weights: WeightsSource, to path: String, provenance: Provenance = .none,
     precision: HDF5Writer.Precision = .single, compression: Int = 0

@@ -3,7 +3,6 @@ import Datasets
 import Evaluation
 import Foundation
 import Foundations
-import Imaging
 import LabelMasks
 import PipelineGraph
 import SSDD
@@ -46,7 +45,7 @@ struct Measurement {
 
   struct Result: Sendable {
     var images: [Image] = []
-    /// Of all images, a column each.
+    /// Of all images, one entry per column.
     var totals: [ConfusionMatrix] = []
     /// A merge each.
     var tallies: [MergeTally] = []

@@ -1,7 +1,6 @@
 import CPUBackend
 import Evaluation
 import Foundation
-import Imaging
 import LabelMasks
 import SSDD
 import Tensors

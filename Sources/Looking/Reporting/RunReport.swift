@@ -151,7 +151,7 @@ public struct ImageRecord: Codable, Sendable, Equatable {
   public var id: String
   /// Names of the classes that its labels tell.
   public var labels: [String]
-  /// Mean IoU over the classes that occur in truth or mask, a column each; nil without truth.
+  /// Mean IoU over the classes that occur in truth or mask, one entry per column; nil without truth.
   public var scores: [Double?]
   /// Whether pictures of it were made.
   public var isShown: Bool

@@ -157,7 +157,7 @@ extension Site {
     return cell
   }
 
-  /// IoU of the classes that occur in the image, a row per kind of masks.
+  /// IoU of the classes that occur in the image, one row per kind of masks.
   private func scoreTable(_ split: ReportBuilder.Split, _ place: Int) -> [String: Any] {
     let scores = split.measured.images[place].cells.map { $0.iou(classes: report.classes.count) }
     let classes = Set(scores.flatMap(\.keys)).sorted()

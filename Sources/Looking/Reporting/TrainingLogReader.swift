@@ -1,7 +1,7 @@
 import Foundation
 import Foundations
 
-/// Reads `log.tsv`, a line an update, as a training leaves it or is writing it.
+/// Reads `log.tsv`, one line per update, as a training leaves it or is writing it.
 enum TrainingLogReader {
   /// Points of a thinned curve.
   static let points = 240
@@ -10,7 +10,7 @@ enum TrainingLogReader {
 
   struct Log {
     var names: [String]
-    /// A line each.
+    /// One entry per line.
     var rows: [[Double]]
   }
 

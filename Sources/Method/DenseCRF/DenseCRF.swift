@@ -5,7 +5,7 @@ import Tensors
 ///
 /// Mean field (Krähenbühl & Koltun 2011) on two permutohedral lattices (Adams, Baek & Davis 2010), Potts compatibility,
 /// symmetric normalisation. The lattices are built once; `infer` may then be called any number of times, from several
-/// threads too. Memory: about 88 bytes a pixel, and 4 more for each label rounded up to 2, 4 or a multiple of 8. The
+/// threads too. Memory: about 88 bytes per pixel, and 4 more for each label rounded up to 2, 4 or a multiple of 8. The
 /// same thread count gives the same bits; another one differs by float rounding.
 public struct DenseCRF: Sendable {
   public let width: Int

@@ -17,7 +17,7 @@ public final class DenseCRFCache: @unchecked Sendable {
   /// Oldest use first.
   private var entries: [(key: Key, filter: Filter)] = []
 
-  /// - Parameter capacity: how many sizes to keep; about 24 bytes a pixel each. 0 keeps none.
+  /// - Parameter capacity: how many sizes to keep; about 24 bytes per pixel each. 0 keeps none.
   public init(capacity: Int = 8) { self.capacity = max(0, capacity) }
 
   /// How many lattices it holds.

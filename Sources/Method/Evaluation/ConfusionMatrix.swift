@@ -1,5 +1,4 @@
 import Foundations
-import Imaging
 import LabelMasks
 
 /// Pixel counts by true class (rows) and predicted class (columns). Starts empty; matrices of parts of a set add up to
@@ -105,8 +104,8 @@ public struct ConfusionMatrix: Sendable, Equatable {
     return sum
   }
 
-  /// How often each pair of labels occurs: a row a label of `truths`, a column one of `predictions`, the labels that
-  /// occur.
+  /// How often each pair of labels occurs: one row per label of `truths`, one column per label of `predictions`, the
+  /// labels that occur.
   ///
   /// Masks are areas of one label, so most groups of eight pixels hold one pair, which is seen by turning the eight
   /// bytes by one place and counted at once.

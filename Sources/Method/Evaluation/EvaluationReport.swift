@@ -51,7 +51,7 @@ public struct EvaluationReport: Sendable, Equatable {
     try matrix.merge(other.matrix)
   }
 
-  /// One row a class: IoU, precision and recall in per cent, pixels in truth and prediction; `-` where undefined.
+  /// One row per class: IoU, precision and recall in per cent, pixels in truth and prediction; `-` where undefined.
   public var classTable: TextTable {
     var table = TextTable(header: ["class", "IoU %", "precision %", "recall %", "truth px", "predicted px"])
     let scores = matrix.intersectionOverUnion
@@ -68,7 +68,7 @@ public struct EvaluationReport: Sendable, Equatable {
     return table
   }
 
-  /// The matrix itself, in pixels: a row a true class, a column a predicted one.
+  /// The matrix itself, in pixels: one row per true class, one column per predicted class.
   public var confusionTable: TextTable {
     var table = TextTable(header: ["truth \\ prediction"] + names)
     for (index, name) in names.enumerated() { table.add([name] + names.indices.map { "\(matrix[index, $0])" }) }

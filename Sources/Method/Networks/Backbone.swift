@@ -1,6 +1,5 @@
 import MethodChoices
 import NeuralNet
-import Tensors
 
 /// What a trunk computes for the heads above it; all (N, C, H, W).
 ///

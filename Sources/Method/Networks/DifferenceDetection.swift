@@ -67,7 +67,7 @@ public final class DDNet: Module {
 
   /// The logits of each of `masks`, with a fraction of the work.
   ///
-  /// The mask branch c has one value a class and one for void, so what the bottleneck's first layers make of it is a
+  /// The mask branch c has one value per class and one for void, so what the bottleneck's first layers make of it is a
   /// table; what they make of the features is the same for every mask. Batch norm by batch statistics sees all pixels
   /// and has no such table.
   public func callAsFunction(features: Variable, masks: [LabelMask]) -> [Variable] {

@@ -1,6 +1,4 @@
-import Foundations
 import MethodChoices
-import NeuralNet
 import Tensors
 
 extension BackboneSpecification {

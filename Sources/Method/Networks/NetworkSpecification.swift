@@ -1,7 +1,6 @@
 import Foundation
 import Foundations
 import MethodChoices
-import NeuralNet
 
 public typealias HeadStatistics = MethodChoices.HeadStatistics
 
@@ -58,7 +57,7 @@ public struct NetworkSpecification: Codable, Hashable, Sendable {
       throw Failure(
         .usage,
         "an input of \(height)x\(width) is too small: head dilation \(headDilation) needs at least \(smallestSide) "
-          + "pixels a side"
+          + "pixels along each side"
       )
     }
   }

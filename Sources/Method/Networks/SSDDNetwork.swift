@@ -1,6 +1,5 @@
 import LabelMasks
 import NeuralNet
-import Tensors
 
 /// A DD head and a DD-Net: what predicts the differences of one pair of masks.
 public struct DifferenceDetector {

@@ -5,7 +5,7 @@ import Tensors
 /// Two dilated convolutions on conv6: the first gives e^h, the second class scores.
 ///
 ///     e^h    = ReLU(BN(conv3x3(reflect(conv6))))     512 channels, bias, dilation and reflection 12
-///     scores = conv3x3(reflect(e^h))                 one channel a class, bias
+///     scores = conv3x3(reflect(e^h))                 one channel per class, bias
 public final class SegmentationHead: Module {
   private let conv1: Convolution2D
   private let bn1: BatchNorm2D

@@ -32,7 +32,7 @@ extension Module {
   public var stateDictionary: [(name: String, tensor: Tensor)] { parameters.map { ($0.name, $0.value) } }
 
   /// Number of elements that are parameters, running statistics not counted.
-  public var parameterCount: Int { parameters.filter(\.role.isTrained).reduce(0) { $0 + $1.value.count } }
+  package var parameterCount: Int { parameters.filter(\.role.isTrained).reduce(0) { $0 + $1.value.count } }
 }
 
 /// Sets the parameters of `module` from named tensors; all or nothing.

@@ -38,7 +38,7 @@ public struct AffinityPairs: Sendable, Hashable {
     return (0..<max(0, height - reach), reach..<max(reach, width - reach))
   }
 
-  /// The number of starting cells, n: the last axis of everything that is kept a pair.
+  /// The number of starting cells, n: the last axis of everything that is kept per pair.
   public func startCount(height: Int, width: Int) -> Int {
     let (rows, columns) = starts(height: height, width: width)
     return rows.count * columns.count

@@ -47,7 +47,7 @@ public struct AffinityBatch: SampleBatch, Sendable {
   public init(images: Tensor, labels: LabelMask) {
     precondition(
       images.shape == [labels.batch, 3, 8 * labels.height, 8 * labels.width],
-      "images are \(images.shape), labels \(labels.batch)x\(labels.height)x\(labels.width): a cell is 8 pixels a side")
+      "images are \(images.shape), labels \(labels.batch)x\(labels.height)x\(labels.width): a cell is 8 x 8 pixels")
     self.images = images
     self.labels = labels
   }
@@ -79,7 +79,7 @@ public struct AffinityStep: TrainingStep {
   }
 
   public func counts(_ batch: AffinityBatch) -> AffinityTargets.Counts {
-    // Sample by sample: the targets themselves, 34 numbers a cell, are not needed all at once.
+    // Sample by sample: the targets themselves, 34 numbers per cell, are not needed all at once.
     (0..<batch.count).reduce(AffinityTargets.Counts(background: 0, foreground: 0, negative: 0)) {
       $0 + AffinityTargets(batch.labels.batch($1..<$1 + 1), pairs: pairs).counts
     }

@@ -6,8 +6,8 @@ import Threads
 /// The random walk that spreads scores over cells of high affinity (PSA, section 3.3): scores <- scores T^(2^logt), T =
 /// A^beta (elementwise, symmetric, unit diagonal) with every column divided by its sum.
 ///
-/// T has at most 69 non-zeros a column, so 2^logt steps along them cost a fraction of squaring it as a dense matrix, in
-/// memory too. The coefficients lie in blocks of eight cells: for a block first the one of staying, then for each
+/// T has at most 69 non-zeros per column, so 2^logt steps along them cost a fraction of squaring it as a dense matrix,
+/// in memory too. The coefficients lie in blocks of eight cells: for a block first the one of staying, then for each
 /// offset the two of coming from ahead and from behind. A neighbour is always a fixed distance away in memory; pairs
 /// that would leave the map have the coefficient 0, so no border needs a test.
 public struct RandomWalk: Sendable {

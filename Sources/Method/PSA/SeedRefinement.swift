@@ -12,7 +12,7 @@ public struct SeedParameters: Sendable, Hashable, Codable {
   public var logt: Int
   /// Radius of the pairs, in cells.
   public var radius: Int
-  /// Pixels a cell, each way.
+  /// Pixels per cell, along each axis.
   public var stride: Int
 
   public init(
@@ -31,11 +31,12 @@ extension SeedParameters {
   /// Fails with `.usage`, naming the first value out of its range.
   ///
   /// `RandomWalk.walk` counts 2^logt steps, up to 2^30. A cell has about pi r^2 neighbours and a coefficient of 4
-  /// bytes for each: at a radius of 64 cells that is 51 KB a cell, 180 MB for the 3,500 cells of a photograph of 500
+  /// bytes for each: at a radius of 64 cells that is 51 KB per cell, 180 MB for the 3,500 cells of a photograph of 500
   /// x 448.
   public func validate() throws {
     guard backgroundPower > 0, backgroundPower.isFinite else {
-      throw Failure(.usage, expected: "a finite exponent above 0", found: "\(backgroundPower)", item: "background power")
+      throw Failure(
+        .usage, expected: "a finite exponent above 0", found: "\(backgroundPower)", item: "background power")
     }
     guard beta >= 0, beta.isFinite else {
       throw Failure(.usage, expected: "a finite exponent, 0 or more", found: "\(beta)", item: "beta")
@@ -82,11 +83,12 @@ public func walkedCells(
 /// - Returns: (1 + present classes, height, width), background first. They are scores, not probabilities: their sum is
 ///   not 1.
 /// - Throws: `Failure` `.data` where features are not finite.
-public func refinedSeeds(
+package func refinedSeeds(
   _ maps: Tensor, features: Tensor, parameters: SeedParameters = SeedParameters(), kernels: any Kernels, threads: Int
 ) throws -> Tensor {
   let cells = try walkedCells(
-    withBackground(maps, power: parameters.backgroundPower), features: features, parameters: parameters, kernels: kernels,
+    withBackground(maps, power: parameters.backgroundPower), features: features, parameters: parameters,
+    kernels: kernels,
     threads: threads)
   return upsampledScores(
     cells, height: maps.shape[1], width: maps.shape[2], stride: parameters.stride, kernels: kernels)

@@ -1,5 +1,4 @@
 import LabelMasks
-import Networks
 import NeuralNet
 import Tensors
 

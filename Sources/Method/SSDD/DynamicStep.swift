@@ -1,6 +1,5 @@
 import Datasets
 import DenseCRF
-import Foundations
 import LabelMasks
 import Networks
 import NeuralNet
@@ -120,7 +119,7 @@ public struct DynamicStep: TrainingStep {
     let cache = DenseCRFCache(capacity: 2)
     self.init(network: network, parameters: parameters, warmUpSteps: warmUpSteps, threads: threads) {
       _, probabilities, rgb in
-      // One thread a sample: samples run side by side, and the result does not depend on the number of threads.
+      // One thread per sample: samples run side by side, and the result does not depend on the number of threads.
       try DenseCRF(
         width: probabilities.shape[2], height: probabilities.shape[1], rgb: rgb, parameters: crf, threads: 1,
         cache: cache

@@ -170,7 +170,7 @@ public struct MergedMasks: Sendable {
 }
 
 /// Share of pixels with a foreground class among those that are not void; 0 if all are.
-public func foregroundShare(_ masks: LabelMask) -> Double {
+package func foregroundShare(_ masks: LabelMask) -> Double {
   let (foreground, valid) = foregroundCounts(masks)
   return Double(foreground) / Double(max(1, valid))
 }

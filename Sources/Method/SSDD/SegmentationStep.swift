@@ -1,5 +1,4 @@
 import Datasets
-import Foundations
 import LabelMasks
 import Networks
 import NeuralNet

@@ -1,4 +1,3 @@
-import Foundations
 import StepFiles
 
 /// Why a job would run.

@@ -1,5 +1,4 @@
 import Foundation
-import Foundations
 import Recipes
 import StageInterface
 import StepFiles

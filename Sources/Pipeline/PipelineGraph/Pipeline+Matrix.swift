@@ -129,7 +129,7 @@ extension PipelineReader {
 
   // MARK: Cells
 
-  /// The steps with every matrix expanded: a step a cell, wired to the cells that it reads.
+  /// The steps with every matrix expanded: one step per cell, wired to the cells that it reads.
   mutating func expand(_ drafts: [StepDraft], manifest: Manifest?) -> [Step] {
     drafts.flatMap { draft in
       let inputs = draft.inputs.map { ($0, cells(read: $0)) }

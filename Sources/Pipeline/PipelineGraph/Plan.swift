@@ -1,6 +1,5 @@
 import Foundation
 import Foundations
-import StepFiles
 
 /// What one make is to do, decided before it starts: the jobs, in an order in which each comes after those that it
 /// reads.

@@ -148,7 +148,7 @@ public struct Planner {
     return "it reads \(state.awaited.joined(separator: ", ")), which will run"
   }
 
-  /// The first cause of a step and, a line each, the chain of steps to the one that it comes from.
+  /// The first cause of a step and, one line each, the chain of steps to the one that it comes from.
   public func explanation(of state: StepState, among states: [StepState]) -> [String] {
     var lines: [String] = []
     var seen: Set<String> = []

@@ -76,12 +76,6 @@ public final class RecipeMaker {
     return try result.get()
   }
 
-  /// Forgets a manifest and a step's content: the step has run.
-  public func forget() {
-    manifests = [:]
-    contents = [:]
-  }
-
   /// The digest of what a file or folder holds.
   ///
   /// - Parameter stage: who reads it.

@@ -2,7 +2,6 @@ import Datasets
 import DenseCRF
 import Foundations
 import Imaging
-import LabelMasks
 import PSA
 import StageInterface
 import TensorStore

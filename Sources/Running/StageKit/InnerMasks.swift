@@ -2,7 +2,6 @@ import Datasets
 import Foundation
 import Foundations
 import Imaging
-import LabelMasks
 import NeuralNet
 import SSDD
 import Tensors

@@ -89,7 +89,7 @@ public struct NetworkFile {
       provenance: provenance)
   }
 
-  /// The same from a file of any format, a tensor at a time; its own attributes are left out.
+  /// The same from a file of any format, one tensor at a time; its own attributes are left out.
   public static func save(
     _ weights: WeightsSource, kind: Kind, specification: String, classes: ClassTable,
     attributes: [String: AttributeValue] = [:], to path: String,

@@ -34,7 +34,7 @@ public final class Progress {
     done += 1
     let now = ContinuousClock.now
     guard !isQuiet, now >= nextReport || (isTerminal && done == total) else { return }
-    // A log gets fewer lines the longer the work runs: after 2 s, 4 s, 8 s ... at most one a minute.
+    // A log gets fewer lines the longer the work runs: after 2 s, 4 s, 8 s ... at most one per minute.
     if !isTerminal { interval = min(interval * 2, .seconds(60)) }
     nextReport = now.advanced(by: isTerminal ? .milliseconds(200) : interval)
     let line = self.line(after: now - start, note: note())

@@ -1,8 +1,6 @@
 import Datasets
 import Foundations
-import Imaging
 import StageInterface
-import Tensors
 
 /// The images that a stage works on.
 public struct StageData: Sendable {

@@ -2,7 +2,7 @@ import Foundation
 import Foundations
 import NeuralNet
 
-/// `log.tsv`: one line an update. It holds no times, so that two runs with one seed leave the same file.
+/// `log.tsv`: one line per update. It holds no times, so that two runs with one seed leave the same file.
 struct TrainingLog {
   private let path: String
   private var lines: [String]

@@ -78,7 +78,6 @@ struct OptimizerTests {
     for step in [0, 1, 33, 69] {
       #expect(abs(cosine.rate(step: step, of: 70) - cosine.rate(epoch: step / 7, step: step % 7, of: 7)) < 1e-15)
     }
-    #expect(ConstantSchedule(base: 2).rate(step: 3, of: 4) == 2)
   }
 
   @Test func initialisersDependOnSeedAndNameAlone() {

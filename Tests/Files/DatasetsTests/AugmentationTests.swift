@@ -41,7 +41,8 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
     var policy = AugmentationPolicy.none(crop: 8)
     func small() -> [UInt8] {
       let augmentation = policy.draw(seed: 0, epoch: 0, id: "a", width: 8, height: 8)
-      return augmentation.thumbnail(ofCropped: augmentation.cropped(RGBImage(width: 8, height: 8, pixels: pixels))).pixels
+      return augmentation.thumbnail(ofCropped: augmentation.cropped(RGBImage(width: 8, height: 8, pixels: pixels)))
+        .pixels
     }
     // Pixels 9, 10, 17 and 18: 13.5 in the mean; 241.5; 40.5.
     #expect(Array(small().prefix(3)) == [14, 242, 41])

@@ -47,7 +47,7 @@ import Testing
     let mask = LabelMask(width: 3, height: 1, labels: [0, 1, 255])
     let mixed = image.overlaid(with: mask, palette: .voc, opacity: 0.5, transparent: [0])
     #expect(mixed.pixels == [100, 100, 100, 114, 50, 50, 162, 162, 146])
-    #expect(image.overlaid(with: mask, palette: .voc, opacity: 1) == mask.coloured(with: .voc))
+    #expect(image.overlaid(with: mask, palette: .voc, opacity: 1).pixels == [0, 0, 0, 128, 0, 0, 224, 224, 192])
     #expect(image.overlaid(with: mask, palette: .voc, opacity: 0) == image)
   }
 

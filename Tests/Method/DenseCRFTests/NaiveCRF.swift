@@ -4,7 +4,7 @@ import Tensors
 
 /// Slow twins of the CRF in double precision: the same mean field on filters that are plain functions of one plane.
 struct NaiveCRF {
-  /// One filter: from a value a pixel to a value a pixel, not normalised.
+  /// One filter: one value per pixel in, one per pixel out, not normalised.
   typealias Filter = ([Double]) -> [Double]
 
   let parameters: DenseCRFParameters

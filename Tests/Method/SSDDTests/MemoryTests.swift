@@ -58,7 +58,8 @@ import Testing
   @Test(arguments: cases) func aTrainingStepHoldsWhatIsPredicted(test: Case) throws {
     let (model, batch) = (try model(test.backbone), try batch(test))
     func run(_ kernels: any Kernels) throws {
-      _ = try StaticStep(network: model).run(batch, trainingPass(kernels, seed: 1, step: 0, microBatch: test.microBatch))
+      _ = try StaticStep(network: model).run(
+        batch, trainingPass(kernels, seed: 1, step: 0, microBatch: test.microBatch))
       model.zeroGradients()
     }
     let predicted = try MemoryPrediction.peak(threads: 1) { kernels in try run(kernels) }

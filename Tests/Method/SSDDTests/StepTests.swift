@@ -252,8 +252,9 @@ struct StepTests {
     func loss(_ choice: SecondModuleLoss) throws -> Double? {
       var parameters = SSDDParameters()
       (parameters.secondModuleLoss, parameters.channelDropout) = (choice, false)
-      return try DynamicStep(network: try smallNetwork(.dynamic), parameters: parameters).run(try dynamicBatch(), pass(4))[
-        "loss_dd"]
+      return try DynamicStep(network: try smallNetwork(.dynamic), parameters: parameters).run(
+        try dynamicBatch(), pass(4))[
+          "loss_dd"]
     }
     #expect(try loss(.perSample) != loss(.wholeBatch))
   }

@@ -28,7 +28,7 @@ public enum PyTorchCheckpoint {
     try open(ByteSource(bytes: bytes, name: name), strippingModulePrefix).load()
   }
 
-  /// A pickle is read whole; those of state dicts have some hundred bytes a tensor.
+  /// A pickle is read whole; those of state dicts have some hundred bytes per tensor.
   static let largestPickle = 16 << 20
 
   /// The names and shapes of the tensors, all checked; their elements are read when they are asked for.

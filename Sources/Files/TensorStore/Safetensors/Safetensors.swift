@@ -16,7 +16,7 @@ public enum Safetensors {
     try open(ByteSource(bytes: bytes, name: name)).load()
   }
 
-  /// A header has some hundred bytes a tensor. More is refused, since JSON takes several times its size while it is
+  /// A header has some hundred bytes per tensor. More is refused, since JSON takes several times its size while it is
   /// read.
   static let largestHeader = 4 << 20
 
