@@ -2,11 +2,11 @@ import Foundations
 import LabelMasks
 @_spi(HostMemory) import Tensors
 
-/// Kernels that go through the motions: results have the shapes that `CPUKernels` gives and no numbers, all 0 as long
-/// as nobody writes them.
+/// Kernels that allocate but do not compute, to predict memory: results have the shapes that `CPUKernels` gives, and 0
+/// everywhere until somebody writes them.
 ///
-/// Of use in a dry pool only, where a tensor is counted and costs nothing; `MemoryPrediction` brings the two
-/// together. What a CPU kernel holds while it runs is held here too, so that the counts agree.
+/// They make sense in a dry pool only, where a tensor is counted and takes no memory; `MemoryPrediction` brings the two
+/// together. Whatever a CPU kernel holds while it runs is held here too, so that the counts agree.
 struct ShapeKernels: Kernels {
   /// Takes what the threads share as scratch memory; what each has for itself is small, `CPUKernels.scratchBytes`.
   private let scratch = Scratch()

@@ -3,7 +3,7 @@ import Synchronization
 /// Loops over threads.
 ///
 /// `forEach` and `forEachChunk` are for calls that do not depend on each other: a thread that is done takes over from
-/// those that are not, so that a processor which the machine has other uses for holds nobody up. `forEachRange` and
+/// those that are not, so one busy core does not delay the loop. `forEachRange` and
 /// `results` have a static partition: which index runs in which part depends on the counts alone, so that sums kept
 /// per part and added in order have the same bits in every run.
 ///

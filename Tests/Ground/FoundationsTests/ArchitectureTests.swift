@@ -1,3 +1,5 @@
+import Foundation
+import TestSupport
 import Testing
 
 /// The layers of ARCHITECTURE.md, checked against the sources. A new import, unsafe pointer or reader of truth masks
@@ -107,6 +109,20 @@ import Testing
         "Yams", "CYaml", "ArgumentParser", "Logging", "Mustache",
       ])
       #expect(Set(layer.imports).isSubset(of: above), "\(layer.module) imports a module that stands below it")
+    }
+  }
+
+  /// A module that needs an "and" to be described is two.
+  @Test func everyReadmeOpensWithOneSentence() throws {
+    for (layer, module, _) in Self.layers where layer != "Pipeline" || module != "pipeline" {
+      let path = "Sources/\(layer)/\(module)/README.md"
+      guard module != "report" else { continue }
+      let lines = try String(contentsOfFile: "\(Golden.packageRoot)/\(path)", encoding: .utf8).components(
+        separatedBy: "\n")
+      #expect(lines[0] == "# \(module)" && lines[1].isEmpty && lines[3].isEmpty, "\(path)")
+      let sentence = lines[2]
+      #expect(sentence.hasSuffix(".") && !sentence.dropLast().contains(". "), "\(path) opens with: \(sentence)")
+      #expect(!sentence.split(separator: " ").contains("and"), "\(path) opens with: \(sentence)")
     }
   }
 

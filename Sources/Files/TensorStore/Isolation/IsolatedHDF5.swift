@@ -18,8 +18,8 @@ public enum IsolatedHDF5 {
   }
   private static let state = Mutex(State())
 
-  /// To be called first thing by a program that reads HDF5. In a process that was started to read it does so, and
-  /// never returns.
+  /// Call it first in `main` of a program that reads HDF5. In a process that was started to read, it does so and never
+  /// returns; in any other it starts nothing: the reading process is started with the first HDF5 file.
   public static func prepare() {
     if CommandLine.arguments.dropFirst() == [argument], ReaderServer.isAsked { ReaderServer.run() }
     state.withLock { $0.isPrepared = true }
