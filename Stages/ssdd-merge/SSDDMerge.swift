@@ -24,7 +24,7 @@ struct SSDDMerge: Stage {
     try file.requireClasses(data.classes)
     // What the DD-Net's output means was decided when it was trained.
     let target = file.tensors.attributes["difference_target"]?.asString
-    parameters.differenceTarget = target.flatMap(DifferenceTarget.init) ?? parameters.differenceTarget
+    parameters.differenceTarget = target.flatMap(DifferenceTarget.init(rawValue:)) ?? parameters.differenceTarget
     let network = try SSDDNetwork(file.networkSpecification(), stage: .static)
     try load(file.tensors.entries, into: network, file: weights)
     let merge = SeedMerge(network: network, parameters: parameters)

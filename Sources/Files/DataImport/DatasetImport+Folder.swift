@@ -49,7 +49,7 @@ extension DatasetImport {
 
   private static func classTable(_ path: String) throws -> ClassTable {
     if ["yaml", "yml"].contains((path as NSString).pathExtension) {
-      return try ManifestHeader(contentsOf: path).classes
+      return try Manifest.classes(contentsOf: path)
     }
     let text = try InputFile.text(of: path, what: "list of classes")
     let names = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.filter {

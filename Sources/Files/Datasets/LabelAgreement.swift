@@ -1,3 +1,4 @@
+import Imaging
 import LabelMasks
 
 /// How masks and image-level labels agree, counted image by image.

@@ -47,6 +47,15 @@ struct ManifestHeader {
   }
 }
 
+extension Manifest {
+  /// The class table of a manifest alone; its table of items is not read.
+  ///
+  /// - Throws: what reading a manifest throws.
+  public static func classes(contentsOf path: String) throws -> ClassTable {
+    try ManifestHeader(contentsOf: path).classes
+  }
+}
+
 /// Typed access to a YAML tree, with failures that tell file, line and column.
 private struct YAMLReader {
   let file: String

@@ -1,4 +1,5 @@
 import Foundation
+import Foundations
 
 /// Prepares the batches of consecutive steps on a background thread, a few ahead of the step that trains.
 ///

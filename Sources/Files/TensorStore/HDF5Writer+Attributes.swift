@@ -1,4 +1,5 @@
 import CHDF5
+import Foundations
 
 extension HDF5Writer {
   /// Sets an attribute of the file (`/`), of a data set or of a group (made where missing). An attribute of that name

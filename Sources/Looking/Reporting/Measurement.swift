@@ -3,6 +3,7 @@ import Datasets
 import Evaluation
 import Foundation
 import Foundations
+import Imaging
 import LabelMasks
 import PipelineGraph
 import SSDD

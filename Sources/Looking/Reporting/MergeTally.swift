@@ -1,6 +1,7 @@
 import CPUBackend
 import Evaluation
 import Foundation
+import Imaging
 import LabelMasks
 import SSDD
 import Tensors

@@ -1,6 +1,7 @@
 import Datasets
 import Evaluation
 import Foundation
+import Foundations
 import PipelineGraph
 
 /// Reads what the steps of a pipeline have left so far into records.

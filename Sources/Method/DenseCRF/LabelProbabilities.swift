@@ -1,3 +1,4 @@
+import Foundations
 import Tensors
 
 /// What a CRF starts from where only a mask is known: each pixel has its label with `confidence`, and the other labels

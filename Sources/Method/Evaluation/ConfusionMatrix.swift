@@ -1,4 +1,5 @@
 import Foundations
+import Imaging
 import LabelMasks
 
 /// Pixel counts by true class (rows) and predicted class (columns). Starts empty; matrices of parts of a set add up to

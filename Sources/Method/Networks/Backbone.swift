@@ -1,5 +1,6 @@
 import MethodChoices
 import NeuralNet
+import Tensors
 
 /// What a trunk computes for the heads above it; all (N, C, H, W).
 ///

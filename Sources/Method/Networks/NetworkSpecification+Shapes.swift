@@ -1,4 +1,6 @@
+import Foundations
 import MethodChoices
+import NeuralNet
 import Tensors
 
 extension BackboneSpecification {

@@ -1,6 +1,7 @@
 import Foundation
 import Foundations
 import MethodChoices
+import NeuralNet
 
 public typealias HeadStatistics = MethodChoices.HeadStatistics
 

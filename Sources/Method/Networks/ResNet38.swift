@@ -1,4 +1,5 @@
 import NeuralNet
+import Tensors
 
 /// The wide ResNet-38 (Wu et al. 2016, model A1) at stride 8, as PSA and SSDD use it: 105.1 M parameters at width and
 /// depth 1.

@@ -1,5 +1,6 @@
 import LabelMasks
 import NeuralNet
+import Tensors
 
 /// A DD head and a DD-Net: what predicts the differences of one pair of masks.
 public struct DifferenceDetector {

@@ -1,4 +1,5 @@
 import NeuralNet
+import Tensors
 
 /// Trunk with a main segmentation head and, in the dynamic stage, a sub head on the same features.
 public final class SegmentationNetwork: Module {

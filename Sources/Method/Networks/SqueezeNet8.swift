@@ -1,4 +1,5 @@
 import NeuralNet
+import Tensors
 
 /// SqueezeNet 1.1 (Iandola et al. 2016; names and layers as in torchvision) made stride 8, without its classifier: 512
 /// channels out.

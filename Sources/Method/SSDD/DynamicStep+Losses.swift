@@ -1,4 +1,5 @@
 import LabelMasks
+import Networks
 import NeuralNet
 import Tensors
 

@@ -1,5 +1,6 @@
 import Datasets
 import DenseCRF
+import Foundations
 import LabelMasks
 import Networks
 import NeuralNet

@@ -1,5 +1,6 @@
 import Foundation
 import Foundations
+import LabelMasks
 import Tensors
 
 /// The image-level labels of a batch: for each sample the classes that may occur in its mask, background (0) always

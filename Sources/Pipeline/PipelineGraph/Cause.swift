@@ -1,3 +1,4 @@
+import Foundations
 import StepFiles
 
 /// Why a job would run.

@@ -1,3 +1,4 @@
+import Foundations
 import StageInterface
 import Yams
 

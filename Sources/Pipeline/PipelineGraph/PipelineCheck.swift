@@ -1,6 +1,7 @@
 import Foundation
 import Foundations
 import Recipes
+import StageInterface
 import StepFiles
 
 /// Looks at what a pipeline's steps will read, as far as it is there: splits, images, masks, weights.

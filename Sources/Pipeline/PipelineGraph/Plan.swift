@@ -1,5 +1,6 @@
 import Foundation
 import Foundations
+import StepFiles
 
 /// What one make is to do, decided before it starts: the jobs, in an order in which each comes after those that it
 /// reads.

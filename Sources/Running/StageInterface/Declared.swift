@@ -1,4 +1,5 @@
 import ArgumentParser
+import StepFiles
 
 /// The declaration of an option together with its type; what `@Option` and `@Flag` are made from.
 ///

@@ -2,6 +2,7 @@ import Datasets
 import DenseCRF
 import Foundations
 import Imaging
+import LabelMasks
 import PSA
 import StageInterface
 import TensorStore

@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 import NeuralNet
 import SSDD
 import Tensors

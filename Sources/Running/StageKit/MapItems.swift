@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import Foundations
 import Imaging
+import LabelMasks
 import StepFiles
 import TensorStore
 import Tensors

@@ -1,6 +1,8 @@
 import Datasets
 import Foundations
+import Imaging
 import StageInterface
+import Tensors
 
 /// The images that a stage works on.
 public struct StageData: Sendable {

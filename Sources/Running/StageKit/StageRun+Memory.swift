@@ -2,9 +2,11 @@ import CPUBackend
 import Datasets
 import Foundation
 import Foundations
+import Networks
 import NeuralNet
 import StageInterface
 import Tensors
+import Training
 
 /// What a program needs beside tensors and weights: code, libraries, the buffers of HDF5 and of a thread's matrix
 /// products (measured: a training of SqueezeNet on one image of 32 x 32 takes 45 MiB with one thread or two, of which 6

@@ -7,7 +7,7 @@ import LabelMasks
 
 /// Eight tiny images as VOC 2012 lays out its own: two of train, two of SBD, two of val, two of test.
 struct VOCTree {
-  let folder: Folder
+  let folder: TemporaryFolder
   var root: String { "\(folder.path)/VOC2012" }
 
   static let counts = DatasetImport.PublishedCounts(train: 2, trainAug: 4, val: 2, test: 2)

@@ -185,7 +185,7 @@ private func coordinateMaps(width: Int, height: Int, cell: Int = 1) -> Tensor {
     let items = try manifest.items(split: "t")
     let policy = AugmentationPolicy(resize: .longSide(16...24), crop: 16)
     let samples = try items[..<2].map { try TrainingSample($0, policy: policy, seed: 1, epoch: 0) }
-    #expect(samples.allSatisfy { $0.input.shape == [3, 16, 16] && $0.small.width == 4 })
+    #expect(samples.allSatisfy { $0.input.shape == [3, 16, 16] && $0.thumbnail.width == 4 })
     expectFailure(.data, "photographs/c.png: c: the image is 20 x 16, the manifest's row is 20 x 17") {
       _ = try TrainingSample(items[2], policy: policy, seed: 1, epoch: 0)
     }

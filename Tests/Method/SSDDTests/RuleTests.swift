@@ -1,6 +1,7 @@
 import CPUBackend
 import Foundations
 import LabelMasks
+import MethodChoices
 import SSDD
 import Tensors
 import Testing
@@ -91,7 +92,8 @@ struct RuleTests {
     #expect(reference.seedDecision == .asCode && ours.seedDecision == .asIntended)
     #expect(
       reference.thumbnailRounding == .down && ours.thumbnailRounding == .nearest && paper.thumbnailRounding == .nearest)
-    #expect(ours.momentum == 0 && ours.staticEpochs == 10 && ours.dynamicEpochs == 30)
+    let defaults = MethodDefaults()
+    #expect(defaults.momentum == 0 && defaults.staticEpochs == 10 && defaults.dynamicEpochs == 30)
     #expect(ours.trainingCRF.iterations == 3)
   }
 }

@@ -14,7 +14,9 @@ package struct CRC32 {
   }
 
   package mutating func update(_ bytes: UnsafeRawBufferPointer) {
-    let first = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
-    checksum = UInt32(truncatingIfNeeded: crc32_z(UInt(checksum), first, bytes.count))
+    // zlib takes no address as the wish to start anew.
+    guard let first = bytes.baseAddress, !bytes.isEmpty else { return }
+    let next = crc32_z(UInt(checksum), first.assumingMemoryBound(to: UInt8.self), bytes.count)
+    checksum = UInt32(truncatingIfNeeded: next)
   }
 }
