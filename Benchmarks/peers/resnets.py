@@ -1,6 +1,6 @@
 """torchvision's ResNets on generated weights, in double precision: resnets.py prints features and gradients as JSON, one network a line.
 
-Tests/Method/ModelsTests/Fixtures/resnets.json holds what it printed once, with torchvision 0.29."""
+Tests/Method/NetworksTests/Fixtures/resnets.json holds what it printed once, with torchvision 0.29."""
 import json
 import sys
 

@@ -145,7 +145,7 @@ import Testing
     let found = try tree.look()
     #expect(
       found.problems.map(\.description) == [
-        "\(tree.root)/Annotations/2007_01.xml: line 3: not well-formed XML (libxml2's error 76)",
+        "\(tree.root)/Annotations/2007_01.xml: line 3: not well-formed XML: expected </name>, found </nmae>",
         "\(tree.root)/Annotations/2009_05.xml: an object of the unknown class \"bsu\"; did you mean \"bus\"?",
       ])
     #expect(!found.isComplete)
@@ -195,16 +195,17 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "annotation", "<annotation>", "<annotation", "<annotation></annotation><b/>", "<annotation></annotation></b>",
-    "<annotation>&x;</annotation>", "<annotation>& </annotation>", "<annotation>&#xD800;</annotation>",
-    "<annotation><1/></annotation>", "<annotation a=b/>", "<annotation a=\"b/>", "<annotation a/>",
-    "<annotation><!-- ", "<annotation><![CDATA[x]]",
-  ])
-  func refusesWhatIsNotXML(text: String) throws { try refuses(text: text, message: "not well-formed XML") }
-
-  @Test(arguments: [
-    ("<a></a>", "expected <annotation>, found <a>"),
-    ("<!DOCTYPE a [<!ENTITY x \"y\">]><annotation>&x;</annotation>", "line 1: a document type"),
+    ("", "no element"), ("annotation", "outside of the root"), ("<annotation>", "ends within <annotation>"),
+    ("<annotation", "does not end"),
+    ("<a></a>", "expected <annotation>, found <a>"), ("<annotation></annotation><b/>", "second root"),
+    ("<annotation></annotation></b>", "</b> without <b>"),
+    ("<!DOCTYPE a [<!ENTITY x \"y\">]><annotation>&x;</annotation>", "document type"),
+    ("<annotation>&x;</annotation>", "unknown entity &x;"),
+    ("<annotation>& </annotation>", "begins no entity"), ("<annotation>&#xD800;</annotation>", "unknown entity"),
+    ("<annotation><1/></annotation>", "name"),
+    ("<annotation a=b/>", "not in quotes"), ("<annotation a=\"b/>", "ends within the attribute a"),
+    ("<annotation a/>", "has no value"),
+    ("<annotation><!-- ", "does not end"), ("<annotation><![CDATA[x]]", "does not end"),
     ("<annotation><object><name>a</name><name>b</name></object></annotation>", "expected one <name>, found 2"),
     ("<annotation><object><name> </name></object></annotation>", "is empty"),
   ])
@@ -359,7 +360,7 @@ import Testing
     expect("id\tlabels\nIMG_1\tbackground oak\n", "line 2", "lists the background")
     expect("id\tlabels\nIMG_1\tbe/ech\n", "labels.tsv", "class name holds \"/\"")
     expect("id\tlabels\tsplit\nIMG_1\toak\t../x\n", "line 2", "the split \"../x\" of IMG_1")
-    expect("id,labels\nIMG_1,oak\n", "line 1", "separated by tabs")
+    expect("id,labels\nIMG_1,oak\n", "line 1", "did you mean \"labels\"? (known: id, labels, split)")
     expect("id\tlabels\nIMG_1\t-\n", "expected 1 to 254 classes, found 0")
     try folder.write("x", "photographs/IMG_1.png")
     expect("id\tlabels\nIMG_1\toak\n", "IMG_1.jpg and IMG_1.png would have the same id")

@@ -91,7 +91,7 @@ import Testing
     try expectHeaderFailure("photographs/{id}.png", "/etc/{id}.png", "is absolute")
     try expectHeaderFailure("name: garden", "name: a;b", "line 1", "characters other than")
     try expectHeaderFailure("name: garden", "name: garden\nunlisted: maybe", "line 2", "\"error\" or \"void\"", "maybe")
-    try expectHeaderFailure("name: garden", "name: garden\nname: park", "given twice")
+    try expectHeaderFailure("name: garden", "name: garden\nname: park", "expected each key once, found \"name\" twice")
     try expectHeaderFailure("classes:", "classes: [", "not YAML", "line")
     try expectHeaderFailure("name: garden", "name: garden\nitems_sha256: 12", "64 lower-case hexadecimal digits")
   }

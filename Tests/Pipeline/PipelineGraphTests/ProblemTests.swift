@@ -96,7 +96,7 @@ struct WrongFile: Sendable, CustomTestStringConvertible {
       "a slash in a name", "  a/b: {stage: train-cam}", at: "5:3", "the step's name \"a/b\" holds characters other than"
     ),
     WrongFile("a parent folder as a name", "  ..: {stage: train-cam}", at: "5:3", "the step's name \"..\" starts with"),
-    WrongFile("a dollar in a name", "  a$b: {stage: train-cam}", at: "5:3", "a step's name"),
+    WrongFile("a dollar in a name", "  a$b: {stage: train-cam}", at: "5:3", "the step's name"),
     WrongFile("a goal of the Makefile", "  test: {stage: train-cam}", at: "5:3", "`make test` does something else"),
     WrongFile(
       "a dollar in a text", "  x: {stage: train-cam, parameters: {split: a$(b)}}", at: "5:45",
