@@ -9,7 +9,7 @@ PROGRAMS := $(BUILD)/release
 BUILT    := $(BUILD)/programs.stamp
 
 # What a command line may set.
-KNOWN := PIPELINE DATA WEIGHTS OUT THREADS SET FORCE STEP V DEEP ROUNDS SEEDS KERNELS AS FILTER RUNS ONLY BENCH_OPTIONS RESULTS SSDD_MARCH INSTALL
+KNOWN := PIPELINE DATA WEIGHTS OUT THREADS SET FORCE STEP V DEEP ROUNDS SEEDS KERNELS AS FILTER RUNS ONLY BENCH_OPTIONS RESULTS SSDD_MARCH INSTALL PROFILE DRY WAIT PREFIX
 
 # Only a command line sets these: an OUT or DATA that happens to be in the environment is none of ours.
 given      = $(filter command line,$(origin $(1)))
@@ -35,12 +35,13 @@ $(error make knows no variable: $(or $(meant),$(unknown)); known are $(KNOWN))
 endif
 
 # Goals of this file. Every other goal is a step of the pipeline (or a file that a step makes); `pipeline` refuses steps with these names.
-OWN_GOALS := adopt all bench bench-docs bench-peers build check clean-orphans clean-outputs compare document dot explain format help lint packages report robust same sanitize show status steps test torture verify
+OWN_GOALS := adopt all bench bench-docs bench-peers build check clean-orphans clean-outputs compare document dot explain format help install lint packages report robust same sanitize show slurm slurm-cancel status steps test torture verify
 # `make explain psa` is `make explain STEP=psa`.
 STEPS     := $(filter-out $(OWN_GOALS),$(MAKECMDGOALS))
 NAME      := $(basename $(notdir $(PIPELINE)))
 variables := DATA WEIGHTS OUT THREADS
 sets      := $(foreach v,$(variables),$(if $(call given,$(v)),--set $(v)=$(call quote,$($(v))))) $(if $(call given,SET),--override $(call quote,$(SET)))
+site      := $(if $(call given,PROFILE),--profile $(call quote,$(PROFILE)))
 goals     := $(foreach s,$(STEPS),--goal $(call quote,$(s)))
 wishes    := --programs $(PROGRAMS) $(if $(call given,FORCE),--force $(call quote,$(FORCE)))
 folder    := $(if $(call given,OUT),$(OUT),runs)/$(NAME)
@@ -48,9 +49,12 @@ rules     := $(folder)/rules.mk
 pipeline   = $(PROGRAMS)/pipeline
 
 # Debian's OpenBLAS takes the slower Haswell kernels on processors newer than itself unless told otherwise; a user's choice stands.
+# Jobs on a cluster take over the environment and may run on other processors, so their programs choose for themselves.
 ifndef OPENBLAS_CORETYPE
+ifeq ($(filter slurm,$(MAKECMDGOALS)),)
 ifneq ($(shell grep -m1 -o avx512f /proc/cpuinfo 2>/dev/null),)
 export OPENBLAS_CORETYPE := SkylakeX
+endif
 endif
 endif
 
@@ -65,17 +69,17 @@ isDryRun := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 # `pipeline make` plans and then becomes the make that runs the plan; a dry run lists the plan and touches nothing.
 ifeq ($(isDryRun),)
 define run
-	+@exec $(pipeline) make $(call quote,$(PIPELINE)) $(sets) $(wishes) $(goals) --make $(call quote,$(MAKE)) $(if $(call given,V),--verbose)
+	+@exec $(pipeline) make $(call quote,$(PIPELINE)) $(sets) $(site) $(wishes) $(goals) --make $(call quote,$(MAKE)) $(if $(call given,V),--verbose)
 endef
 else
 define run
-	+@if [ -x $(pipeline) ]; then $(pipeline) list $(call quote,$(PIPELINE)) $(sets) $(wishes) $(goals); \
+	+@if [ -x $(pipeline) ]; then $(pipeline) list $(call quote,$(PIPELINE)) $(sets) $(site) $(wishes) $(goals); \
 	  else echo '# steps are known once the programs are built'; fi
 endef
 endif
 
-ifneq ($(filter explain,$(MAKECMDGOALS)),)
-$(STEPS): ;
+ifneq ($(filter explain slurm,$(MAKECMDGOALS)),)
+$(STEPS): ; @:
 else
 all steps: $(BUILT)
 	$(call run)
@@ -102,14 +106,28 @@ $(BUILT): Package.swift $(shell find Sources Stages -not -name '.*' -not -name '
 packages:
 	@.ci/packages
 
+# Programs, pipelines and completions for every user of this machine.
+install: $(BUILT)
+	@$(if $(call given,PREFIX),,echo 'make install PREFIX=DIR'; exit 64;) .ci/install $(PROGRAMS) $(call quote,$(PREFIX))
+
+# The same steps as jobs of Slurm: docs/cluster.md. With WAIT=1 the table follows as after `make`, which finds nothing to do.
+usual_site := $(if $(wildcard pipelines/profiles/slurm.yaml),--profile pipelines/profiles/slurm.yaml)
+slurm: $(BUILT)
+	@$(pipeline) slurm $(call quote,$(PIPELINE)) $(sets) $(wishes) $(goals) $(or $(site),$(usual_site)) \
+	  $(if $(call given,DRY),--dry-run) $(if $(call given,WAIT),--wait)
+	$(if $(and $(call given,WAIT),$(if $(call given,DRY),,yes)),$(subst $(wishes),--programs $(PROGRAMS),$(call run)))
+
+slurm-cancel: $(BUILT)
+	@$(pipeline) slurm-cancel $(call quote,$(PIPELINE)) $(sets) $(site)
+
 status: $(BUILT)
-	@$(pipeline) status $(call quote,$(PIPELINE)) $(sets) $(wishes)
+	@$(pipeline) status $(call quote,$(PIPELINE)) $(sets) $(site) $(wishes)
 
 check: $(BUILT)
-	@$(pipeline) check $(call quote,$(PIPELINE)) $(sets) $(if $(call given,DEEP),--deep)
+	@$(pipeline) check $(call quote,$(PIPELINE)) $(sets) $(site) $(if $(call given,DEEP),--deep)
 
 dot verify adopt clean-orphans: $(BUILT)
-	@$(pipeline) $@ $(call quote,$(PIPELINE)) $(sets)
+	@$(pipeline) $@ $(call quote,$(PIPELINE)) $(sets) $(site)
 
 # Written from the declarations of the stages; a test tells when it is out of date.
 document: $(BUILT)
@@ -121,7 +139,7 @@ same: $(BUILT)
 	  $(PROGRAMS)/compare-outputs $(call quote,$(AS)) $(call quote,$(folder))
 
 explain: $(BUILT)
-	@$(if $(STEP)$(STEPS),,echo 'make explain STEP'; exit 64;) $(pipeline) explain $(call quote,$(PIPELINE)) $(sets) $(wishes) $(call quote,$(or $(STEP),$(firstword $(STEPS))))
+	@$(if $(STEP)$(STEPS),,echo 'make explain STEP'; exit 64;) $(pipeline) explain $(call quote,$(PIPELINE)) $(sets) $(site) $(wishes) $(call quote,$(or $(STEP),$(firstword $(STEPS))))
 
 show: $(BUILT)
 	@$(MAKE) --no-print-directory -f $(call quote,$(rules)) show
@@ -217,6 +235,8 @@ help:
 	@echo 'make -n [STEP...]     list what would run, in order, with reasons and an estimate; builds and runs nothing'
 	@echo 'make -j2 THREADS=1    run steps side by side; each takes every core unless THREADS says otherwise'
 	@echo 'make status           the steps, done or to run, how long each took, and outputs of steps that are gone'
+	@echo 'make slurm [STEP...]  submit what is out of date as jobs of Slurm: docs/cluster.md; WAIT=1 follows them, DRY=1 prints the scripts'
+	@echo 'make slurm-cancel     cancel the jobs of the pipeline'
 	@echo 'make explain STEP     why the step would run, the chain to the cause, and its command'
 	@echo 'make FORCE=STEP       run a step although it is up to date'
 	@echo 'make SET="psa.beta=8 seg-*.epochs=12"   parameters for this run'
@@ -236,6 +256,7 @@ help:
 	@echo 'make bench-peers      the same in turn with PyTorch, pydensecrf, numpy and Pillow'
 	@echo 'make torture ROUNDS=N kill makes at random moments, compare with an undisturbed run'
 	@echo 'make robust           the quickstart for SEEDS="1 2 3 4 5" under KERNELS="SkylakeX Haswell": is the order of its rows the same in all?'
+	@echo 'make install PREFIX=DIR  programs, pipelines and completions for every user of this machine'
 	@echo 'make build | test | lint | format | packages'
 	@echo 'make clean-outputs    remove the outputs of the pipeline'
 	@echo
@@ -245,6 +266,7 @@ help:
 	@echo '  WEIGHTS=PATH        pretrained weights, a file or a folder of them, for pipelines that read $$WEIGHTS'
 	@echo '  OUT=DIR             folder for outputs; default: runs'
 	@echo '  THREADS=N           threads of each step; default: every core'
+	@echo '  PROFILE=FILE        what is particular to the cluster; default: pipelines/profiles/slurm.yaml'
 	@echo '  INSTALL=no          only tell which packages are missing and the command that installs them'
 	@echo '  FILTER=NAME         with make test: only the suites that match'
 	@echo '  SSDD_MARCH=NAME     processor to compile for, as the compiler calls it, such as native; another one builds everything again'

@@ -110,7 +110,8 @@ let package = Package(
 
     // Wiring
     library("Pipeline/PipelineGraph", ["Recipes", "YAMLText"]),
-    program("Pipeline/pipeline", ["CProcess", "PipelineGraph", arguments]),
+    library("Pipeline/Cluster", ["PipelineGraph"]),
+    program("Pipeline/pipeline", ["CProcess", "Cluster", arguments]),
 
     // Results to look at
     library("Looking/Reporting", ["CPUBackend", "StageKit", "Evaluation", "PipelineGraph", mustache], numeric: true),
@@ -179,6 +180,7 @@ let package = Package(
     tests("Running/Training", ["CPUBackend"]),
     tests("Running/StageKit", ["CPUBackend"]),
     tests("Pipeline/PipelineGraph", ["StageInterface"]),
+    tests("Pipeline/Cluster", ["PipelineGraph"]),
     tests("Looking/Reporting", ["CPUBackend"]),
     // The built programs
     .testTarget(

@@ -7,6 +7,9 @@ import StepFiles
 /// Stands in for any stage, under its name: takes the command line that the stage takes, follows the rules of a step's
 /// folder, and computes nothing. What it writes depends on its recipe alone.
 ///
+/// Where the folder that `STAND_IN_FOLDER` names has a file `wait-STAGE` it waits, for a minute at most, until that is
+/// gone.
+///
 /// It notes `STEP PART` in the file `log` of the folder that `STAND_IN_FOLDER` names, and its command line in
 /// `commands`. Where that folder has a file `fail-STAGE` it fails after it began to write; where it has `same-STAGE`
 /// what it writes does not depend on the recipe.
@@ -55,6 +58,7 @@ import StepFiles
     let lock = try FolderLock(folder.lockPath(part), program: stage.name, what: "this step")
     defer { lock.release() }
     let (work, _) = try Unfinished.open(folder, part, recipe: recipe)
+    for _ in 0..<1200 where FileManager.default.fileExists(atPath: "\(bench)/wait-\(stage.name)") { usleep(50_000) }
     if FileManager.default.fileExists(atPath: "\(bench)/fail-\(stage.name)") {
       throw Failure(.data, "was told to fail")
     }

@@ -4,8 +4,8 @@ import Foundations
 /// The right to work on a part of a step's folder, held by one process.
 ///
 /// It is an flock(2) on a hidden file, so it ends with the process, however that ends. The text in the file is for the
-/// message: machine, boot, process, start and what runs. The file goes when the lock is released; one that a killed
-/// process left is taken over.
+/// message: machine, boot, process, start, what runs, and Slurm's id of the job where there is one. The file goes when
+/// the lock is released; one that a killed process left is taken over.
 public final class FolderLock {
   /// Who holds a lock.
   public struct Owner: Equatable, Sendable, CustomStringConvertible {
@@ -16,6 +16,8 @@ public final class FolderLock {
     /// Date and time, UTC.
     public let start: String
     public let program: String
+    /// Slurm's id of the job that it is of; nil outside of Slurm.
+    public let job: String?
 
     /// `psa-infer, process 1234 on wolke since 2026-11-26 20:15:03 UTC`.
     public var description: String { "\(program), process \(process) on \(host) since \(start) UTC" }
@@ -26,7 +28,8 @@ public final class FolderLock {
       format.timeZone = TimeZone(secondsFromGMT: 0)
       format.dateFormat = "yyyy-MM-dd HH:mm:ss"
       return Owner(
-        host: thisHost, boot: thisBoot, process: getpid(), start: format.string(from: Date()), program: program)
+        host: thisHost, boot: thisBoot, process: getpid(), start: format.string(from: Date()), program: program,
+        job: ProcessInfo.processInfo.environment["SLURM_JOB_ID"])
     }
 
     static let thisHost = ProcessInfo.processInfo.hostName
@@ -35,25 +38,30 @@ public final class FolderLock {
       .map { $0.trimmingCharacters(in: .whitespacesAndNewlines) } ?? "-"
 
     /// Whether its process, if it lives, runs under this kernel, so that flock(2) has the last word.
-    var isHere: Bool { boot == Self.thisBoot || host == Self.thisHost }
+    public var isHere: Bool { boot == Self.thisBoot || host == Self.thisHost }
 
     /// Whether there is surely no such process any more.
     var hasEnded: Bool { isHere && kill(process, 0) != 0 && errno == ESRCH }
 
-    var text: String { [host, boot, "\(process)", start, program].joined(separator: "\n") + "\n" }
+    var text: String {
+      ([host, boot, "\(process)", start, program] + (job.map { [$0] } ?? [])).joined(separator: "\n") + "\n"
+    }
 
-    init(host: String, boot: String, process: Int32, start: String, program: String) {
+    init(host: String, boot: String, process: Int32, start: String, program: String, job: String? = nil) {
       self.host = host
       self.boot = boot
       self.process = process
       self.start = start
       self.program = program
+      self.job = job
     }
 
     init?(text: String) {
       let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
       guard lines.count >= 5, let process = Int32(lines[2]) else { return nil }
-      self.init(host: lines[0], boot: lines[1], process: process, start: lines[3], program: lines[4])
+      self.init(
+        host: lines[0], boot: lines[1], process: process, start: lines[3], program: lines[4],
+        job: lines.count > 5 && !lines[5].isEmpty ? lines[5] : nil)
     }
   }
 

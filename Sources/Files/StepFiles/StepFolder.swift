@@ -154,13 +154,31 @@ public struct StepFolder: Sendable, Equatable {
   /// Calls `body` while no other process does the same in this folder: parts that are committed at one time look at
   /// each other's lists.
   public func exclusively<R>(_ body: () throws -> R) throws -> R {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw Failure(.io, "cannot open: \(String(cString: strerror(errno)))", file: path) }
+    let descriptor = try lockedFolder()
     defer { close(descriptor) }
-    while flock(descriptor, LOCK_EX) != 0 {
-      guard errno == EINTR else { throw Failure(.io, "cannot lock: \(String(cString: strerror(errno)))", file: path) }
-    }
     return try body()
+  }
+
+  /// A descriptor with an flock(2) on it: of the folder, or of a file in it where the file system, as NFS, locks only
+  /// what is open for writing.
+  private func lockedFolder() throws -> Int32 {
+    if let descriptor = try Self.locked(path, O_RDONLY) { return descriptor }
+    if let descriptor = try Self.locked("\(path)/.commit", O_RDWR | O_CREAT) { return descriptor }
+    throw Failure(.io, "cannot lock: this file system keeps no locks", file: path)
+  }
+
+  /// Nil where the file system does not lock what is opened so (EBADF).
+  private static func locked(_ name: String, _ flags: Int32) throws -> Int32? {
+    let descriptor = open(name, flags | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw Failure(.io, "cannot open: \(String(cString: strerror(errno)))", file: name) }
+    while flock(descriptor, LOCK_EX) != 0 {
+      let code = errno
+      if code == EINTR { continue }
+      close(descriptor)
+      guard code == EBADF else { throw Failure(.io, "cannot lock: \(String(cString: strerror(code)))", file: name) }
+      return nil
+    }
+    return descriptor
   }
 
   // MARK: Who works here

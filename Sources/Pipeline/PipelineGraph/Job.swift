@@ -14,7 +14,7 @@ public struct Job: Codable, Sendable {
   public let folder: String
   public let assignment: Assignment
   /// The command line, without the folder of the program.
-  public let command: [String]
+  public private(set) var command: [String]
   /// The file that says that the job is done.
   public let target: String
   /// Names and folders of the steps that it reads.
@@ -29,6 +29,13 @@ public struct Job: Codable, Sendable {
   public var isTimeKnown = false
 
   public var part: Part? { assignment.part }
+
+  /// Says how many threads compute, where the pipeline leaves it to the machine (`--threads 0`): on a cluster a job
+  /// goes on on another machine, and its bits depend on that number.
+  public mutating func setThreads(_ threads: Int) {
+    guard let place = command.firstIndex(of: "--threads"), command[place + 1] == "0" else { return }
+    command[place + 1] = "\(threads)"
+  }
 
   /// `psa`, or `psa 2/8` for a part of several.
   public var name: String { assignment.shards > 1 ? "\(step) \(assignment.shard)/\(assignment.shards)" : step }

@@ -11,22 +11,27 @@ extension Pipeline {
 
   /// Names that the Makefile keeps for its own goals; no step can have them.
   public static let reservedNames = [
-    "adopt", "all", "bench", "bench-docs", "bench-peers", "build", "check", "clean-orphans", "clean-outputs", "compare",
-    "document", "dot", "explain", "format", "help", "lint", "packages", "report", "same", "sanitize", "show", "status",
-    "steps", "test", "torture", "verify",
+    "adopt", "all", "bench", "bench-docs", "bench-peers", "build", "check", "clean-orphans", "clean-outputs",
+    "compare", "document", "dot", "explain", "format", "help", "install", "lint", "packages", "report", "robust",
+    "same", "sanitize", "show", "slurm", "slurm-cancel", "status", "steps", "test", "torture", "verify",
   ]
+
+  /// Folders beside those of the steps, which the pipeline keeps for itself.
+  public static let ownFolders = ["cluster", "logs"]
 
   /// Reads and checks a pipeline file.
   ///
   /// Paths in it are relative to the working folder, which is the project's root. `OUT` (default `runs`) is the folder
   /// for outputs; `THREADS`, where set, overrides every `threads` in the file.
   ///
+  /// - Parameter imagesPerTask: for steps with `shards: auto`; nil where no profile says it.
   /// - Throws: `PipelineProblems` with everything that is wrong, each at its line and column.
   public init(
-    contentsOf file: String, variables: [String: String] = [:], overrides: [Override] = [],
+    contentsOf file: String, variables: [String: String] = [:], overrides: [Override] = [], imagesPerTask: Int? = nil,
     catalogue: StageCatalogue = .standard
   ) throws {
     var reader = PipelineReader(file: file, variables: variables, catalogue: catalogue)
+    reader.imagesPerTask = imagesPerTask
     reader.overrides = overrides
     self = try reader.read()
   }
@@ -48,6 +53,8 @@ struct PipelineReader {
   var out = "runs"
   /// What `SET` gives in place of the file's parameters.
   var overrides: [Override] = []
+  /// How many images a shard has where a step leaves the number of shards open.
+  var imagesPerTask: Int?
   var pipelineName = ""
 
   init(file: String, variables: [String: String], catalogue: StageCatalogue) {
@@ -80,7 +87,9 @@ struct PipelineReader {
     try yaml.throwProblems()
     let complete = checkCommands(of: pipeline, declared.map { ($0.name, $0.key) })
     try yaml.throwProblems()
-    return complete
+    let divided = resolveShards(of: complete, declared.map { ($0.name, $0.key) })
+    try yaml.throwProblems()
+    return divided
   }
 
   // MARK: The head of the file
@@ -195,6 +204,8 @@ struct PipelineReader {
         yaml.report("the step's name \"\(name)\" \(problem)", at: key)
       } else if Pipeline.reservedNames.contains(name) {
         yaml.report("a step cannot be named \"\(name)\": `make \(name)` does something else", at: key)
+      } else if Pipeline.ownFolders.contains(name) {
+        yaml.report("a step cannot be named \"\(name)\": the pipeline keeps files of its own in that folder", at: key)
       }
       guard let mapping = fields.mapping else {
         yaml.report("step \(name): expected `{stage: ...}`, found \(fields.found)", at: fields)

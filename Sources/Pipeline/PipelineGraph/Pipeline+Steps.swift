@@ -3,7 +3,7 @@ import StageInterface
 import Yams
 
 extension PipelineReader {
-  static let stepKeys = ["stage", "inputs", "parameters", "matrix", "shards", "final"]
+  static let stepKeys = ["stage", "inputs", "parameters", "matrix", "shards", "resources", "final"]
   /// Parameters that every step has: `--seed` and `--threads`.
   static let commonParameters = ["seed", "threads"]
 
@@ -17,17 +17,20 @@ extension PipelineReader {
     let inputs = readInputs(fields["inputs"], of: name, stage, key)
     let (parameters, common) = readParameters(fields["parameters"], of: stage)
     let matrix = readMatrix(fields["matrix"], of: stage, parameters: fields["parameters"])
-    let shards = fields["shards"].flatMap { yaml.integer($0, "shards", in: 1...9999) } ?? 1
-    if shards > 1, !stage.isShardable {
+    let isAutomatic = fields["shards"]?.scalar?.string == "auto"
+    let shards = isAutomatic ? 1 : fields["shards"].flatMap { yaml.integer($0, "shards", in: 1...9999) } ?? 1
+    if shards > 1 || isAutomatic, !stage.isShardable {
       let able = catalogue.stages.filter(\.isShardable).map(\.name).joined(separator: ", ")
       yaml.report(
         "stage \(stage.name) works on the whole data set at once and takes no shards; these do: \(able)",
         at: fields["shards"])
     }
-    let step = Step(
+    var step = Step(
       family: name, stage: stage, inputs: [], parameters: parameters, seed: common["seed"].flatMap(UInt64.init),
       threads: threads ?? common["threads"].flatMap(Int.init) ?? 0, shards: shards,
       isFinal: fields["final"].flatMap { yaml.flag($0, "final") } ?? false, manifest: nil)
+    step.hasAutomaticShards = isAutomatic
+    step.resources = yaml.resources(fields["resources"], "resources of step \(name)")
     return StepDraft(key: key, step: step, inputs: inputs, matrix: matrix)
   }
 

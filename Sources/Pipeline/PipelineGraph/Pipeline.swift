@@ -90,8 +90,12 @@ public struct Step: Sendable {
   /// Worker threads; 0 for every core. A resource, not a parameter: another number does not make the step run again.
   public let threads: Int
   /// At least 1.
-  public let shards: Int
+  public internal(set) var shards: Int
+  /// Whether the file leaves the number to the profile: `shards: auto`.
+  var hasAutomaticShards = false
   public let isFinal: Bool
+  /// What its jobs ask of a cluster, as far as the file says it.
+  public var resources = ResourceRequest()
   /// The data set, for stages that read it.
   public var manifest: Manifest?
 

@@ -38,8 +38,18 @@ public struct Plan: Codable, Sendable {
     number(RunTimes(pipeline.timesPath))
   }
 
+  /// Every job of the pipeline, up to date or not: for a job that is run by hand and decides for itself.
+  public init(everyJobOf pipeline: Pipeline, programs: String) {
+    self.pipeline = pipeline.file
+    folder = pipeline.folder
+    self.programs = programs
+    folders = Dictionary(pipeline.steps.map { ($0.name, pipeline.folder(of: $0)) }) { first, _ in first }
+    jobs = pipeline.inOrder.flatMap(pipeline.jobs(of:))
+    number(RunTimes(pipeline.timesPath))
+  }
+
   /// The names of the goals' steps and of all that they read; nil for all steps.
-  static func closure(_ pipeline: Pipeline, _ goals: [String]) -> Set<String>? {
+  public static func closure(_ pipeline: Pipeline, _ goals: [String]) -> Set<String>? {
     guard !goals.isEmpty else { return nil }
     var names: Set<String> = []
     func add(_ step: Step) {
@@ -61,6 +71,11 @@ public struct Plan: Codable, Sendable {
       (jobs[index].number, jobs[index].total) = (index + 1, jobs.count)
       (jobs[index].secondsLeft, jobs[index].isTimeKnown) = (left, isKnown)
     }
+  }
+
+  /// Fixes the number of threads of the jobs of steps, where the pipeline leaves it to the machine.
+  public mutating func setThreads(_ threads: [String: Int]) {
+    for index in jobs.indices { if let count = threads[jobs[index].step] { jobs[index].setThreads(count) } }
   }
 
   public func job(_ step: String, shard: Int) -> Job? {

@@ -3,7 +3,7 @@ import Foundations
 import StageInterface
 
 /// How long each job took the last time, in `times.tsv` beside the rules. Outputs hold no times, so this file is the
-/// pipeline's own.
+/// pipeline's own. `memory.tsv` has the most bytes that each job held, in the same way.
 public struct RunTimes {
   private var seconds: [String: Double] = [:]
 
@@ -17,7 +17,10 @@ public struct RunTimes {
   }
 
   /// The job's last time; nil where it is not known.
-  public func seconds(of job: Job) -> Double? {
+  public func seconds(of job: Job) -> Double? { value(of: job) }
+
+  /// The job's last number, whatever the file is of.
+  public func value(of job: Job) -> Double? {
     seconds[Self.key(job.step, job.assignment.shards > 1 ? job.assignment.shard : nil)]
   }
 
@@ -43,6 +46,7 @@ public struct RunTimes {
 extension Pipeline {
   /// Files of the pipeline itself, beside its steps' folders.
   public var timesPath: String { "\(folder)/times.tsv" }
+  public var memoryPath: String { "\(folder)/memory.tsv" }
   public var digestsPath: String { "\(folder)/digests.tsv" }
   public var lockPath: String { "\(folder)/.lock" }
   public var planPath: String { "\(folder)/plan.json" }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Cluster
 import Foundation
 import Foundations
 import PipelineGraph
@@ -63,21 +64,29 @@ struct Explain: ParsableCommand {
 }
 
 struct Status: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "List the steps: done or to run, and how long each took.")
+  static let configuration = CommandConfiguration(
+    abstract: "List the steps: done or to run, how long each took, and how their jobs on a cluster stand.")
   @OptionGroup var options: PipelineOptions
   @OptionGroup var plan: PlanOptions
 
   func run() throws {
     let pipeline = try options.load()
-    let planner = try plan.planner(pipeline)
-    let states = planner.states()
+    let report = try JobReport(pipeline, plan)
+    let (states, planner) = (report.states, report.planner)
     planner.maker.cache.save()
     let width = states.map(\.step.name.count).max() ?? 0
-    for state in states {
+    for (state, outlook) in zip(states, report.outlook.steps) {
       let shards =
         state.step.shards > 1 && !state.isUpToDate ? " (\(state.done) of \(state.step.shards) parts done)" : ""
       let reason = planner.reason(of: state).map { "to run: \($0)" } ?? "done"
-      print("\(pad(state.step.name, width))  \(padLeft(state.seconds.map(clock) ?? "", 8))  \(reason)\(shards)")
+      // Where no job is about, the reason says more than the counts.
+      let isPlain = outlook.shards.allSatisfy { [.done, .stale].contains($0) }
+      let text = isPlain ? reason + shards : outlook.summary
+      print("\(pad(state.step.name, width))  \(padLeft(state.seconds.map(clock) ?? "", 8))  \(text)")
+      for line in outlook.details() { print("\(pad("", width))  \(pad("", 8))  \(line)") }
+    }
+    if let problem = report.queueProblem {
+      print("whether jobs run is not known, the queue cannot be asked: \(problem)")
     }
     let waiting = states.filter { !$0.isUpToDate }.count
     print("\(states.count - waiting) of \(states.count) steps done\(waiting > 0 ? ", \(waiting) to run" : "")")

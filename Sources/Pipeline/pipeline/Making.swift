@@ -1,4 +1,5 @@
 import ArgumentParser
+import Cluster
 import CProcess
 import Foundation
 import Foundations
@@ -23,6 +24,7 @@ struct Make: ParsableCommand {
     try AtomicFile.createFolder(pipeline.folder)
     let lock = try FolderLock(
       pipeline.lockPath, program: "make", isInherited: true, what: "this pipeline's outputs", waitingForHeirs: 5)
+    try Self.requireNoJobs(pipeline)
     try pipeline.sweep()
     let planner = try plan.planner(pipeline)
     let states = planner.states()
@@ -32,6 +34,20 @@ struct Make: ParsableCommand {
     for line in Self.notes(pipeline) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }
     lock.keep()
     try become(program, ["--no-print-directory", "-f", pipeline.rulesPath] + plan.goals)
+  }
+
+  /// Refuses to make what jobs on a cluster are about to make. Where Slurm cannot be asked, as on a machine to which
+  /// the outputs were copied, each step's own lock has the last word.
+  static func requireNoJobs(_ pipeline: Pipeline) throws {
+    let records = try ClusterFolder(pipeline).records()
+    guard !records.isEmpty, let queue = try? SlurmClient().queue() else { return }
+    let count = LiveTasks(queue, records).tasks.count
+    guard count == 0 else {
+      throw Failure(
+        .temporary,
+        "\(count) parts of it are in Slurm's queue: `make status` shows them, `make slurm-cancel` takes them out",
+        file: pipeline.file)
+    }
   }
 
   /// Says what a person may have forgotten.

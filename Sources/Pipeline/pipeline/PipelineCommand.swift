@@ -20,8 +20,8 @@ struct PipelineCommand: ParsableCommand {
     version: "pipeline \(ProjectVersion.current)",
     subcommands: [
       Make.self, Rules.self, Run.self, List.self, Check.self, Dot.self, Explain.self, Status.self, Verify.self,
-      Adopt.self, CleanOrphans.self,
-      Document.self, Variables.self,
+      Adopt.self, CleanOrphans.self, Slurm.self, SlurmCancel.self, Task.self, ClusterTask.self, Document.self,
+      Variables.self,
     ])
 
   static func main() {
@@ -54,6 +54,23 @@ struct PipelineOptions: ParsableArguments {
       valueName: "STEP.NAME=VALUE ..."))
   var overrides: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "What is particular to a cluster; also how many images a shard of `shards: auto` has.", valueName: "FILE"))
+  var profile: String?
+
+  /// The profile, or one that says nothing; ends as `load` does where it is wrong.
+  func loadProfile() throws -> ClusterProfile {
+    try Self.telling { try profile.map { try ClusterProfile(contentsOf: $0) } ?? ClusterProfile() }
+  }
+
+  private static func telling<R>(_ body: () throws -> R) throws -> R {
+    do { return try body() } catch let problems as PipelineProblems {
+      FileHandle.standardError.write(Data("\(problems)\n".utf8))
+      throw ExitCode(problems.exitCode)
+    }
+  }
+
   /// Reads the pipeline, or prints everything that is wrong with it and ends the program with the sysexits code of the
   /// first.
   func load() throws -> Pipeline {
@@ -64,11 +81,11 @@ struct PipelineOptions: ParsableArguments {
       }
       variables[String(assignment[..<equals])] = String(assignment[assignment.index(after: equals)...])
     }
-    do {
-      return try Pipeline(contentsOf: file, variables: variables, overrides: try overrides.flatMap(Override.all(in:)))
-    } catch let problems as PipelineProblems {
-      FileHandle.standardError.write(Data("\(problems)\n".utf8))
-      throw ExitCode(problems.exitCode)
+    let imagesPerTask = try loadProfile().imagesPerTask
+    return try Self.telling {
+      try Pipeline(
+        contentsOf: file, variables: variables, overrides: try overrides.flatMap(Override.all(in:)),
+        imagesPerTask: imagesPerTask)
     }
   }
 }
@@ -86,8 +103,8 @@ struct PlanOptions: ParsableArguments {
     help: ArgumentHelp("Steps, separated by spaces, that run although they are up to date.", valueName: "STEP ..."))
   var forced: [String] = []
 
-  @Option(help: ArgumentHelp("Folder of the stages' programs.", valueName: "DIR"))
-  var programs = ".build/release"
+  @Option(help: ArgumentHelp("Folder of the stages' programs; default: this program's own.", valueName: "DIR"))
+  var programs = OwnFolder.path
 
   func check(_ pipeline: Pipeline) throws {
     for goal in goals where goal != "show" && pipeline.cells(of: goal).isEmpty {
@@ -103,6 +120,11 @@ struct PlanOptions: ParsableArguments {
     planner.maker.cache.reading = { _, bytes in reading.add(bytes) }
     return planner
   }
+}
+
+/// The folder that this program lies in, where the stages lie too.
+enum OwnFolder {
+  static let path = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path
 }
 
 /// Says now and then how much has been read to know files from outside.

@@ -23,27 +23,49 @@ struct Run: ParsableCommand {
     }
     let maker = RecipeMaker(cache: DigestCache("\(plan.folder)/digests.tsv"))
     let check = JobCheck(job, plan, maker: maker)
-    let label = "[\(job.number)/\(job.total)] \(job.name)"
     try check.requireDependencies()
-    if !job.isForced, try check.state().isUpToDate {
-      say("\(label)  what it reads came out as before, nothing to do")
-      return
-    }
+    let run = JobRun(job, plan, isVerbose: verbose)
+    guard try run.isNeeded(check) else { return }
     maker.cache.save()
-    say(
-      label + (check.images().map { "  \($0) images" } ?? "")
-        + (job.secondsLeft > 0 ? "  \(clock(job.secondsLeft))\(job.isTimeKnown ? "" : "+") left" : ""))
-    try run(job, plan, label)
+    try run.start(images: check.images())
+  }
+}
+
+/// Runs a job's program and says how it went: for make, and for a task on a cluster.
+struct JobRun {
+  let job: Job
+  let plan: Plan
+  let isVerbose: Bool
+
+  init(_ job: Job, _ plan: Plan, isVerbose: Bool) {
+    self.job = job
+    self.plan = plan
+    self.isVerbose = isVerbose
   }
 
-  private func run(_ job: Job, _ plan: Plan, _ label: String) throws {
+  private var label: String { "[\(job.number)/\(job.total)] \(job.name)" }
+
+  /// Whether the job would make something else than what is there; says so where it would not.
+  func isNeeded(_ check: JobCheck) throws -> Bool {
+    guard !job.isForced, try check.state().isUpToDate else { return true }
+    Self.say("\(label)  what it reads came out as before, nothing to do")
+    return false
+  }
+
+  /// - Parameter images: how many it works on, for the line.
+  /// - Throws: `ExitCode` with the program's own code where it ends otherwise than well, 128 and the number of the
+  ///   signal that ended it, or `Stopped.exitCode` where it was told to stop and saved what it had.
+  func start(images: Int?) throws {
+    Self.say(
+      label + (images.map { "  \($0) images" } ?? "")
+        + (job.secondsLeft > 0 ? "  \(clock(job.secondsLeft))\(job.isTimeKnown ? "" : "+") left" : ""))
     let words = ["\(plan.programs)/\(job.assignment.stage)"] + job.command.dropFirst()
-    if verbose { say(words.joined(separator: " ")) }
+    if isVerbose { Self.say(words.joined(separator: " ")) }
     let start = ContinuousClock.now
     // An interrupt at the terminal goes to the program too; this one stays to say how to go on.
     signal(SIGINT, SIG_IGN)
     let environment = ["SSDD_END_WITH": "\(getpid())", "SSDD_DIGESTS": "\(plan.folder)/digests.tsv"]
-    let end = try ChildProcess.run(words, adding: environment)
+    let (end, memory) = try ChildProcess.run(words, adding: environment)
     let seconds = (ContinuousClock.now - start) / .seconds(1)
     switch end {
     case .exit(0):
@@ -51,16 +73,20 @@ struct Run: ParsableCommand {
         throw Failure(.software, "\(job.assignment.stage) ended well but did not write \(job.target)", item: job.name)
       }
       RunTimes.add(seconds, of: job, to: "\(plan.folder)/times.tsv")
-      say("\(label)  done in \(clock(seconds))")
+      RunTimes.add(Double(memory), of: job, to: "\(plan.folder)/memory.tsv")
+      Self.say("\(label)  done in \(clock(seconds))")
+    case .exit(Stopped.exitCode):
+      Self.say("\(label)  stopped after \(clock(seconds)) and saved; the same `make` again goes on from here")
+      throw ExitCode(Stopped.exitCode)
     case .exit(let code):
-      say("\(label)  failed after \(clock(seconds)) (exit code \(code))")
+      Self.say("\(label)  failed after \(clock(seconds)) (exit code \(code))")
       throw ExitCode(code)
     case .signal(let signal):
-      let what = signal == SIGINT ? "stopped" : "was ended by signal \(signal)"
-      say("\(label)  \(what) after \(clock(seconds)); the same `make` again goes on from here")
+      let what = signal == SIGINT || cprocess_was_terminated() != 0 ? "stopped" : "was ended by signal \(signal)"
+      Self.say("\(label)  \(what) after \(clock(seconds)); the same `make` again goes on from here")
       throw ExitCode(128 + signal)
     }
   }
 
-  private func say(_ text: String) { FileHandle.standardOutput.write(Data("\(text)\n".utf8)) }
+  static func say(_ text: String) { FileHandle.standardOutput.write(Data("\(text)\n".utf8)) }
 }

@@ -77,6 +77,9 @@ extension Stage {
     } catch let failure as Failure {
       Self.report("\(failure)")
       throw ExitCode(failure.kind.rawValue)
+    } catch let stopped as Stopped {
+      Self.report("\(stopped); what is computed so far is saved, and the same command goes on from there")
+      throw ExitCode(Stopped.exitCode)
     }
   }
 }

@@ -1,3 +1,4 @@
+import CProcess
 import Datasets
 import Foundation
 import Foundations
@@ -54,7 +55,7 @@ extension TrainingJob {
 
 extension StageRun {
   /// Trains, resuming where a run of the same recipe and threads stopped, and leaves `weights.h5` and `log.tsv` in the
-  /// output folder.
+  /// output folder. After SIGTERM or an interrupt it saves a checkpoint and throws `Stopped`.
   ///
   /// - Parameters:
   ///   - inputs: option names and paths of everything read beside the images: part of the provenance.
@@ -64,6 +65,8 @@ extension StageRun {
     inputs: [(option: String, path: String)],
     attributes: [String: AttributeValue] = [:]
   ) throws {
+    // From here on a signal to stop costs one update, and nothing that was computed before.
+    cprocess_note_stops()
     let work = try openWork()
     // Of a training that ended before its first checkpoint nothing is of use.
     defer { work.removeIfEmpty() }
@@ -85,7 +88,8 @@ extension StageRun {
     try loop.run(
       module: job.module, optimizer: &optimizer, kernels: kernels, prepare: job.prepare,
       accumulate: { try job.updateWatched($0, $1, kernels) },
-      resumed: resumed, dropped: dropped, epochEnded: { try job.epochEnded($0, kernels) }
+      resumed: resumed, dropped: dropped, isStopped: { cprocess_stop_requested() != 0 },
+      epochEnded: { try job.epochEnded($0, kernels) }
     ) { position, record in
       progress.advance(
         "epoch \(position.epoch + 1)/\(plan.epochs), "

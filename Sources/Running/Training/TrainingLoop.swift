@@ -43,17 +43,20 @@ public struct TrainingLoop<Sample: Sendable> {
   ///     must not change.
   ///   - resumed: told the step at which the run goes on, 0 for a new one.
   ///   - dropped: told why a checkpoint that is there is not resumed.
+  ///   - isStopped: asked after each update: whether the run is to save a checkpoint and end.
   ///   - epochEnded: called with the epoch, from 0, after its last update and before that is saved: what it writes is
   ///     there, or is written again by the run that goes on.
   ///   - done: called after each update.
-  /// - Throws: `Failure(.software)` where a logged loss, or a weight about to be saved, is not finite, naming step and
+  /// - Throws: `Stopped` where `isStopped` says so and there is more to do; the checkpoint is of the last update.
+  ///   `Failure(.software)` where a logged loss, or a weight about to be saved, is not finite, naming step and
   ///   epoch; what `prepare`, `accumulate` and the files throw. The last checkpoint stays.
   public func run(
     module: any Module, optimizer: inout SGD, kernels: any Kernels,
     prepare: @escaping @Sendable (_ item: Int, _ epoch: Int) throws -> Sample,
     accumulate: (_ samples: [Sample], _ position: TrainingPosition) throws -> TrainingRecord,
     resumed: (Int) -> Void = { _ in },
-    dropped: (String) -> Void = { _ in }, epochEnded: (Int) throws -> Void = { _ in },
+    dropped: (String) -> Void = { _ in }, isStopped: () -> Bool = { false },
+    epochEnded: (Int) throws -> Void = { _ in },
     done: (TrainingPosition, TrainingRecord) -> Void
   ) throws {
     var start = 0
@@ -85,7 +88,8 @@ public struct TrainingLoop<Sample: Sendable> {
       optimizer.step(rate: Float(rate), kernels: kernels)
       log.append(record, position: position, rate: rate)
       let isLast = step + 1 == plan.steps
-      let isSaved = (step + 1) % plan.checkpointEvery == 0 && !isLast
+      let mustStop = !isLast && isStopped()
+      let isSaved = mustStop || (step + 1) % plan.checkpointEvery == 0 && !isLast
       let isEndOfEpoch = position.stepInEpoch + 1 == plan.stepsPerEpoch
       if isSaved || isLast || isEndOfEpoch { try check(module, position) }
       if isEndOfEpoch { try epochEnded(position.epoch) }
@@ -94,6 +98,7 @@ public struct TrainingLoop<Sample: Sendable> {
         try checkpoints.save(step: step + 1, epoch: position.epoch, module: module, optimizer: optimizer)
       }
       done(position, record)
+      if mustStop { throw Stopped("stopped after step \(step + 1) of \(plan.steps)") }
     }
     try log.flush()
   }

@@ -185,6 +185,9 @@ import Testing
         == "this step was being worked on by crf, process 1 on elsewhere since long ago UTC; if that has ended for "
         + "good, remove this file and try again"
     )
+    #expect(FolderLock.holder(of: path)?.job == nil)
+    try write("elsewhere\nother-boot\n1\nlong ago\ncrf\n4711\n", to: ".lock")
+    #expect(FolderLock.holder(of: path)?.job == "4711")
   }
 
   @Test func sweepingTakesWhatKilledRunsLeftAndNothingElse() throws {

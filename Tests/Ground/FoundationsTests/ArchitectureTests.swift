@@ -62,9 +62,13 @@ import Testing
     ),
     // Wiring knows names and files: no numeric module.
     ("Pipeline", "PipelineGraph", ["Recipes", "StageInterface", "StepFiles", "Foundations", "YAMLText", "Yams"]),
+    ("Pipeline", "Cluster", ["PipelineGraph", "StageInterface", "StepFiles", "Foundations"]),
     (
       "Pipeline", "pipeline",
-      ["CProcess", "PipelineGraph", "Recipes", "StageInterface", "StepFiles", "Foundations", "ArgumentParser"]
+      [
+        "CProcess", "Cluster", "PipelineGraph", "Recipes", "StageInterface", "StepFiles", "Foundations",
+        "ArgumentParser",
+      ]
     ),
     // It reads what every layer writes, and judges nothing by itself.
     (

@@ -111,6 +111,9 @@ struct MakefileTests {
     (["build", "SSDD_MARCH=it's `touch hacked`"], "SSDD_MARCH: a value must not have"),
     (["scenes'; touch hacked; '"], "a goal is the name of a step"),
     (["SET=cam.flip=true;touch hacked"], "SET: a value must not have"),
+    (["slurm", "PROFILE=x;touch hacked"], "PROFILE: a value must not have"),
+    (["slurm", "a;touch hacked"], "a goal is the name of a step"),
+    (["slurm", "PROFILE='a b'"], "PROFILE: a value must not have quotes"),
     (["bench", "BENCH_OPTIONS=; touch hacked"], "BENCH_OPTIONS: a value"),
   ])
   func nothingOfTheCommandLineIsRun(arguments: [String], message: String) throws {

@@ -66,7 +66,11 @@ struct Regression {
 
   /// Trains to the end, or until the step `stoppingAt`, which throws `Stopped` as a killed process would end: without
   /// any cleaning up.
-  func run(stoppingAt stop: Int? = nil, loss: @escaping (Int, Double) -> Double = { $1 }) throws -> Outcome {
+  ///
+  /// - Parameter asked: after how many updates the run is asked to save and to end.
+  func run(
+    stoppingAt stop: Int? = nil, asked: Int? = nil, loss: @escaping (Int, Double) -> Double = { $1 }
+  ) throws -> Outcome {
     let line = Line()
     var optimizer = SGD([ParameterGroup(line.parameters)], momentum: 0.9, clipNorm: clipNorm)
     let loop = TrainingLoop<Point>(plan: plan, seed: 1, folder: folder.path, fingerprint: fingerprint, threads: threads)
@@ -80,6 +84,7 @@ struct Regression {
         let record = line.accumulate(points)
         return TrainingRecord(record.entries.map { (name: $0.name, value: loss(position.step, $0.value)) })
       }, resumed: { start = $0 }, dropped: { dropped = $0 },
+      isStopped: { asked.map { losses.count + max(start, 0) + 1 >= $0 } ?? false },
       epochEnded: { epochs.append((epoch: $0, hasCheckpoint: hasCheckpoint)) }
     ) { losses.append($1.values[0]) }
     return Outcome(

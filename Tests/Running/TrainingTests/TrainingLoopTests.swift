@@ -42,6 +42,19 @@ import Training
     #expect(resumed.log == unbroken.log)
   }
 
+  /// Asked to, it saves whatever update it is at, and ends there.
+  @Test(arguments: [1, 4, 5, 13, 24]) func aTrainingThatIsAskedToStopSavesFirst(updates: Int) throws {
+    let unbroken = try Regression().run()
+    let regression = try Regression()
+    let stopped = #expect(throws: Foundations.Stopped.self) { try regression.run(asked: updates) }
+    #expect(stopped?.description == "stopped after step \(updates) of 25")
+    #expect(try regression.log.split(separator: "\n").count == updates + 1)
+    let resumed = try regression.run()
+    #expect(resumed.start == updates && resumed.weights == unbroken.weights && resumed.log == unbroken.log)
+    // After the last update there is nothing to stop.
+    #expect(try Regression().run(asked: 25).weights == unbroken.weights)
+  }
+
   @Test func stoppedTwiceAtOtherIntervals() throws {
     let unbroken = try Regression().run()
     var regression = try Regression()

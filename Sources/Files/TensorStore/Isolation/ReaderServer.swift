@@ -13,6 +13,9 @@ enum ReaderServer {
   static func run() -> Never {
     // Whoever started this may have blocked or ignored signals, of which the limit of time is one.
     for number in [SIGPIPE, SIGXCPU] { signal(number, SIG_DFL) }
+    // A stop that reaches every process of a job is the program's to answer: this process ends with it. A reader that
+    // ended by itself would be taken for a damaged file.
+    for number in [SIGTERM, SIGINT] { signal(number, SIG_IGN) }
     var none = sigset_t()
     sigemptyset(&none)
     sigprocmask(SIG_SETMASK, &none, nil)
