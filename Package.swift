@@ -67,11 +67,12 @@ let package = Package(
     system("CPNG", pkgConfig: "libpng", package: "libpng-dev"),
     system("CJPEG", pkgConfig: "libjpeg", package: "libjpeg-dev"),
     .target(name: "CImageCodecs", dependencies: ["CPNG", "CJPEG"], path: "Sources/C/CImageCodecs"),
+    .target(name: "CDigest", path: "Sources/C/CDigest", cSettings: [.unsafeFlags(["-O3"])]),
     .target(name: "CProcess", path: "Sources/C/CProcess"),
     .target(name: "CKernels", path: "Sources/C/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
 
     // Values, files' and threads' ground
-    library("Ground/Foundations"),
+    library("Ground/Foundations", ["CDigest"]),
     library("Ground/MethodChoices"),
     library("Ground/LabelMasks", ["Foundations"]),
     library("Ground/Threads"),
@@ -110,8 +111,7 @@ let package = Package(
 
     // Wiring
     library("Pipeline/PipelineGraph", ["Recipes", "YAMLText"]),
-    library("Pipeline/Cluster", ["PipelineGraph"]),
-    program("Pipeline/pipeline", ["CProcess", "Cluster", arguments]),
+    program("Pipeline/pipeline", ["CProcess", "PipelineGraph", "Datasets", "TensorStore", arguments]),
 
     // Results to look at
     library("Looking/Reporting", ["CPUBackend", "StageKit", "Evaluation", "PipelineGraph", mustache], numeric: true),
@@ -150,15 +150,16 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["NeuralNet", "TensorStore"], path: "Tests/TestSupport"),
     .executableTarget(
       name: "fuzz",
-      dependencies: ["TestSupport", "CHDF5", "CPUBackend", "Datasets", "DenseCRF", "PSA", arguments], path: "Tests/Fuzz"
-    ),
+      dependencies: [
+        "TestSupport", "CHDF5", "CPUBackend", "Datasets", "DenseCRF", "Evaluation", "PipelineGraph", "PSA", arguments,
+      ],
+      path: "Tests/Fuzz"),
     // `make same`
     .executableTarget(
       name: "compare-outputs", dependencies: ["Foundations", "Imaging", "TensorStore", arguments],
       path: "Tests/CompareOutputs"),
     .executableTarget(name: "stand-in", dependencies: ["Recipes"], path: "Tests/StandIn"),
-    tests("Ground/Foundations", ["StageInterface"]),
-    tests("Ground/LabelMasks"),
+    tests("Ground/Foundations", ["CDigest", "StageInterface"]),
     tests("Ground/Threads"),
     tests("Engine/Tensors"),
     tests("Engine/CPUBackend", ["CKernels"]),

@@ -1,4 +1,5 @@
 import Foundations
+import StepFiles
 import Tensors
 
 /// A network's weights: one data set a tensor at the root, under its PyTorch name (`features.0.weight`), in order; what
@@ -9,9 +10,20 @@ public enum WeightsFile {
   ///
   /// Groups are left alone, so that a checkpoint reads as weights; links to other places are refused. In programs
   /// that called `IsolatedHDF5.prepare` another process reads, so that no file can crash this one.
-  public static func load(_ path: String) throws -> NamedTensors { try open(path).load() }
+  ///
+  /// A file of a finished step must be as it was made: see `RecordedFile`. Its digest is taken while it is read.
+  public static func load(_ path: String) throws -> NamedTensors {
+    let recorded = RecordedFile(path)
+    let weights = try source(of: UntrustedHDF5(path)).load()
+    try recorded?.requireUnchanged()
+    return weights
+  }
 
-  static func open(_ path: String) throws -> WeightsSource { try source(of: UntrustedHDF5(path)) }
+  /// The same a tensor at a time; the digest comes first.
+  static func open(_ path: String) throws -> WeightsSource {
+    try RecordedFile(path)?.requireUnchanged()
+    return try source(of: UntrustedHDF5(path))
+  }
 
   /// The data sets at the root of a file that is open, with what is known of it limiting the memory that they may
   /// take together.

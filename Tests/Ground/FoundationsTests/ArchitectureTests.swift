@@ -10,7 +10,7 @@ import Testing
   /// What each library may import beside the system's modules, lowest first. A module imports only what stands above
   /// it.
   private static let layers: [(layer: String, module: String, imports: [String])] = [
-    ("Ground", "Foundations", []),
+    ("Ground", "Foundations", ["CDigest"]),
     // Plain values that the method acts on and the command lines offer.
     ("Ground", "MethodChoices", []),
     // The label of every pixel, for files and kernels alike.
@@ -65,9 +65,10 @@ import Testing
     ("Pipeline", "Cluster", ["PipelineGraph", "StageInterface", "StepFiles", "Foundations"]),
     (
       "Pipeline", "pipeline",
+      // Its check looks into images, masks and weights.
       [
-        "CProcess", "Cluster", "PipelineGraph", "Recipes", "StageInterface", "StepFiles", "Foundations",
-        "ArgumentParser",
+        "CProcess", "PipelineGraph", "Recipes", "StageInterface", "StepFiles", "Foundations", "ArgumentParser",
+        "Datasets", "Imaging", "TensorStore",
       ]
     ),
     // It reads what every layer writes, and judges nothing by itself.
@@ -95,7 +96,7 @@ import Testing
 
   /// Module maps and C code, without Swift files.
   private static let cTargets: Set = [
-    "CHDF5", "CImageCodecs", "CJPEG", "CKernels", "COpenBLAS", "CPNG", "CProcess", "CZlib",
+    "CDigest", "CHDF5", "CImageCodecs", "CJPEG", "CKernels", "COpenBLAS", "CPNG", "CProcess", "CZlib",
   ]
 
   @Test func everyModuleHasItsRow() throws {
@@ -169,7 +170,7 @@ import Testing
     let readers: Set = [
       "Sources/Files/Datasets/EvaluationMasks.swift", "Sources/Looking/Reporting/Measurement.swift",
       "Stages/evaluate/Evaluate.swift",
-      "Stages/summarize/Summarize.swift",
+      "Stages/summarize/Summarize.swift", "Sources/Pipeline/pipeline/DataCheck.swift",
     ]
     let files = try SourceTree.files(in: ["Sources", "Stages"])
     let naming = files.filter { !$0.places(of: "EvaluationMasks").isEmpty }.map(\.path)

@@ -1,3 +1,4 @@
+import CDigest
 import Foundation
 import Foundations
 import Testing
@@ -20,6 +21,22 @@ import Testing
     var digest = SHA256()
     for start in stride(from: 0, to: bytes.count, by: 37) { digest.update(bytes[start..<min(start + 37, bytes.count)]) }
     #expect(digest.hexadecimal() == SHA256.hexadecimal(of: bytes))
+  }
+
+  @Test func aMillionLetters() {
+    let digest = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
+    #expect(SHA256.hexadecimal(of: [UInt8](repeating: 97, count: 1_000_000)) == digest)
+    #expect(SHA256.hexadecimal(of: Data(repeating: 97, count: 1_000_000)) == digest)
+    #expect(SHA256.hexadecimal(of: repeatElement(97, count: 1_000_000)) == digest)
+  }
+
+  /// The processor's instructions and plain C give the same.
+  @Test func bothWaysOfTheInnerLoopAgree() {
+    let bytes = (0..<64 * 9).map { UInt8(truncatingIfNeeded: $0 &* $0 &* 31) }
+    var (one, other): ([UInt32], [UInt32]) = ((1...8).map { $0 &* 0x9E37_79B1 }, (1...8).map { $0 &* 0x9E37_79B1 })
+    cdigest_sha256(&one, bytes, 9)
+    cdigest_sha256_portable(&other, bytes, 9)
+    #expect(one == other)
   }
 }
 
