@@ -17,6 +17,12 @@ struct ImportWeights: Stage {
       from, format: WeightsSource.Format(rawValue: options.format.rawValue), keepingNames: options.keepNames,
       key: options.key.isEmpty ? nil : options.key)
     if !prefix.isEmpty {
+      guard weights.items.contains(where: { $0.name.hasPrefix(prefix) }) else {
+        let some = weights.items.prefix(3).map(\.name).joined(separator: ", ")
+        throw Failure(
+          .usage, expected: "a prefix that some name has, such as \(some)", found: "`\(prefix)`", file: from,
+          item: "--strip-prefix")
+      }
       weights = try weights.renamed { $0.hasPrefix(prefix) ? String($0.dropFirst(prefix.count)) : $0 }
     }
     let provenance = try run.provenance(inputs: [("from", from)])

@@ -70,7 +70,7 @@ public struct WeightsSource {
   /// `keepingNames`: leave MXNet's names as they are; otherwise they become PyTorch's (`MXNetParameters`).
   /// `key`: where in a PyTorch file the weights are (`StateDictionarySearch`).
   /// - Throws: `Failure(.noInput)` where there is no such file, `.data` where its content is damaged or of no known
-  ///   format, `.usage` for a key where the format has none.
+  ///   format, `.usage` for a key where the format has none and for names to be kept that no one would change.
   public init(_ path: String, format: Format? = nil, keepingNames: Bool = false, key: String? = nil) throws {
     try self.init(ByteSource(path: path), format: format, keepingNames: keepingNames, key: key)
   }
@@ -87,6 +87,11 @@ public struct WeightsSource {
     }
     if key != nil, format != .pytorch {
       throw Failure(.usage, "has no keys: only PyTorch's files have", file: source.name, item: "--key")
+    }
+    if keepingNames, format != .mxnet {
+      throw Failure(
+        .usage, "keeps its names anyway: only those of MXNet's files would be changed", file: source.name,
+        item: "--keep-names")
     }
     switch format {
     case .pytorch: self = try PyTorchCheckpoint.open(source, key: key)

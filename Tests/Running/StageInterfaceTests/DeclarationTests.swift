@@ -170,6 +170,106 @@ import Testing
     #expect(problem.hasPrefix(message), "\(problem)")
   }
 
+  /// Options that would have no effect beside the others, one case per rule. `minimal` is a command line of its own
+  /// where the rule needs one.
+  @Test(arguments: [
+    ("psa-infer", ["--scales", "1"], "--scales is of no use with --scores, whose maps are made already"),
+    ("psa-infer", ["--no-flip"], "--flip is of no use with --scores, whose maps are made already"),
+    ("psa-infer", ["--memory", "1G"], "--memory is of no use with --scores, whose maps are made already"),
+    ("infer-seg", ["--side", "320"], "--side is of no use without --fusion softmaxOfSumSquare"),
+    (
+      "infer-seg", ["--side", "320", "--preset", "reference", "--fusion", "meanKeepingRatio"],
+      "--side is of no use without --fusion softmaxOfSumSquare"
+    ),
+    ("infer-seg", ["--crf-temperature", "2"], "--crf-temperature is of no use without --crf"),
+    (
+      "ssdd-merge", ["--no-class-guard", "--shrink-threshold", "0.3"],
+      "--shrink-threshold is of no use with --no-class-guard"
+    ),
+    (
+      "ssdd-merge", ["--no-class-guard", "--no-absent-class-is-bad"],
+      "--absent-class-is-bad is of no use with --no-class-guard"
+    ),
+    ("summarize", ["--images", "3"], "--images is of no use without --masks or --predictions"),
+    ("summarize", ["--ignore-palette"], "--ignore-palette is of no use without --masks or --predictions"),
+    ("summarize", ["--predictions-split", "test"], "--predictions-split is of no use without --predictions"),
+    ("summarize", ["--predictions-variant", "masks-crf"], "--predictions-variant is of no use without --predictions"),
+    ("summarize", ["--data", "d"], "--data is of no use without --manifest"),
+    (
+      "train-cam", ["--augmentation", "none", "--resize-max", "640"],
+      "--resize-max is of no use with --augmentation none, which resizes nothing"
+    ),
+    (
+      "train-cam", ["--backbone", "squeezenet", "--statistics", "batch"],
+      "--statistics is of no use with --backbone squeezenet, which has no batch norm"
+    ),
+    ("train-seg", ["--augmentation", "none", "--square"], "--square is of no use where images are not resized"),
+    (
+      "train-ddnet", ["--resize-min", "0", "--resize-max", "0", "--square"],
+      "--square is of no use where images are not resized"
+    ),
+    (
+      "train-seg-dynamic", ["--augmentation", "none", "--square"], "--square is of no use where images are not resized"
+    ),
+    (
+      "train-seg-dynamic", ["--epochs", "3", "--write-masks-at", "1,4"],
+      "--write-masks-at: expected epochs up to --epochs 3, found 4"
+    ),
+    (
+      "import-weights", ["--manifest", "m"],
+      "--manifest is of no use without --network, which says what the weights are of"
+    ),
+    (
+      "import-weights", ["--head-channels", "64"],
+      "--head-channels is of no use without --network, which says what the weights are of"
+    ),
+    (
+      "import-weights", ["--network", "classifier", "--manifest", "m", "--head-dilation", "4"],
+      "--head-dilation is of no use with --network classifier, which has none"
+    ),
+    (
+      "import-weights", ["--network", "segmentation", "--manifest", "m", "--difference-channels", "64"],
+      "--difference-channels is of no use with --network segmentation, which has none"
+    ),
+    (
+      "import-weights", ["--network", "classifier", "--manifest", "m", "--backbone", "squeezenet", "--width", "0.5"],
+      "--width is of no use with --backbone squeezenet, which comes in one size"
+    ),
+    ("import-weights", ["--format", "hdf5", "--key", "net"], "--key is of no use with --format hdf5"),
+    ("import-weights", ["--format", "pytorch", "--keep-names"], "--keep-names is of no use with --format pytorch"),
+  ])
+  func optionsWithoutEffectAreRefused(name: String, arguments: [String], message: String) throws {
+    #expect(try problem(name, arguments) == message)
+  }
+
+  /// The same of command lines that are not `minimal`'s, and their sound counterparts.
+  @Test func optionsWithoutEffectOfOtherFormsOfAStageAreRefused() throws {
+    func problem(_ name: String, _ arguments: [String]) throws -> String {
+      do {
+        _ = try stage(name).request(of: arguments + ["--out", "o"])
+        return ""
+      } catch { return "\(error)" }
+    }
+    let merge = "is of no use with --merge, which reads parts that are scored already"
+    for given in [
+      ["--manifest", "m"], ["--split", "train"], ["--shard", "1/2"], ["--variant", "masks-crf"], ["--ignore-palette"],
+      ["--submission", "comp6"],
+    ] {
+      #expect(try problem("evaluate", ["--merge", "d"] + given) == "\(given[0]) \(merge)")
+    }
+    #expect(try problem("evaluate", ["--merge", "d", "--name", "x"]) == "")
+    let folders = ["--images", "i", "--masks", "m"]
+    for given in [["--split", "val"], ["--skip-damaged"]] {
+      #expect(try problem("crf", folders + given) == "\(given[0]) is of no use with plain folders")
+    }
+    #expect(try problem("crf", folders + ["--shard", "1/2", "--split", "train"]) == "")
+    let psa = ["--affinity", "a", "--manifest", "m"]
+    #expect(try problem("psa-infer", psa + ["--cam-weights", "c", "--scales", "1", "--memory", "1G"]) == "")
+    #expect(try problem("psa-infer", psa + ["--scores", "c", "--scales", "1,0.5,1.5,2"]) == "")
+    let infer = ["--weights", "w", "--manifest", "m"]
+    #expect(try problem("infer-seg", infer + ["--preset", "reference", "--side", "320"]) == "")
+  }
+
   /// A stage takes `--shard` if and only if it divides its work, and a data set if and only if it reads one.
   @Test func onlyStagesThatUseAnOptionHaveIt() {
     let stages = StageCatalogue.standard.stages

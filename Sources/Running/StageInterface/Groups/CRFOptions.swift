@@ -50,14 +50,6 @@ public struct CRFOptions<Naming: CRFNaming>: ParsableArguments, Sendable {
   public var temperature: Double
 
   public init() {}
-
-  /// The first option that is not at its default.
-  var changed: String? {
-    let defaults = declaredOptions(of: Self.self)
-    return canonicalValues(of: self).first { value in
-      defaults.contains { $0.name == value.option.name && $0.standard != .value(value.value) }
-    }?.option.name
-  }
 }
 
 /// A stage that is a CRF and nothing else.

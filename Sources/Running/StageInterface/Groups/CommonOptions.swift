@@ -46,6 +46,8 @@ public struct OptionalDataSetOptions: ParsableArguments, Sendable {
   public var data: String?
 
   public init() {}
+
+  public func validate() throws { try refuse(["data"], when: manifest == nil, "without --manifest") }
 }
 
 extension Declared where Value == String {

@@ -141,8 +141,18 @@ public struct TrainingOptions<Stage: TrainingStage>: ParsableArguments, Sendable
       "0 in both --resize-min and --resize-max, or in neither", found: resizeMinimum)
     try require(
       resizeMaximum >= resizeMinimum, "resize-max", "at least --resize-min \(resizeMinimum)", found: resizeMaximum)
+    try refuse(
+      ["resize-min", "resize-max"], when: augmentation == .none, "with --augmentation none, which resizes nothing")
     guard memory == nil || microBatch == 0 else { throw ValidationError("give either --memory or --micro-batch") }
     try require(microBatch <= batch, "micro-batch", "at most --batch \(batch)", found: microBatch)
+  }
+}
+
+extension TrainingStage where Self: StageOptions {
+  /// Refuses `--square` where images are not resized. Its own default, by a preset, stands.
+  func refuseSquare(_ training: TrainingOptions<Self>) throws {
+    try refuse(
+      ["square"], when: training.augmentation == .none || training.resizeMaximum == 0, "where images are not resized")
   }
 }
 

@@ -52,6 +52,7 @@ public struct CRFStageOptions: StageOptions {
     guard data.manifest == nil, data.data == nil, inputs.scores == nil else {
       throw ValidationError("give either --manifest and --scores, or --images and one of --masks and --npy")
     }
+    try refuse(["split", "skip-damaged"], when: true, "with plain folders")
     try folders.check(backgroundPower: backgroundPower, writesNumpy: writesNumpy ?? false)
   }
 }

@@ -71,5 +71,8 @@ public struct EvaluateOptions: StageOptions {
     guard inputs.masks == nil || data.manifest != nil else {
       throw ValidationError("--masks needs --manifest FILE, found none")
     }
+    try refuse(
+      ["manifest", "data", "split", "shard", "variant", "submission", "ignore-palette"], when: inputs.merge != nil,
+      "with --merge, which reads parts that are scored already")
   }
 }

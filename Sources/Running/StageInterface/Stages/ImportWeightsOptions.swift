@@ -65,10 +65,34 @@ public struct ImportWeightsOptions: StageOptions {
     guard network != .any || !normalisedTaps else {
       throw ValidationError("--normalised-taps says something of a network: give --network too")
     }
+    try refuseIdle()
     guard network == .any || data.manifest != nil else {
       throw ValidationError(
         "--network \(network.rawValue) needs --manifest, whose classes the network is for; found none")
     }
+  }
+}
+
+extension ImportWeightsOptions {
+  private func refuseIdle() throws {
+    let aNetwork = "without --network, which says what the weights are of"
+    try refuse(ImportedNetworkOptions.self, when: network == .any, aNetwork)
+    try refuse(["manifest", "data"], when: network == .any, aNetwork)
+    let (hasHead, hasDifference) =
+      switch network {
+      case .any, .classifier, .affinity: (false, false)
+      case .segmentation: (true, false)
+      case .static, .dynamic: (true, true)
+      }
+    let unlike = "with --network \(network.rawValue), which has none"
+    try refuse(["head-channels", "head-dilation", "head-statistics"], when: !hasHead, unlike)
+    try refuse(["difference-channels"], when: !hasDifference, unlike)
+    if let backbone = size.backbone {
+      let why = "with --backbone \(backbone.rawValue), which comes in one size"
+      try refuse(["width", "depth"], when: backbone != .resnet38, why)
+    }
+    try refuse(["keep-names"], when: format != .auto && format != .mxnet, "with --format \(format.rawValue)")
+    try refuse(["key"], when: format != .auto && format != .pytorch, "with --format \(format.rawValue)")
   }
 }
 

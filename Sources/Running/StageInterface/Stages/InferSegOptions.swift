@@ -51,7 +51,8 @@ public struct InferSegOptions: StageOptions {
   public var fusion: ScaleFusion { givenFusion ?? MethodDefaults(preset).scaleFusion }
 
   public mutating func validate() throws {
+    try refuse(CRFOptions<PredictionCRF>.self, when: !isWithCRF, "without --crf")
+    try refuse(["side"], when: fusion != .softmaxOfSumSquare, "without --fusion softmaxOfSumSquare")
     givenFusion = fusion
-    if !isWithCRF, let changed = crf.changed { throw ValidationError("--\(changed) is of no use without --crf") }
   }
 }

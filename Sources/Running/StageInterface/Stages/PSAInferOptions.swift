@@ -52,5 +52,6 @@ public struct PSAInferOptions: StageOptions {
     guard (inputs.scores == nil) != (inputs.camWeights == nil) else {
       throw ValidationError("give either --scores or --cam-weights")
     }
+    try refuse(ActivationMapOptions.self, when: inputs.scores != nil, "with --scores, whose maps are made already")
   }
 }

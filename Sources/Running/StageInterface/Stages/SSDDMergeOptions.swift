@@ -52,9 +52,7 @@ public struct SSDDMergeOptions: StageOptions, BiasedStage {
   }
 
   public mutating func validate() throws {
-    guard classGuard || difference.shrinkThreshold == MethodDefaults().shrinkThreshold else {
-      throw ValidationError("give either --no-class-guard or --shrink-threshold")
-    }
+    try refuse(["shrink-threshold", "absent-class-is-bad"], when: !classGuard, "with --no-class-guard")
     (givenSeedDecision, givenDifferenceStorage) = (seedDecision, differenceStorage)
   }
 }

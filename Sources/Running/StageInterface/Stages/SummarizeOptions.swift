@@ -60,5 +60,9 @@ public struct SummarizeOptions: StageOptions {
     guard inputs.masks.isEmpty || inputs.predictions.isEmpty || split != predictionsSplit else {
       throw ValidationError("--split and --predictions-split are the same: give all as --masks")
     }
+    // --split may stand: a pipeline's own `parameters:` give it to every step.
+    let (masks, predictions) = (!inputs.masks.isEmpty, !inputs.predictions.isEmpty)
+    try refuse(["predictions-split", "predictions-variant"], when: !predictions, "without --predictions")
+    try refuse(["images", "ignore-palette"], when: !masks && !predictions, "without --masks or --predictions")
   }
 }

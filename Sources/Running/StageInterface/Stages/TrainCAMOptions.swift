@@ -48,6 +48,8 @@ public struct TrainCAMOptions: StageOptions, TrainingStage {
   }
 
   public mutating func validate() throws {
+    try refuse(
+      ["statistics"], when: trunk.backbone == .squeezenet, "with --backbone squeezenet, which has no batch norm")
     (givenStatistics, givenFrozen) = (statistics, frozen)
   }
 }

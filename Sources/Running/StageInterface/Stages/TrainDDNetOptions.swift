@@ -41,6 +41,7 @@ public struct TrainDDNetOptions: StageOptions, TrainingStage, BiasedStage {
   public var square: Bool { givenSquare ?? (MethodDefaults(difference.preset).trainingResize == .square) }
 
   public mutating func validate() throws {
+    try refuseSquare(training)
     training.choose(difference.preset)
     detector.choose(difference.preset)
     givenSquare = square

@@ -87,12 +87,20 @@ public struct TrainSegDynamicOptions: StageOptions, TrainingStage, BiasedStage {
 
   public var square: Bool { givenSquare ?? (MethodDefaults(difference.preset).trainingResize == .square) }
 
+  /// Masks are written at the ends of epochs that there are. How many --steps are in an epoch only the data set tells.
+  private func checkMaskEpochs() throws {
+    guard let late = writeMasksAt?.values.first(where: { Int($0) > training.epochs }) else { return }
+    throw ValidationError(
+      "--write-masks-at: \(WrongValue(expected: "epochs up to --epochs \(training.epochs)", found: "\(Int(late))"))")
+  }
+
   public var secondModuleLoss: SecondModuleLoss { givenSecondModuleLoss ?? method.secondModuleLoss }
   public var adviceTarget: AdviceTarget { givenAdviceTarget ?? method.adviceTarget }
   public var thumbnailRounding: ThumbnailRounding { givenThumbnailRounding ?? method.thumbnailRounding }
   private var method: MethodDefaults { MethodDefaults(difference.preset) }
 
   public mutating func validate() throws {
+    try refuseSquare(training)
     training.choose(difference.preset)
     detector.choose(difference.preset)
     givenSquare = square
@@ -100,6 +108,7 @@ public struct TrainSegDynamicOptions: StageOptions, TrainingStage, BiasedStage {
     givenThumbnailRounding = thumbnailRounding
     try require(
       warmUpEpochs <= training.epochs, "warm-up-epochs", "at most --epochs \(training.epochs)", found: warmUpEpochs)
+    try checkMaskEpochs()
     try heads.requireCrop(training.crop)
   }
 }

@@ -33,5 +33,8 @@ public struct TrainSegOptions: StageOptions, TrainingStage {
 
   public init() {}
 
-  public func validate() throws { try heads.requireCrop(training.crop) }
+  public func validate() throws {
+    try refuseSquare(training)
+    try heads.requireCrop(training.crop)
+  }
 }
