@@ -15,7 +15,8 @@ import TestSupport
   static var all: [any FuzzTarget.Type] {
     [
       ImporterTarget.self, HDF5WeightsTarget.self, MapsTarget.self, CheckpointTarget.self, ImageTarget.self,
-      KernelTarget.self,
+      KernelTarget.self, EvaluationTarget.self, ManifestTarget.self, PipelineTarget.self, CommandLineTarget.self,
+      RecordTarget.self, ForeignTarget.self,
     ]
   }
 

@@ -25,6 +25,65 @@ package struct Mutations {
     return changed
   }
 
+  /// Up to four changes of a text's words and lines: left out, doubled, exchanged, nested, or replaced by what its
+  /// grammar has signs for; now and then bytes are changed too.
+  package mutating func mutatedText(_ bytes: [UInt8], words: [String]) -> [UInt8] {
+    var lines = bytes.split(separator: 10, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+    for _ in 0..<generator.integer(1...4) where !lines.isEmpty {
+      let (at, other) = (generator.integer(0...lines.count - 1), generator.integer(0...lines.count - 1))
+      switch generator.integer(0...9) {
+      case 0: lines.remove(at: at)
+      case 1: lines.insert(lines[other], at: at)
+      case 2: lines.swapAt(at, other)
+      case 3: lines[at] = String(repeating: " ", count: generator.integer(0...8)) + lines[at].drop { $0 == " " }
+      case 4: lines[at] = lines[at] + lines[other]
+      default: lines[at] = withWordReplaced(lines[at], words)
+      }
+    }
+    let changed = Array(lines.joined(separator: "\n").utf8)
+    return generator.integer(0...3) == 0 ? mutated(changed) : changed
+  }
+
+  /// A word is what stands between blanks and signs.
+  private mutating func withWordReplaced(_ line: String, _ words: [String]) -> String {
+    let signs: Set<Character> = [" ", "\t", ",", ":", "[", "]", "{", "}", "\"", "=", "<", ">"]
+    var parts: [String] = []
+    for character in line {
+      if signs.contains(character) || parts.last.map({ signs.contains($0.first ?? " ") }) ?? true {
+        parts.append(String(character))
+      } else {
+        parts[parts.count - 1].append(character)
+      }
+    }
+    guard !parts.isEmpty else { return pick(words) }
+    let at = generator.integer(0...parts.count - 1)
+    switch generator.integer(0...4) {
+    case 0: parts.remove(at: at)
+    case 1: parts.insert(pick(words), at: at)
+    case 2: parts[at] = String(repeating: parts[at], count: [2, 9, 300, 70_000][generator.integer(0...3)])
+    default: parts[at] = pick(words)
+    }
+    return parts.joined()
+  }
+
+  /// One of the words, or one that any reader of numbers and names should be ready for.
+  package mutating func pick(_ words: [String]) -> String {
+    let all = words + Self.extremes
+    return all[generator.integer(0...all.count - 1)]
+  }
+
+  package mutating func integer(_ range: ClosedRange<Int>) -> Int { generator.integer(range) }
+
+  private static let extremes = [
+    "0", "-1", "1", "-0", "0.0", "1e-320", "1e400", "-1e400", "nan", "inf", "0x10", "007", "1_000",
+    "9223372036854775807", "9223372036854775808",
+    "-9223372036854775808", "18446744073709551616", "1.5", "255", "256", "65536", "", " ", "~", "null", "true", "no",
+    "..", "../x", "/etc/passwd",
+    "a/b", "a b", "é", "\u{0}", "\u{202E}", "$HOME", "${X}", "$", "%", "'", "\"", "\\", "*", "*a", "&a", "? ", "- ",
+    "!!binary", "!!int", "<<: *a", "{}",
+    "[]", "[[", "}", "|", ">", "#", "---", "...", "{id}", "{id}{id}",
+  ]
+
   /// True for half of the inputs: those whose checksums are made anew.
   package var isRenewing: Bool {
     var copy = generator

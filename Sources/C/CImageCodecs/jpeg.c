@@ -12,6 +12,11 @@
 // A progressive file can be made of thousands of tiny scans that each cost a pass over the whole picture.
 enum { MAX_SCANS = 500 };
 
+// Every block of 8 x 8 values takes a bit at least: its first Huffman code. Some component has blocks over at most 8 x 16 pixels each, since with
+// sampling factors up to 4 one that is coarse in one direction is needed to make another coarse in the other. So a byte holds at most 8 * 128
+// pixels, and a shorter file gets no memory for what it claims. Arithmetic coding, which cameras do not use, could do with less and is held to the same.
+enum { MAX_PIXELS_PER_BYTE = 8 * 128 };
+
 typedef struct {
   struct jpeg_error_mgr manager;
   jmp_buf escape;
@@ -126,6 +131,10 @@ static image_status read_with(jpeg_reader *reader, const uint8_t *data, size_t l
   image_status status = image_check_size(out->width, out->height, out->message);
   if (status != IMAGE_OK || purpose == FOR_HEADER) return status;
   if (purpose == FOR_LABELS) return IMAGE_UNSUPPORTED;
+  if ((uint64_t)out->width * out->height / MAX_PIXELS_PER_BYTE > length) {
+    image_message(out->message, "damaged JPEG: the file of %zu bytes cannot hold %u x %u pixels", length, out->width, out->height);
+    return IMAGE_DAMAGED;
+  }
   return decode(reader, out);
 }
 

@@ -191,6 +191,20 @@ private enum Fixture {
     )
   }
 
+  /// The same of JPEG, whose blocks take a bit each at least: 625 bytes cannot hold 40 megapixels, and a photograph of
+  /// the night of 12 megapixels is taken as before.
+  @Test(arguments: [75, 92]) func aShortJPEGThatClaimsManyPixelsIsRefused(quality: Int) throws {
+    let night = RGBImage(width: 4000, height: 3000, colour: .black)
+    #expect(try RGBImage(encoded: night.jpegBytes(quality: quality)) == night)
+    var bytes = try RGBImage(width: 8, height: 8, colour: .black).jpegBytes(quality: quality)
+    let frame = try #require(bytes.indices.first { $0 + 8 < bytes.count && bytes[$0] == 0xFF && bytes[$0 + 1] == 0xC0 })
+    // Height and width stand behind the marker, the length and the precision.
+    bytes.replaceSubrange(frame + 5..<frame + 9, with: [0x13, 0x88, 0x1F, 0x40])
+    let message = failure { _ = try RGBImage(encoded: bytes) }
+    #expect(
+      message?.contains("the file of \(bytes.count) bytes cannot hold 8000 x 5000 pixels") == true, "\(message ?? "")")
+  }
+
   @Test func wrongTextIsRefused() throws {
     let mask = LabelMask(width: 1, height: 1)
     #expect(failure { _ = try mask.pngBytes(palette: nil, text: [("", "x")]) } != nil)

@@ -95,5 +95,5 @@ extension Seed {
   }
 
   /// The same under another name, which decides how it is damaged.
-  fileprivate func named(_ name: String) -> Seed { Seed(name: name, bytes: bytes, damage: damage) }
+  func named(_ name: String) -> Seed { Seed(name: name, bytes: bytes, damage: damage) }
 }
