@@ -92,5 +92,5 @@ struct CauseText {
 
 extension Step.Input {
   /// How a recipe calls it, after `input`.
-  fileprivate var recipeName: String { title.map { "\(name) \($0)" } ?? name }
+  var recipeName: String { title.map { "\(name) \($0)" } ?? name }
 }

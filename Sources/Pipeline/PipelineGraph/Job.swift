@@ -24,9 +24,9 @@ public struct Job: Codable, Sendable {
   /// Which of how many jobs of this make.
   public var number = 0
   public var total = 0
-  /// What the jobs from this one on took the last time, and whether that is known of all.
-  public var secondsLeft: Double = 0
-  public var isTimeKnown = false
+  /// What the jobs from this one on take together, and where its own time is from.
+  public var left = TimeLeft()
+  public var source = TimeLeft.Source.open
 
   public var part: Part? { assignment.part }
 

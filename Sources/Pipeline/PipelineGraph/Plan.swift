@@ -21,7 +21,10 @@ public struct Plan: Codable, Sendable {
   /// - Parameters:
   ///   - states: of all steps, each after those it reads.
   ///   - goals: steps, families or targets that make is asked for; all steps where there are none.
-  public init(_ pipeline: Pipeline, _ states: [StepState], goals: [String] = [], programs: String) {
+  ///   - costs: what tells the time of jobs that have not run yet; nil leaves it open.
+  public init(
+    _ pipeline: Pipeline, _ states: [StepState], goals: [String] = [], programs: String, costs: CostModel? = nil
+  ) {
     self.pipeline = pipeline.file
     folder = pipeline.folder
     self.programs = programs
@@ -35,7 +38,7 @@ public struct Plan: Codable, Sendable {
         return job
       }
     }
-    number(RunTimes(pipeline.timesPath))
+    number(RunTimes(pipeline.timesPath), costs)
   }
 
   /// Every job of the pipeline, up to date or not: for a job that is run by hand and decides for itself.
@@ -63,19 +66,33 @@ public struct Plan: Codable, Sendable {
     return names
   }
 
-  private mutating func number(_ times: RunTimes) {
-    var left = 0.0
-    var isKnown = true
+  private mutating func number(_ times: RunTimes, _ costs: CostModel?) {
+    var left = TimeLeft()
     for index in jobs.indices.reversed() {
-      if let seconds = times.seconds(of: jobs[index]) { left += seconds } else { isKnown = false }
+      let (seconds, source): (Double, TimeLeft.Source) =
+        if let seconds = times.seconds(of: jobs[index]) {
+          (seconds, .measured)
+        } else if let seconds = costs?.seconds(of: jobs[index]) {
+          (seconds, .estimated)
+        } else {
+          (0, .open)
+        }
+      left.add(seconds, source)
       (jobs[index].number, jobs[index].total) = (index + 1, jobs.count)
-      (jobs[index].secondsLeft, jobs[index].isTimeKnown) = (left, isKnown)
+      (jobs[index].left, jobs[index].source) = (left, source)
     }
   }
 
-  /// Fixes the number of threads of the jobs of steps, where the pipeline leaves it to the machine.
-  public mutating func setThreads(_ threads: [String: Int]) {
-    for index in jobs.indices { if let count = threads[jobs[index].step] { jobs[index].setThreads(count) } }
+  /// What a step's jobs of this plan take together; nil where there is none.
+  public func time(of step: String) -> TimeLeft? {
+    var sum: TimeLeft?
+    for (index, job) in jobs.enumerated() where job.step == step {
+      let next = index + 1 < jobs.count ? jobs[index + 1].left.seconds : 0
+      var own = sum ?? TimeLeft()
+      own.add(job.left.seconds - next, job.source)
+      sum = own
+    }
+    return sum
   }
 
   public func job(_ step: String, shard: Int) -> Job? {

@@ -155,10 +155,29 @@ public struct Planner {
     var next: StepState? = state
     while let current = next, seen.insert(current.step.name).inserted, let reason = reason(of: current) {
       lines.append("\(String(repeating: "  ", count: lines.count))\(current.step.name): \(reason)")
+      if let maker = remadeInput(of: current, among: states) {
+        let indent = String(repeating: "  ", count: lines.count)
+        lines.append(
+          "\(indent)\(maker) itself is up to date: it ran since and gave other bits, as other threads or processors do")
+      }
       next =
         current.cause == nil ? current.awaited.first.flatMap { name in states.first { $0.step.name == name } } : nil
     }
     return lines
+  }
+}
+
+extension Planner {
+  /// The step, itself up to date, whose output is other than when `state`'s step read it, where that is the first
+  /// cause.
+  private func remadeInput(of state: StepState, among states: [StepState]) -> String? {
+    guard case .differs(let differences)? = state.cause, let first = differences.first, first.old != nil,
+      first.new != nil,
+      let input = state.step.inputs.first(where: { "input \($0.recipeName)" == first.name }),
+      case .step(let name) = input.source,
+      states.first(where: { $0.step.name == name })?.isUpToDate == true
+    else { return nil }
+    return name
   }
 }
 

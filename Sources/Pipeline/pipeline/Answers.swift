@@ -11,11 +11,14 @@ struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Tell everything that is wrong with a pipeline before anything runs.")
   @OptionGroup var options: PipelineOptions
-  @Flag(help: "Read every image and mask too.") var deep = false
+  @Flag(help: "Decode every image whole and compare files with the table's digests too.") var deep = false
 
   func run() throws {
     let pipeline = try options.load()
-    let problems = try PipelineCheck(pipeline).problems(deep: deep)
+    var problems = try PipelineCheck(pipeline).problems(deep: deep)
+    // A file that was found wrong from outside is not looked into.
+    let known = Set(problems.compactMap(\.file))
+    problems += DataCheck(pipeline).problems(deep: deep).filter { $0.file.map { !known.contains($0) } ?? true }
     for problem in problems { FileHandle.standardError.write(Data("\(problem)\n".utf8)) }
     if let first = problems.first { throw ExitCode(first.kind.rawValue) }
     let cells = pipeline.steps.count > pipeline.families.count ? " with \(pipeline.steps.count) cells" : ""

@@ -29,7 +29,8 @@ struct Make: ParsableCommand {
     let planner = try plan.planner(pipeline)
     let states = planner.states()
     planner.maker.cache.save()
-    let made = Plan(pipeline, states, goals: plan.goals, programs: plan.programs)
+    let made = Plan(
+      pipeline, states, goals: plan.goals, programs: plan.programs, costs: CostModel(pipeline, maker: planner.maker))
     try MakeRules(pipeline, made, planPath: pipeline.planPath, isVerbose: verbose).write(to: pipeline.rulesPath)
     for line in Self.notes(pipeline) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }
     lock.keep()
@@ -84,7 +85,9 @@ struct Rules: ParsableCommand {
     let pipeline = try options.load()
     try plan.check(pipeline)
     let planner = try plan.planner(pipeline)
-    let made = Plan(pipeline, planner.states(), goals: plan.goals, programs: plan.programs)
+    let made = Plan(
+      pipeline, planner.states(), goals: plan.goals, programs: plan.programs,
+      costs: CostModel(pipeline, maker: planner.maker))
     planner.maker.cache.save()
     let path = output ?? pipeline.rulesPath
     let planPath = output.map { "\(($0 as NSString).deletingPathExtension).json" } ?? pipeline.planPath
@@ -104,24 +107,26 @@ struct List: ParsableCommand {
     let planner = try plan.planner(pipeline)
     let states = planner.states()
     if FileStatus(pipeline.folder) != nil { planner.maker.cache.save() }
-    let made = Plan(pipeline, states, goals: plan.goals, programs: plan.programs)
+    let made = Plan(
+      pipeline, states, goals: plan.goals, programs: plan.programs, costs: CostModel(pipeline, maker: planner.maker))
     let wanted = Set(made.jobs.map(\.step))
     let width = wanted.map(\.count).max() ?? 0
     var waiting = 0
     for state in states where wanted.contains(state.step.name) && !state.isUpToDate {
       if state.cause == nil { waiting += 1 }
       let shards = state.step.shards > 1 ? " \(state.jobs.count - state.done) of \(state.step.shards) parts" : ""
-      let time = state.seconds.map { "\(clock($0))" } ?? "-"
+      let time = made.time(of: state.step.name).map { $0.seconds > 0 ? "\($0.sign)\(clock($0.seconds))" : "-" } ?? "-"
       print("\(pad(state.step.name, width))  \(padLeft(time, 8)) \(shards) \(planner.reason(of: state) ?? "")")
     }
     let total = wanted.count
     let left = made.jobs.first
     let estimate =
-      left.map { job in
-        job.secondsLeft > 0 ? ", \(job.isTimeKnown ? "about" : "more than") \(clock(job.secondsLeft))" : ""
-      } ?? ""
+      left.map { job in job.left.seconds > 0 ? ", \(job.left.words)\(clock(job.left.seconds))" : "" } ?? ""
     let unsure = waiting > 0 ? "; \(waiting) of them only where what they read comes out otherwise" : ""
     print(total == 0 ? "nothing to do" : "\(total) of \(states.count) steps to run\(estimate)\(unsure)")
+    if made.jobs.contains(where: { $0.source == .estimated }) {
+      print("~: not from an earlier run, but by stage, number of images and trunk alone")
+    }
   }
 }
 

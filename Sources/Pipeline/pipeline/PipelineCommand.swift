@@ -3,6 +3,7 @@ import Foundation
 import Foundations
 import PipelineGraph
 import StageInterface
+import TensorStore
 
 @main
 struct PipelineCommand: ParsableCommand {
@@ -25,6 +26,7 @@ struct PipelineCommand: ParsableCommand {
     ])
 
   static func main() {
+    IsolatedHDF5.prepare()
     do {
       var command = try parseAsRoot()
       try command.run()

@@ -27,20 +27,10 @@ struct Run: ParsableCommand {
     let run = JobRun(job, plan, isVerbose: verbose)
     guard try run.isNeeded(check) else { return }
     maker.cache.save()
-    try run.start(images: check.images())
-  }
-}
-
-/// Runs a job's program and says how it went: for make, and for a task on a cluster.
-struct JobRun {
-  let job: Job
-  let plan: Plan
-  let isVerbose: Bool
-
-  init(_ job: Job, _ plan: Plan, isVerbose: Bool) {
-    self.job = job
-    self.plan = plan
-    self.isVerbose = isVerbose
+    say(
+      label + (check.images().map { "  \($0) images" } ?? "")
+        + (job.left.seconds > 0 ? "  \(job.left.sign)\(clock(job.left.seconds)) left" : ""))
+    try run(job, plan, label)
   }
 
   private var label: String { "[\(job.number)/\(job.total)] \(job.name)" }
