@@ -4,6 +4,69 @@ import TestSupport
 import Testing
 
 extension StageSuites {
+  /// Every trial has a test, named here.
+  @Suite("All trials", .enabled(if: Trials.isAvailable, "\(Trials.absence)"))
+  struct AllTrialsTests {
+    @Test func everyTrialHasATest() throws {
+      let folders = try FileManager.default.contentsOfDirectory(atPath: Trials.folder).filter { !$0.hasSuffix(".md") }
+      let tested: Set = [
+        // ReaderTrialsTests
+        "checkpoints", "constant-map", "gaussian-spread",
+        // DataTrialsTests
+        "exif-orientation", "palette-reordered", "shadowed-table",
+        // OutputTrialsTests, whose folders have a README alone: outputs of the small run stand in for the quickstart's.
+        "two-processes", "variant-ignored",
+      ]
+      #expect(Set(folders) == tested)
+    }
+  }
+
+  /// Trials on a pipeline's outputs.
+  @Suite("Trials of outputs", .workshop)
+  struct OutputTrialsTests {
+    let workshop: Workshop
+
+    init() throws { workshop = try .shared }
+
+    /// `--variant masks-crf` on a folder of masks, which has none.
+    @Test func variantIgnored() throws {
+      try workshop.output("infer")
+      let command = ["evaluate"] + Workshop.data + ["--masks", "infer/masks", "--variant", "masks-crf", "--out", "out"]
+      let outcome = try workshop.run(command)
+      #expect(outcome.status == 66, "\(outcome)")
+      #expect(outcome.output.hasPrefix("evaluate: infer/masks"), "\(outcome.output)")
+      #expect(outcome.output.contains("masks-crf"), "\(outcome.output)")
+      #expect(!workshop.exists("out/evaluation.json"))
+      // The step's own folder has them.
+      let whole = ["evaluate"] + Workshop.data + ["--masks", "infer", "--variant", "masks-crf", "--out", "out"]
+      #expect(try workshop.run(whole).status == 0)
+    }
+
+    /// Two CRFs with one `--out`: the second is refused at once, and the first's outputs are whole.
+    @Test func twoProcesses() throws {
+      try workshop.output("psa")
+      // Enough iterations to be still at work when the second comes.
+      let command = ["crf"] + Workshop.data + ["--scores", "psa", "--out", "twice-crf", "--iterations", "1000"]
+      let first = Programs.prepared(command[0], Array(command.dropFirst()), in: workshop.folder.path)
+      try first.run()
+      while first.isRunning, !workshop.exists("twice-crf/.lock-1-of-1") { usleep(1000) }
+      try #require(first.isRunning)
+      let second = try workshop.run(command)
+      #expect(second.status == 75)
+      #expect(
+        second.output.hasPrefix(
+          "crf: twice-crf/.lock-1-of-1: another process is working on this step: crf, "
+            + "process \(first.processIdentifier) on "
+        ),
+        "\(second.output)")
+      first.waitUntilExit()
+      #expect(first.terminationStatus == 0)
+      let files = Set(try workshop.contents(of: "twice-crf").keys)
+      let masks = (0..<6).map { "masks/train-000\($0).png" }
+      #expect(files == Set(["part-1-of-1.h5", "part-1-of-1.json", "part-1-of-1.tsv"] + masks), "\(files)")
+    }
+  }
+
   /// Inputs that once failed, each with the command of its README.
   @Suite("Trials of readers and kernels", .enabled(if: Trials.isAvailable, "\(Trials.absence)"))
   struct ReaderTrialsTests {

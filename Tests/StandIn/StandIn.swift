@@ -12,7 +12,7 @@ import StepFiles
 ///
 /// It notes `STEP PART` in the file `log` of the folder that `STAND_IN_FOLDER` names, and its command line in
 /// `commands`. Where that folder has a file `fail-STAGE` it fails after it began to write; where it has `same-STAGE`
-/// what it writes does not depend on the recipe.
+/// what it writes does not depend on the recipe; where it has `with-masks` a stage over images writes a mask per image.
 @main struct StandIn {
   let stage: StageDeclaration
   let arguments: [String]
@@ -64,7 +64,10 @@ import StepFiles
     }
     let isSame = FileManager.default.fileExists(atPath: "\(bench)/same-\(stage.name)")
     let content = SHA256.hexadecimal(of: (isSame ? stage.name : recipe.digest).utf8)
-    let names = try write(content, part, to: work.path)
+    var names = try write(content, part, to: work.path)
+    if let part, stage.output.contents.contains(.masks), FileManager.default.fileExists(atPath: "\(bench)/with-masks") {
+      names += try writeMasks(content, part, split: assignment.split, to: work.path)
+    }
     let list = try FileList(of: names, in: work.path)
     try folder.invalidate(part)
     try folder.removeOtherDivisions(than: part?.count)
@@ -73,6 +76,18 @@ import StepFiles
     (completion.shard, completion.shards) = (part?.index, part?.count)
     try folder.complete(part, completion, list)
     try work.remove()
+  }
+
+  /// `masks/ID.png` for the part's rows of the table of items beside the manifest.
+  private func writeMasks(_ content: String, _ part: Part, split: String, to folder: String) throws -> [String] {
+    let table = "\(((value("manifest") ?? "") as NSString).deletingLastPathComponent)/items.tsv"
+    let rows = try String(contentsOfFile: table, encoding: .utf8).split(separator: "\n").dropFirst().map {
+      $0.split(separator: "\t")
+    }
+    return try part.select(rows.filter { $0.count > 1 && $0[1] == split }).map { row in
+      try AtomicFile.write("\(row[0]) \(content)", to: "\(folder)/masks/\(row[0]).png")
+      return "masks/\(row[0]).png"
+    }
   }
 
   private func write(_ content: String, _ part: Part?, to folder: String) throws -> [String] {

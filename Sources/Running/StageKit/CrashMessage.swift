@@ -2,8 +2,8 @@ import Foundation
 
 /// A last word of programs that Swift stops.
 ///
-/// A failed check, or an array for which there is no memory, ends a release build by a signal and without a text. The
-/// handler says so and lets the signal
+/// A failed check ends a release build by a signal and without a text, and an array for which there is no memory by
+/// another and with the runtime's own: `failed to allocate N bytes`. The handler says what helps and lets the signal
 /// end the program as it would have.
 enum CrashMessage {
   /// What the handler writes: made before, since it must not take memory.
@@ -20,7 +20,7 @@ enum CrashMessage {
       ("\(program): stopped by a check of its own: a mistake in the program, to be reported with this command line, "
         + "or a lack of memory (\(remedy))\n")
         .utf8)
-    for number in [SIGILL, SIGTRAP] {
+    for number in [SIGILL, SIGTRAP, SIGABRT] {
       var present = sigaction()
       // Swift's backtracer, where it is on, says more.
       guard sigaction(number, nil, &present) == 0, present.__sigaction_handler.sa_handler == nil else { continue }
