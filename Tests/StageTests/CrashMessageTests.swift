@@ -35,6 +35,20 @@ extension StageSuites {
       #expect(!workshop.exists("large/manifest.yaml"))
     }
 
+    /// OpenBLAS tries for ever where it gets no buffer: limits at which it gets none end a training with a word, and
+    /// none hangs.
+    @Test(arguments: [900_000, 1_200_000, 1_500_000, 1_800_000]) func aProductWithoutABufferEndsTheProgram(
+      kilobytes: Int
+    ) throws {
+      let command = try workshop.command("cam-train", out: "limited-\(kilobytes)")
+      let words = ([Programs.path(command[0])] + command.dropFirst()).map { "'\($0)'" }.joined(separator: " ")
+      let outcome = try Programs.run(
+        "/bin/bash", ["-c", "ulimit -v \(kilobytes); exec timeout 120 \(words)"], in: workshop.folder.path)
+      #expect(outcome.status == 0 || outcome.status == 71 || outcome.wasKilled, "\(outcome)")
+      #expect(outcome.status != 124, "hangs")
+      if outcome.status == 71 { #expect(outcome.output.contains("out of memory: the system refuses "), "\(outcome)") }
+    }
+
     /// A limit as such is no hindrance for what fits.
     @Test func whatFitsRuns() throws {
       try workshop.output("scenes")
