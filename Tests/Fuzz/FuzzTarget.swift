@@ -66,6 +66,13 @@ struct Seed {
     self.init(name: ((path as NSString).lastPathComponent as NSString).deletingPathExtension, bytes: [UInt8](data))
   }
 
+  /// Writes an input without waiting for the disk: there are a hundred thousand of them.
+  static func write(_ bytes: [UInt8], to path: String) throws {
+    guard FileManager.default.createFile(atPath: path, contents: Data(bytes)) else {
+      throw Failure(.io, "cannot write", file: path)
+    }
+  }
+
   func damaged(_ mutations: inout Mutations) -> [UInt8] { damage?(&mutations) ?? mutations.mutated(bytes) }
 }
 

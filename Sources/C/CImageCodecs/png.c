@@ -121,7 +121,26 @@ static image_status read_pixels(png_state *state, image_decoded *out) {
   return copy_text(state, out);
 }
 
+// libpng takes memory for as many bytes as a chunk other than of pixels claims, before it finds that the file has fewer.
+static int chunks_fit(const png_state *state) {
+  for (size_t at = 8; state->length - at >= 8;) {
+    const uint8_t *chunk = state->data + at;
+    size_t length = (size_t)chunk[0] << 24 | (size_t)chunk[1] << 16 | (size_t)chunk[2] << 8 | chunk[3];
+    if (memcmp(chunk + 4, "IEND", 4) == 0) return 1;
+    int is_pixels = memcmp(chunk + 4, "IDAT", 4) == 0;
+    if (length > state->length - at - 8) {
+      if (is_pixels) return 1;
+      image_message(state->message, "damaged PNG: a chunk of %zu bytes in a file of %zu", length, state->length);
+      return 0;
+    }
+    if (state->length - at - 8 - length < 4) return 1;
+    at += length + 12;
+  }
+  return 1;
+}
+
 static image_status read_with(png_state *state, image_purpose purpose, image_decoded *out) {
+  if (!chunks_fit(state)) return IMAGE_DAMAGED;
   if (setjmp(state->escape)) return state->status;
   state->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, state, on_error, on_warning);
   if (state->png) state->info = png_create_info_struct(state->png);

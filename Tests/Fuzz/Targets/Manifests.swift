@@ -57,8 +57,8 @@ struct ManifestTarget: FuzzTarget {
   }
 
   private func read(_ header: [UInt8], _ table: [UInt8]) throws {
-    try AtomicFile.write(header, to: "\(folder)/manifest.yaml")
-    try AtomicFile.write(table, to: "\(folder)/items.tsv")
+    try Seed.write(header, to: "\(folder)/manifest.yaml")
+    try Seed.write(table, to: "\(folder)/items.tsv")
     let manifest = try Manifest(contentsOf: "\(folder)/manifest.yaml")
     for split in manifest.splits { _ = try manifest.items(split: split, labelled: false, checkingFiles: false) }
     guard manifest.items.allSatisfy({ $0.imagePath.hasPrefix("\(folder)/") && !$0.imagePath.contains("..") }) else {

@@ -57,7 +57,7 @@ struct PipelineTarget: FuzzTarget {
   }
 
   private func read(_ bytes: [UInt8], _ overrides: [Override]) throws {
-    try AtomicFile.write(bytes, to: "\(folder)/p.yaml")
+    try Seed.write(bytes, to: "\(folder)/p.yaml")
     do {
       let pipeline = try Pipeline(
         contentsOf: "\(folder)/p.yaml", variables: ["OUT": "\(folder)/runs"], overrides: overrides)

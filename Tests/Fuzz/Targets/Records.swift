@@ -33,8 +33,8 @@ struct RecordTarget: FuzzTarget {
   }
 
   private func read(completion: [UInt8], list: [UInt8]) throws {
-    try AtomicFile.write(completion, to: folder.completionPath(Part()))
-    try AtomicFile.write(list, to: folder.listPath(Part()))
+    try Seed.write(completion, to: folder.completionPath(Part()))
+    try Seed.write(list, to: folder.listPath(Part()))
     guard let found = try folder.completion(Part()) else { throw Failure(.software, "the completion file went away") }
     _ = try folder.defect(of: Part(), found)
     _ = try folder.content()
@@ -87,7 +87,8 @@ struct ForeignTarget: FuzzTarget {
     case "array": _ = try NumpyScores(bytes: bytes, name: "a.npy").maps
     case "annotation": _ = try VOCAnnotation(bytes)
     default:
-      do { _ = try composeYAML(String(decoding: bytes, as: UTF8.self)) } catch let failure as Failure {
+      // Manifests are read up to 1 MiB.
+      do { _ = try composeYAML(String(decoding: bytes.prefix(1 << 20), as: UTF8.self)) } catch let failure as Failure {
         throw failure
       } catch {
         throw Failure(.data, "\(error)")
