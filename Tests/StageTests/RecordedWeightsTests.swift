@@ -1,4 +1,5 @@
 import Foundation
+import TensorStore
 import TestSupport
 import Testing
 
@@ -9,12 +10,15 @@ extension StageSuites {
 
     init() throws { workshop = try .shared }
 
-    /// A copy of a training's folder with one bit of the last tensor changed: no reader of HDF5 can tell.
+    /// A copy of a training's folder with the last bit of one weight changed: no reader of HDF5 can tell.
     private func damagedCopy(_ name: String) throws -> String {
       let copy = try workshop.copy(try workshop.output("cam-train"), to: name)
       let path = workshop.path("\(copy)/weights.h5")
       var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
-      bytes[bytes.count - 7] ^= 1
+      let largest = try #require(try WeightsFile.load(path).entries.max { $0.tensor.count < $1.tensor.count })
+      let start = largest.tensor.values.prefix(4).withUnsafeBytes { Array($0) }
+      let place = try #require(bytes.indices.first { bytes[$0...].starts(with: start) })
+      bytes[place] ^= 1
       try Data(bytes).write(to: URL(fileURLWithPath: path))
       return copy
     }

@@ -55,7 +55,7 @@ extension StageSuites {
       #expect(second.status == 75)
       #expect(
         second.output.hasPrefix(
-          "crf: twice-crf/.lock-1-of-1: another process is working on this step: crf, "
+          "crf: twice-crf/.lock-1-of-1: another process is working on part 1/1 of this step: crf, "
             + "process \(first.processIdentifier) on "
         ),
         "\(second.output)")

@@ -139,9 +139,11 @@ struct MakefileTests {
     let first = try make(["score"])
     let lines = first.output.split(separator: "\n").map(String.init).filter { $0.hasPrefix("[") }
     #expect(
-      lines.first?.contains(/^\[1\/5\] scenes(  ~[0-9:]+ left)?$/) == true && lines.contains { $0.hasPrefix("[1/5] scenes  done in 0:0") }, "\(first.output)")
+      lines.first?.contains(/^\[1\/5\] scenes(  ~[0-9:]+ left)?$/) == true
+        && lines.contains { $0.hasPrefix("[1/5] scenes  done in 0:0") }, "\(first.output)")
     #expect(
-      lines.count == 10 && lines.contains { $0.hasPrefix("[3/5] cam 1/2  2 images") } && !first.output.contains("--manifest"),
+      lines.count == 10 && lines.contains { $0.hasPrefix("[3/5] cam 1/2  2 images") }
+        && !first.output.contains("--manifest"),
       "\(first.output)")
     #expect(try make(["score", "FORCE=score", "V=1"]).output.contains("/evaluate --manifest"))
     // Two makes at once: the second says who is at work and does nothing.
