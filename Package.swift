@@ -111,7 +111,8 @@ let package = Package(
 
     // Wiring
     library("Pipeline/PipelineGraph", ["Recipes", "YAMLText"]),
-    program("Pipeline/pipeline", ["CProcess", "PipelineGraph", "Datasets", "TensorStore", arguments]),
+    library("Pipeline/Cluster", ["PipelineGraph"]),
+    program("Pipeline/pipeline", ["CProcess", "Cluster", "Datasets", "TensorStore", arguments]),
 
     // Results to look at
     library("Looking/Reporting", ["CPUBackend", "StageKit", "Evaluation", "PipelineGraph", mustache], numeric: true),
@@ -151,7 +152,8 @@ let package = Package(
     .executableTarget(
       name: "fuzz",
       dependencies: [
-        "TestSupport", "CHDF5", "CPUBackend", "Datasets", "DenseCRF", "Evaluation", "PipelineGraph", "PSA", arguments,
+        "TestSupport", "CHDF5", "CPUBackend", "DataImport", "Datasets", "DenseCRF", "Evaluation", "PipelineGraph",
+        "PSA", arguments,
       ],
       path: "Tests/Fuzz"),
     // `make same`
@@ -160,6 +162,7 @@ let package = Package(
       path: "Tests/CompareOutputs"),
     .executableTarget(name: "stand-in", dependencies: ["Recipes"], path: "Tests/StandIn"),
     tests("Ground/Foundations", ["CDigest", "StageInterface"]),
+    tests("Ground/LabelMasks"),
     tests("Ground/Threads"),
     tests("Engine/Tensors"),
     tests("Engine/CPUBackend", ["CKernels"]),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Datasets
+import Foundations
 import Networks
 import NeuralNet
 import StageInterface

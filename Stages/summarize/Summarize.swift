@@ -81,7 +81,10 @@ struct Summarize: Stage {
   ) throws {
     let data = try run.data(options.data, split: split, labelled: false)
     let truths = EvaluationMasks(data.manifest, ignoringPalette: options.ignorePalette)
-    let chosen = Self.spread(options.images, over: data.items.count).map { data.items[$0] }
+    // An image that is known to show no class has nothing to see in any mask: only where there is no other.
+    let withObjects = data.items.filter { $0.labels != [] }
+    let items = withObjects.isEmpty ? data.items : withObjects
+    let chosen = Self.spread(options.images, over: items.count).map { items[$0] }
     let masks = try sources.map {
       try SeedMasks(
         $0.path, variant: variant, for: chosen, classes: data.classes, ignoringPalette: options.ignorePalette)

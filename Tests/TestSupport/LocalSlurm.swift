@@ -1,4 +1,5 @@
 import Foundation
+import Foundations
 
 /// A real Slurm of one node on loopback, with its own folder, ports and key: started by `init`, ended by `stop`.
 ///
@@ -106,8 +107,10 @@ public final class LocalSlurm: @unchecked Sendable {
     try Data(text.utf8).write(to: URL(fileURLWithPath: "\(folder)/slurm.conf"))
     try Data().write(to: URL(fileURLWithPath: "\(folder)/plugstack.conf"))
     let key = Data((0..<1024).map { _ in UInt8.random(in: 0...255) })
-    FileManager.default.createFile(
-      atPath: "\(folder)/munge/key", contents: key, attributes: [.posixPermissions: 0o600])
+    guard
+      FileManager.default.createFile(
+        atPath: "\(folder)/munge/key", contents: key, attributes: [.posixPermissions: 0o600])
+    else { throw Failure(.io, "cannot write munge's key", file: "\(folder)/munge/key") }
   }
 
   private func startAuthentication() throws {
@@ -196,7 +199,7 @@ public final class LocalSlurm: @unchecked Sendable {
   /// Looks every 50 ms until `condition` holds.
   ///
   /// - Throws: `Problem` with the queue and the ends of the daemons' logs where it does not within the time.
-  public func wait(_ what: String, seconds: Double = 30, until condition: () throws -> Bool) throws {
+  public func wait(_ what: String, seconds: Double = 120, until condition: () throws -> Bool) throws {
     let deadline = ContinuousClock.now + .seconds(seconds)
     while try !condition() {
       guard ContinuousClock.now < deadline else {

@@ -23,7 +23,7 @@ public struct Plan: Codable, Sendable {
   ///   - goals: steps, families or targets that make is asked for; all steps where there are none.
   ///   - costs: what tells the time of jobs that have not run yet; nil leaves it open.
   public init(
-    _ pipeline: Pipeline, _ states: [StepState], goals: [String] = [], programs: String, costs: CostModel? = nil
+    _ pipeline: Pipeline, _ states: [StepState], goals: [String] = [], programs: String, costs: CostEstimate? = nil
   ) {
     self.pipeline = pipeline.file
     folder = pipeline.folder
@@ -48,7 +48,7 @@ public struct Plan: Codable, Sendable {
     self.programs = programs
     folders = Dictionary(pipeline.steps.map { ($0.name, pipeline.folder(of: $0)) }) { first, _ in first }
     jobs = pipeline.inOrder.flatMap(pipeline.jobs(of:))
-    number(RunTimes(pipeline.timesPath))
+    number(RunTimes(pipeline.timesPath), nil)
   }
 
   /// The names of the goals' steps and of all that they read; nil for all steps.
@@ -66,7 +66,7 @@ public struct Plan: Codable, Sendable {
     return names
   }
 
-  private mutating func number(_ times: RunTimes, _ costs: CostModel?) {
+  private mutating func number(_ times: RunTimes, _ costs: CostEstimate?) {
     var left = TimeLeft()
     for index in jobs.indices.reversed() {
       let (seconds, source): (Double, TimeLeft.Source) =
@@ -93,6 +93,11 @@ public struct Plan: Codable, Sendable {
       sum = own
     }
     return sum
+  }
+
+  /// Fixes the number of threads of the jobs of steps, where the pipeline leaves it to the machine.
+  public mutating func setThreads(_ threads: [String: Int]) {
+    for index in jobs.indices { if let count = threads[jobs[index].step] { jobs[index].setThreads(count) } }
   }
 
   public func job(_ step: String, shard: Int) -> Job? {

@@ -1,6 +1,5 @@
 import Foundation
 import StageInterface
-import YAMLText
 import Yams
 
 /// What the job of a step asks of a cluster; what is nil is left to the next who is asked: the step's key

@@ -4,7 +4,7 @@ public struct TimeLeft: Codable, Equatable, Sendable {
   public enum Source: String, Codable, Comparable, Sendable, CaseIterable {
     /// The last run.
     case measured
-    /// `CostModel`.
+    /// `CostEstimate`.
     case estimated
     /// Nothing tells it: it counts as none.
     case open

@@ -30,7 +30,7 @@ struct Make: ParsableCommand {
     let states = planner.states()
     planner.maker.cache.save()
     let made = Plan(
-      pipeline, states, goals: plan.goals, programs: plan.programs, costs: CostModel(pipeline, maker: planner.maker))
+      pipeline, states, goals: plan.goals, programs: plan.programs, costs: CostEstimate(pipeline, maker: planner.maker))
     try MakeRules(pipeline, made, planPath: pipeline.planPath, isVerbose: verbose).write(to: pipeline.rulesPath)
     for line in Self.notes(pipeline) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }
     lock.keep()
@@ -87,7 +87,7 @@ struct Rules: ParsableCommand {
     let planner = try plan.planner(pipeline)
     let made = Plan(
       pipeline, planner.states(), goals: plan.goals, programs: plan.programs,
-      costs: CostModel(pipeline, maker: planner.maker))
+      costs: CostEstimate(pipeline, maker: planner.maker))
     planner.maker.cache.save()
     let path = output ?? pipeline.rulesPath
     let planPath = output.map { "\(($0 as NSString).deletingPathExtension).json" } ?? pipeline.planPath
@@ -108,7 +108,7 @@ struct List: ParsableCommand {
     let states = planner.states()
     if FileStatus(pipeline.folder) != nil { planner.maker.cache.save() }
     let made = Plan(
-      pipeline, states, goals: plan.goals, programs: plan.programs, costs: CostModel(pipeline, maker: planner.maker))
+      pipeline, states, goals: plan.goals, programs: plan.programs, costs: CostEstimate(pipeline, maker: planner.maker))
     let wanted = Set(made.jobs.map(\.step))
     let width = wanted.map(\.count).max() ?? 0
     var waiting = 0

@@ -27,10 +27,20 @@ struct Run: ParsableCommand {
     let run = JobRun(job, plan, isVerbose: verbose)
     guard try run.isNeeded(check) else { return }
     maker.cache.save()
-    say(
-      label + (check.images().map { "  \($0) images" } ?? "")
-        + (job.left.seconds > 0 ? "  \(job.left.sign)\(clock(job.left.seconds)) left" : ""))
-    try run(job, plan, label)
+    try run.start(images: check.images())
+  }
+}
+
+/// Runs a job's program and says how it went: for make, and for a task on a cluster.
+struct JobRun {
+  let job: Job
+  let plan: Plan
+  let isVerbose: Bool
+
+  init(_ job: Job, _ plan: Plan, isVerbose: Bool) {
+    self.job = job
+    self.plan = plan
+    self.isVerbose = isVerbose
   }
 
   private var label: String { "[\(job.number)/\(job.total)] \(job.name)" }
@@ -48,7 +58,7 @@ struct Run: ParsableCommand {
   func start(images: Int?) throws {
     Self.say(
       label + (images.map { "  \($0) images" } ?? "")
-        + (job.secondsLeft > 0 ? "  \(clock(job.secondsLeft))\(job.isTimeKnown ? "" : "+") left" : ""))
+        + (job.left.seconds > 0 ? "  \(job.left.sign)\(clock(job.left.seconds)) left" : ""))
     let words = ["\(plan.programs)/\(job.assignment.stage)"] + job.command.dropFirst()
     if isVerbose { Self.say(words.joined(separator: " ")) }
     let start = ContinuousClock.now

@@ -1,5 +1,6 @@
 import Evaluation
 import Foundations
+import StepFiles
 import TestSupport
 
 /// Evaluations and their parts: what is read can be shown and joined too.
@@ -12,7 +13,7 @@ struct EvaluationTarget: FuzzTarget {
     let matrix = ConfusionMatrix(classes: 3, counts: [9, 2, 0, 1, 7, 3, 0, 0, 5], images: 2)
     let report = try EvaluationReport(
       names: ["background", "kite", "beetle"], matrix: matrix, provenance: ["stage": "evaluate", "seed": "1"])
-    let part = EvaluationPart(shard: 1, shards: 2, split: "val", report: report)
+    let part = EvaluationPart(Part(index: 1, count: 2), split: "val", report: report)
     let words = ["classes", "counts", "matrix", "images", "iou", "names", "shard", "shards", "split", "null", "1e308"]
     seeds =
       try [("report", try report.json()), ("part", try part.json())].map { .text($0.0, $0.1, words: words) }

@@ -67,8 +67,8 @@ import Testing
       "Pipeline", "pipeline",
       // Its check looks into images, masks and weights.
       [
-        "CProcess", "PipelineGraph", "Recipes", "StageInterface", "StepFiles", "Foundations", "ArgumentParser",
-        "Datasets", "Imaging", "TensorStore",
+        "CProcess", "Cluster", "PipelineGraph", "Recipes", "StageInterface", "StepFiles", "Foundations",
+        "ArgumentParser", "Datasets", "Imaging", "TensorStore",
       ]
     ),
     // It reads what every layer writes, and judges nothing by itself.

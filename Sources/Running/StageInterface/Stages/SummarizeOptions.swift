@@ -13,7 +13,7 @@ public struct SummarizeOptions: StageOptions {
       --manifest M.yaml --data DIR --evaluation CAM=eval-cam/evaluation.json --masks CAM=cam --predictions net=infer \
       --out runs/table
       """,
-    output: StageOutput([.table], .file("table.txt")), algorithmVersion: 2)
+    output: StageOutput([.table], .file("table.txt")), algorithmVersion: 3)
 
   public struct Inputs: ParsableArguments, Sendable {
     @Option(

@@ -9,7 +9,7 @@ import StepFiles
 /// It is plain, and whoever shows its numbers says so: it knows neither this machine nor the images' sizes. Its numbers
 /// are those of "Hours for the paper" in docs/performance.md, per image: two cores, ResNet38, images of 500 x 375 and
 /// crops of 448 x 448.
-public struct CostModel {
+public struct CostEstimate {
   private let pipeline: Pipeline
   private let maker: RecipeMaker
   private let cores: Int
@@ -37,7 +37,7 @@ public struct CostModel {
     self.cores = cores
   }
 
-  /// nil where the model says nothing: for a stage that it does not know, or images that nobody has counted yet.
+  /// nil where the estimate says nothing: for a stage that it does not know, or images that nobody has counted yet.
   public func seconds(of job: Job) -> Double? {
     guard let step = pipeline[job.step] else { return nil }
     let stage = step.stage.name

@@ -5,7 +5,7 @@ import StepFiles
 import Testing
 
 /// How long a pipeline that has not run yet will take, by its stages, images and options.
-@Suite struct CostModelTests {
+@Suite struct CostEstimateTests {
   private let bench: Workbench
 
   init() throws { bench = try Workbench() }
@@ -25,7 +25,7 @@ import Testing
     try bench.write("x", to: "w.pth")
     let pipeline = try bench.pipeline(Self.yaml.replacing("PATH", with: bench.path("w.pth")))
     if !times.isEmpty { try bench.write(times, to: "runs/test/times.tsv") }
-    let model = CostModel(pipeline, maker: RecipeMaker(cache: DigestCache(nil)), cores: cores)
+    let model = CostEstimate(pipeline, maker: RecipeMaker(cache: DigestCache(nil)), cores: cores)
     return Plan(pipeline, try bench.states(pipeline), programs: "programs", costs: model)
   }
 
