@@ -29,7 +29,7 @@ public struct CostEstimate {
   ]
   /// The share of a training's step that does not spread over cores: docs/performance.md.
   private static let serialShare = 0.093
-  private static let modelCores = 2.0
+  private static let referenceCores = 2.0
 
   public init(_ pipeline: Pipeline, maker: RecipeMaker, cores: Int = ProcessInfo.processInfo.activeProcessorCount) {
     self.pipeline = pipeline
@@ -45,11 +45,11 @@ public struct CostEstimate {
     guard let single = Self.seconds[stage], let images = images(of: step, part: job.part) else { return nil }
     let work = single * Double(images) * passes(of: step) * (usesTrunk(stage) ? trunk(of: step, []) : 1)
     let threads = Double(step.threads > 0 ? step.threads : cores)
-    return work * (step.parameter("epochs") == nil ? Self.modelCores / threads : Self.trainingShare(threads))
+    return work * (step.parameter("epochs") == nil ? Self.referenceCores / threads : Self.trainingShare(threads))
   }
 
   private static func trainingShare(_ threads: Double) -> Double {
-    (serialShare + (1 - serialShare) / threads) / (serialShare + (1 - serialShare) / modelCores)
+    (serialShare + (1 - serialShare) / threads) / (serialShare + (1 - serialShare) / referenceCores)
   }
 
   private func usesTrunk(_ stage: String) -> Bool { !["crf", "evaluate", "make-scenes"].contains(stage) }
