@@ -49,11 +49,12 @@ extension StageSuites {
       let weights = "\(out)/weights.h5"
       let export = ["--weights", weights, "--out", "\(out)-exported", "--quiet"]
       try #require(try workshop.run("export-weights", export).output == "")
-      let back = [
-        "--from", "\(out)-exported/weights.pth", "--network", network, "--head-dilation", "2", "--manifest",
-        "scenes/manifest.yaml",
-        "--out", "\(out)-back", "--quiet",
-      ]
+      let hasHead = network != "classifier" && network != "affinity"
+      let back =
+        [
+          "--from", "\(out)-exported/weights.pth", "--network", network, "--manifest", "scenes/manifest.yaml", "--out",
+          "\(out)-back", "--quiet",
+        ] + (hasHead ? ["--head-dilation", "2"] : [])
       #expect(try workshop.run("import-weights", back) == Programs.Outcome(status: 0, output: ""))
       let (before, after) = (
         try WeightsFile.load(workshop.path(weights)), try WeightsFile.load(workshop.path("\(out)-back/weights.h5"))
